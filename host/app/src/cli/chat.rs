@@ -1,0 +1,340 @@
+//! `hodhod chat`: the whole host in one terminal.
+//!
+//! A Soroush server on loopback, a connection to it over real HTTP, the sandbox, and a person who
+//! types. Nothing is simulated on the host's side: what answers here answers there.
+
+use std::collections::{BTreeMap, HashMap};
+use std::io::IsTerminal;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::num::NonZeroU32;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use hodhod_core::host::Host;
+use hodhod_core::outbox::{OnDoubt, Policy};
+use hodhod_core::pace::Rate;
+use hodhod_core::runtime::{Grants, Limits};
+use hodhod_platforms::playground::soroush::{Sent, SentFeed, SoroushServer};
+use serde_json::Value;
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::sync::oneshot;
+
+use super::output;
+use crate::config::{BotEntry, Config, ConnectionConfig, HostConfig, SecretSource};
+use crate::{log, serve, wiring};
+
+/// How long answers may take that are waited for.
+const ANSWERS: Duration = Duration::from_secs(10);
+
+const HELP: &str = "\
+Type a message and press Enter. Beside that:
+  :1 :2 …          press the button with this number
+  :bot NAME        talk to another bot
+  :start :leave    open the conversation again, or leave it
+  :here LAT LON    share a place
+  :quit            end";
+
+/// Talks to bots in this terminal.
+#[derive(Debug, clap::Args)]
+pub(super) struct Chat {
+    /// Components to talk to; each is called by its file's name.
+    #[arg(required = true, value_name = "FILE")]
+    plugins: Vec<PathBuf>,
+    /// Keeps what the bots store in this folder, instead of forgetting it at the end.
+    #[arg(long, value_name = "FOLDER")]
+    state: Option<PathBuf>,
+    /// A value of the bots' configuration; may be repeated.
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    set: Vec<String>,
+}
+
+impl Chat {
+    pub(super) fn run(self) -> anyhow::Result<ExitCode> {
+        log::start(true);
+        super::runtime()?.block_on(self.chat())?;
+        Ok(ExitCode::SUCCESS)
+    }
+
+    async fn chat(self) -> anyhow::Result<()> {
+        let server = SoroushServer::start(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await?;
+        let temporary = tempfile::tempdir().context("no temporary folder can be made")?;
+        let state = self.state.clone().unwrap_or_else(|| temporary.path().join("state"));
+        let config = self.config(&server, temporary.path(), state)?;
+
+        let platforms = wiring::connections(&config).map_err(first)?;
+        let engine = wiring::engine(&config)?;
+        let plugins = wiring::plugins(&engine, &config).map_err(first)?;
+        let (host, store) = wiring::host(&config, platforms, plugins)?;
+        let host = Arc::new(host);
+        let (stop, stopped) = oneshot::channel::<()>();
+        let serving = tokio::spawn({
+            let host = host.clone();
+            async move {
+                serve::serve(host, store, &config.host, async {
+                    // The sender gone means the same as a word from it.
+                    let _either = stopped.await;
+                })
+                .await
+            }
+        });
+        let talk = Talk::new(server, &self.names()?)?;
+        let result = tokio::select! {
+            result = talk.run(&host) => result,
+            _ = tokio::signal::ctrl_c() => Ok(()),
+        };
+        drop(stop);
+        serving.await??;
+        result
+    }
+
+    fn names(&self) -> anyhow::Result<Vec<String>> {
+        let mut names = Vec::new();
+        for plugin in &self.plugins {
+            let name = plugin.file_stem().and_then(|stem| stem.to_str());
+            let name = name.with_context(|| format!("{} has no name", plugin.display()))?.to_owned();
+            if names.contains(&name) {
+                bail!("two plugins are called {name:?}");
+            }
+            names.push(name);
+        }
+        Ok(names)
+    }
+
+    /// The configuration that would be written for this, one connection a bot.
+    fn config(&self, server: &SoroushServer, folder: &std::path::Path, state: PathBuf) -> anyhow::Result<Config> {
+        let mut values = BTreeMap::new();
+        for pair in &self.set {
+            let (key, value) = pair.split_once('=').with_context(|| format!("{pair:?} is not KEY=VALUE"))?;
+            values.insert(key.to_owned(), value.to_owned());
+        }
+        let fast = Rate::per_second(NonZeroU32::new(1000).unwrap_or(NonZeroU32::MIN));
+        let policy = Policy {
+            connection: fast,
+            chat: fast,
+            at_once: 16,
+            on_doubt: OnDoubt::Resend,
+            backoff: Duration::from_millis(100),
+            longest_backoff: Duration::from_secs(5),
+            give_up: Duration::from_secs(60),
+        };
+        let mut connections = Vec::new();
+        let mut bots = Vec::new();
+        for (name, plugin) in self.names()?.into_iter().zip(&self.plugins) {
+            server.add_bot(&token(&name));
+            let file = folder.join(format!("{name}.token"));
+            std::fs::write(&file, token(&name))?;
+            connections.push(ConnectionConfig {
+                name: name.as_str().into(),
+                base_url: Some(server.base_url()),
+                token: SecretSource::File(file),
+                get_message_prefix: None,
+                max_age: None,
+                policy,
+            });
+            bots.push(BotEntry {
+                name: name.as_str().into(),
+                plugin: plugin.clone(),
+                connections: vec![name.as_str().into()],
+                config: values.clone(),
+                grants: Grants { messenger: true, keyvalue: true, config: true, logging: true },
+                limits: Limits { backoff: Duration::from_millis(100), ..Limits::default() },
+            });
+        }
+        let host = HostConfig {
+            state,
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            grace: Duration::from_secs(2),
+            workers: 1,
+            turns: 32,
+        };
+        Ok(Config { host, connections, bots })
+    }
+}
+
+fn first(problems: Vec<crate::config::Problem>) -> anyhow::Error {
+    let texts: Vec<_> = problems.iter().map(ToString::to_string).collect();
+    anyhow::anyhow!(texts.join("\n"))
+}
+
+/// A token for the local server; it opens nothing else.
+fn token(bot: &str) -> String {
+    let safe: String = bot.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
+    format!("local-token-of-{safe}")
+}
+
+/// The person in the terminal.
+struct Talk {
+    server: SoroushServer,
+    bots: Vec<String>,
+    current: usize,
+    greeted: Vec<bool>,
+    posted: u64,
+    feeds: Vec<SentFeed>,
+    keyboards: HashMap<usize, Vec<(String, String)>>,
+}
+
+const ME: &str = "you";
+
+impl Talk {
+    fn new(server: SoroushServer, bots: &[String]) -> anyhow::Result<Self> {
+        let feeds = bots.iter().map(|bot| Ok(server.subscribe_sent(&token(bot))?)).collect::<anyhow::Result<_>>()?;
+        Ok(Self {
+            server,
+            bots: bots.to_vec(),
+            current: 0,
+            greeted: vec![false; bots.len()],
+            posted: 0,
+            feeds,
+            keyboards: HashMap::new(),
+        })
+    }
+
+    async fn run(mut self, host: &Host) -> anyhow::Result<()> {
+        output::say(&format!("bots: {}   (:help shows what else can be typed)", self.bots.join(", ")));
+        self.greet()?;
+        let person = std::io::stdin().is_terminal();
+        let mut lines = BufReader::new(tokio::io::stdin()).lines();
+        loop {
+            if !person {
+                // A script cannot see an answer before it goes on, so it waits for each.
+                self.answers(host).await?;
+            }
+            tokio::select! {
+                line = lines.next_line() => match line? {
+                    Some(line) if line.trim() == ":quit" => break,
+                    Some(line) => self.typed(&line)?,
+                    None => break,
+                },
+                (bot, sent) = next_of(&mut self.feeds) => self.show(bot, &sent),
+            }
+        }
+        self.answers(host).await
+    }
+
+    fn typed(&mut self, line: &str) -> anyhow::Result<()> {
+        let Some(command) = line.strip_prefix(':') else {
+            if !line.trim().is_empty() {
+                self.server.say(&self.token(), ME, line)?;
+                self.posted += 1;
+            }
+            return Ok(());
+        };
+        let words: Vec<&str> = command.split_whitespace().collect();
+        match words.as_slice() {
+            ["bot", name] => match self.bots.iter().position(|bot| bot == name) {
+                Some(bot) => {
+                    self.current = bot;
+                    self.greet()?;
+                }
+                None => output::say(&format!("no such bot; there are: {}", self.bots.join(", "))),
+            },
+            ["start"] => {
+                self.greeted[self.current] = false;
+                self.greet()?;
+            }
+            ["leave"] => {
+                self.server.leave(&self.token(), ME)?;
+                self.posted += 1;
+            }
+            ["here", latitude, longitude] => match (latitude.parse(), longitude.parse()) {
+                (Ok(latitude), Ok(longitude)) => {
+                    self.server.share_location(&self.token(), ME, latitude, longitude)?;
+                    self.posted += 1;
+                }
+                _ => output::say("a place is two numbers, as in :here 35.7 51.4"),
+            },
+            [number] if number.parse::<usize>().is_ok() => self.press(number.parse()?)?,
+            _ => output::say(HELP),
+        }
+        Ok(())
+    }
+
+    fn press(&mut self, number: usize) -> anyhow::Result<()> {
+        let keys = self.keyboards.get(&self.current);
+        match keys.and_then(|keys| keys.get(number.checked_sub(1)?)) {
+            Some((_, command)) => {
+                let command = command.clone();
+                self.server.press(&self.token(), ME, &command)?;
+                self.posted += 1;
+            }
+            None => output::say("there is no such button"),
+        }
+        Ok(())
+    }
+
+    fn greet(&mut self) -> anyhow::Result<()> {
+        if !std::mem::replace(&mut self.greeted[self.current], true) {
+            self.server.start_bot(&self.token(), ME)?;
+            self.posted += 1;
+        }
+        Ok(())
+    }
+
+    fn show(&mut self, bot: usize, sent: &Sent) {
+        let name = &self.bots[bot];
+        match sent.kind() {
+            "LOCATION" => output::say(&format!("{name}> place {}, {}", sent.json["latitude"], sent.json["longitude"])),
+            "CHANGE" => {}
+            "FILE" => output::say(&format!("{name}> file {}", sent.json["fileName"].as_str().unwrap_or("?"))),
+            _ => output::say(&format!("{name}> {}", sent.body())),
+        }
+        if let Some(rows) = sent.json.get("keyboard").and_then(Value::as_array) {
+            let keys: Vec<(String, String)> = rows
+                .iter()
+                .flat_map(|row| row.as_array().into_iter().flatten())
+                .filter_map(|key| Some((key["text"].as_str()?.to_owned(), key["command"].as_str()?.to_owned())))
+                .collect();
+            if !keys.is_empty() {
+                let labels: Vec<_> =
+                    keys.iter().enumerate().map(|(place, (label, _))| format!(":{} {label}", place + 1)).collect();
+                output::say(&format!("      [{}]", labels.join("]  [")));
+            }
+            self.keyboards.insert(bot, keys);
+        }
+    }
+
+    /// Shows what comes until everything that was typed is answered.
+    async fn answers(&mut self, host: &Host) -> anyhow::Result<()> {
+        let posted = self.posted;
+        let quiet = async {
+            loop {
+                let totals = host.store().totals().await?;
+                if totals.arrivals >= posted && totals.waiting_events == 0 && totals.waiting_sends == 0 {
+                    return anyhow::Ok(());
+                }
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        tokio::pin!(quiet);
+        let deadline = tokio::time::sleep(ANSWERS);
+        tokio::pin!(deadline);
+        loop {
+            tokio::select! {
+                biased;
+                (bot, sent) = next_of(&mut self.feeds) => self.show(bot, &sent),
+                done = &mut quiet => return done,
+                () = &mut deadline => bail!("not everything was answered within {} s", ANSWERS.as_secs()),
+            }
+        }
+    }
+
+    fn token(&self) -> String {
+        token(&self.bots[self.current])
+    }
+}
+
+/// The next message of any bot.
+async fn next_of(feeds: &mut [SentFeed]) -> (usize, Sent) {
+    let next = feeds.iter_mut().enumerate().map(|(bot, feed)| {
+        Box::pin(async move {
+            match feed.next().await {
+                Some(sent) => (bot, sent),
+                None => std::future::pending().await,
+            }
+        })
+    });
+    futures::future::select_all(next).await.0
+}

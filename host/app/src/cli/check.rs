@@ -1,0 +1,48 @@
+//! `hodhod check`.
+
+use std::process::ExitCode;
+
+use serde_json::json;
+
+use super::{ConfigFile, output};
+use crate::config::{self, Problem};
+use crate::wiring;
+
+/// Checks the configuration and the plugins without connecting to anything.
+#[derive(Debug, clap::Args)]
+pub(super) struct Check {
+    #[command(flatten)]
+    file: ConfigFile,
+    /// Prints JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+impl Check {
+    pub(super) fn run(self) -> anyhow::Result<ExitCode> {
+        let problems = self.problems()?;
+        if self.json {
+            let list: Vec<_> = problems
+                .iter()
+                .map(|problem| json!({ "at": problem.at, "what": problem.what, "write": problem.write }))
+                .collect();
+            output::say(&json!({ "ok": problems.is_empty(), "problems": list }).to_string());
+        } else if problems.is_empty() {
+            output::say(&format!("{}: nothing is wrong", self.file.config.display()));
+        } else {
+            output::problems(&problems);
+        }
+        Ok(if problems.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    }
+
+    fn problems(&self) -> anyhow::Result<Vec<Problem>> {
+        let config = match config::load(&self.file.config) {
+            Ok(config) => config,
+            Err(problems) => return Ok(problems),
+        };
+        let mut problems = wiring::connections(&config).err().unwrap_or_default();
+        let engine = wiring::engine(&config)?;
+        problems.extend(wiring::plugins(&engine, &config).err().unwrap_or_default());
+        Ok(problems)
+    }
+}

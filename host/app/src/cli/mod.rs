@@ -1,0 +1,59 @@
+//! The command line: one file a verb.
+
+mod chat;
+mod check;
+mod output;
+mod run;
+mod status;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Runs chat bots as sandboxed WebAssembly components.
+#[derive(Debug, Parser)]
+#[command(name = "hodhod", version, max_term_width = 100)]
+struct Arguments {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Runs the host until SIGTERM or Ctrl-C, then drains and exits.
+    Run(run::Run),
+    /// Says what is wrong with the configuration and the plugins, where, and what to write.
+    Check(check::Check),
+    /// Says how a running host is doing.
+    Status(status::Status),
+    /// Talks to bots in this terminal, through a local Soroush server: no account, no network.
+    Chat(chat::Chat),
+}
+
+/// The configuration, as every verb takes it.
+#[derive(Debug, clap::Args)]
+struct ConfigFile {
+    /// The configuration file.
+    #[arg(long, value_name = "FILE", default_value = "hodhod.toml")]
+    config: PathBuf,
+}
+
+/// Runs the program. Exit codes: 0 all is well, 1 it is not, 2 the command line is wrong.
+pub(crate) fn main() -> ExitCode {
+    let result = match Arguments::parse().verb {
+        Verb::Run(run) => run.run(),
+        Verb::Check(check) => check.run(),
+        Verb::Status(status) => status.run(),
+        Verb::Chat(chat) => chat.run(),
+    };
+    result.unwrap_or_else(|error| {
+        output::complain(&format!("error: {error:#}"));
+        ExitCode::FAILURE
+    })
+}
+
+/// A runtime for everything but turns.
+fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().thread_name("hodhod").build()
+}

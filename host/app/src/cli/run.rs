@@ -1,0 +1,54 @@
+//! `hodhod run`.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::{ConfigFile, output};
+use crate::{config, log, serve, wiring};
+
+/// Runs the host.
+#[derive(Debug, clap::Args)]
+pub(super) struct Run {
+    #[command(flatten)]
+    file: ConfigFile,
+}
+
+impl Run {
+    pub(super) fn run(self) -> anyhow::Result<ExitCode> {
+        log::start(false);
+        let loaded = config::load(&self.file.config).and_then(|config| {
+            let platforms = wiring::connections(&config)?;
+            Ok((config, platforms))
+        });
+        let (config, platforms) = match loaded {
+            Ok(loaded) => loaded,
+            Err(problems) => return Ok(wrong(&problems)),
+        };
+        let engine = wiring::engine(&config)?;
+        let plugins = match wiring::plugins(&engine, &config) {
+            Ok(plugins) => plugins,
+            Err(problems) => return Ok(wrong(&problems)),
+        };
+        super::runtime()?.block_on(async {
+            // Before anything is served, so that no signal is missed.
+            let mut terminate = signal(SignalKind::terminate())?;
+            let mut interrupt = signal(SignalKind::interrupt())?;
+            let (host, store) = wiring::host(&config, platforms, plugins)?;
+            let stop = async {
+                tokio::select! {
+                    _ = terminate.recv() => tracing::info!("SIGTERM"),
+                    _ = interrupt.recv() => tracing::info!("interrupted"),
+                }
+            };
+            serve::serve(Arc::new(host), store, &config.host, stop).await?;
+            Ok(ExitCode::SUCCESS)
+        })
+    }
+}
+
+fn wrong(problems: &[config::Problem]) -> ExitCode {
+    output::problems(problems);
+    ExitCode::FAILURE
+}

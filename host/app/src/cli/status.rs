@@ -1,0 +1,93 @@
+//! `hodhod status`.
+
+use std::fmt::Write as _;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::{ConfigFile, output};
+use crate::config;
+
+/// Asks a running host how it is doing.
+#[derive(Debug, clap::Args)]
+pub(super) struct Status {
+    #[command(flatten)]
+    file: ConfigFile,
+    /// Prints JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+impl Status {
+    pub(super) fn run(self) -> anyhow::Result<ExitCode> {
+        let config = match config::load(&self.file.config) {
+            Ok(config) => config,
+            Err(problems) => {
+                output::problems(&problems);
+                return Ok(ExitCode::FAILURE);
+            }
+        };
+        let url = format!("http://{}/status", config.host.listen);
+        let answer = super::runtime()?.block_on(async {
+            let client = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(5)).build()?;
+            client.get(&url).send().await?.error_for_status()?.json::<Value>().await
+        });
+        match answer {
+            Ok(status) => {
+                output::say(if self.json { status.to_string() } else { table(&status) }.trim_end());
+                Ok(ExitCode::SUCCESS)
+            }
+            Err(error) => {
+                output::complain(&format!("no host answers at {}: {}", config.host.listen, error.without_url()));
+                Ok(ExitCode::FAILURE)
+            }
+        }
+    }
+}
+
+/// The snapshot for a person.
+fn table(status: &Value) -> String {
+    let mut text = String::new();
+    let number = |value: &Value, key: &str| value[key].as_u64().unwrap_or_default();
+    let word = |value: &Value, key: &str| value[key].as_str().unwrap_or("?").to_owned();
+    let up = number(status, "now").saturating_sub(number(status, "started")) / 1000;
+    let totals = &status["totals"];
+    // Writing to a string cannot fail.
+    let _infallible = (|| {
+        writeln!(text, "hodhod {}, up {up} s", word(status, "version"))?;
+        writeln!(
+            text,
+            "events: {} waiting, {} handled, {} dead letters; messages: {} waiting, {} delivered, {} in doubt",
+            number(totals, "waiting_events"),
+            number(totals, "handled"),
+            number(totals, "dead_letters"),
+            number(totals, "waiting_sends"),
+            number(totals, "delivered"),
+            number(totals, "in_doubt_resent") + number(totals, "in_doubt_dropped"),
+        )?;
+        for connection in status["connections"].as_array().into_iter().flatten() {
+            let state = if connection["connected"].as_bool() == Some(true) { "connected" } else { "not connected" };
+            let name = word(connection, "name");
+            let (waiting, reconnects) = (number(connection, "waiting"), number(connection, "reconnects"));
+            writeln!(text, "connection {name}: {state}, {reconnects} reconnects, {waiting} messages waiting")?;
+            if let Some(trouble) = connection["trouble"].as_str() {
+                writeln!(text, "  trouble: {trouble}")?;
+            }
+        }
+        for bot in status["bots"].as_array().into_iter().flatten() {
+            let failures: u64 = bot["failures"].as_object().into_iter().flatten().filter_map(|(_, n)| n.as_u64()).sum();
+            let (name, generation) = (word(bot, "name"), number(bot, "generation"));
+            let (handled, waiting) = (number(bot, "handled"), number(bot, "waiting"));
+            writeln!(
+                text,
+                "bot {name}: generation {generation}, {handled} handled, {failures} failed, {waiting} waiting"
+            )?;
+            if let Some(reason) = bot["last_failure"]["reason"].as_str() {
+                writeln!(text, "  last failure: {reason}: {}", word(&bot["last_failure"], "detail"))?;
+            }
+        }
+        std::fmt::Result::Ok(())
+    })();
+    text
+}

@@ -1,0 +1,398 @@
+//! The configuration: what the operator wrote ([`raw`]) and what it means.
+//!
+//! Everything that is wrong is told at once, each with its place and the line to write. Relative
+//! paths are relative to the folder of the file.
+
+mod raw;
+mod units;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::SocketAddr;
+use std::num::NonZeroU32;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use hodhod_core::ids::{BotName, ConnectionName};
+use hodhod_core::outbox::{OnDoubt, Policy};
+use hodhod_core::pace::Rate;
+use hodhod_core::runtime::{BotConfig, Grants, Limits};
+use hodhod_platforms::soroush;
+
+use raw::{RawBot, RawConfig, RawConnection, RawHost, RawSecret};
+
+/// The whole configuration, checked.
+#[derive(Debug)]
+pub(crate) struct Config {
+    pub(crate) host: HostConfig,
+    pub(crate) connections: Vec<ConnectionConfig>,
+    pub(crate) bots: Vec<BotEntry>,
+}
+
+/// The host itself.
+#[derive(Debug)]
+pub(crate) struct HostConfig {
+    /// Folder of the database.
+    pub(crate) state: PathBuf,
+    /// Where status and metrics are served.
+    pub(crate) listen: SocketAddr,
+    /// How long what is under way may take to end after SIGTERM.
+    pub(crate) grace: Duration,
+    /// Threads that run turns.
+    pub(crate) workers: usize,
+    /// Turns under way at once.
+    pub(crate) turns: u32,
+}
+
+/// A connection.
+#[derive(Debug)]
+pub(crate) struct ConnectionConfig {
+    pub(crate) name: ConnectionName,
+    /// The platform's own where it is not set.
+    pub(crate) base_url: Option<String>,
+    pub(crate) token: SecretSource,
+    pub(crate) get_message_prefix: Option<String>,
+    pub(crate) max_age: Option<Duration>,
+    pub(crate) policy: Policy,
+}
+
+/// Where a secret is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum SecretSource {
+    Env(String),
+    File(PathBuf),
+}
+
+/// A bot.
+#[derive(Debug)]
+pub(crate) struct BotEntry {
+    pub(crate) name: BotName,
+    pub(crate) plugin: PathBuf,
+    pub(crate) connections: Vec<ConnectionName>,
+    pub(crate) config: BotConfig,
+    pub(crate) grants: Grants,
+    pub(crate) limits: Limits,
+}
+
+/// Something that is wrong.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Problem {
+    /// Where: the file's place or the key.
+    pub(crate) at: String,
+    /// What is wrong.
+    pub(crate) what: String,
+    /// The line to write, where there is one.
+    pub(crate) write: Option<String>,
+}
+
+impl Problem {
+    pub(crate) fn new(at: impl Into<String>, what: impl Into<String>) -> Self {
+        Self { at: at.into(), what: what.into(), write: None }
+    }
+
+    pub(crate) fn write(mut self, line: impl Into<String>) -> Self {
+        self.write = Some(line.into());
+        self
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.at, self.what)?;
+        match &self.write {
+            Some(line) => write!(f, "\n    write: {line}"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Reads and checks the file.
+pub(crate) fn load(path: &Path) -> Result<Config, Vec<Problem>> {
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| vec![Problem::new(path.display().to_string(), format!("cannot be read: {error}"))])?;
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    parse(&text, &path.display().to_string(), folder)
+}
+
+/// Checks the text of a file called `name`, whose paths are relative to `folder`.
+pub(crate) fn parse(text: &str, name: &str, folder: &Path) -> Result<Config, Vec<Problem>> {
+    let raw: RawConfig = toml::from_str(text).map_err(|error| vec![explain(&error, text, name)])?;
+    let mut problems = Vec::new();
+    let host = check_host(&raw.host, folder, &mut problems);
+    let connections: Vec<_> = raw
+        .connections
+        .iter()
+        .filter_map(|(name, connection)| check_connection(name, connection, folder, &mut problems))
+        .collect();
+    if raw.bots.is_empty() {
+        problems.push(Problem::new("bots", "there is no bot").write("[bots.echo]"));
+    }
+    let names: Vec<&str> = raw.connections.keys().map(String::as_str).collect();
+    let bots: Vec<_> =
+        raw.bots.iter().filter_map(|(name, bot)| check_bot(name, bot, folder, &names, &mut problems)).collect();
+    match host {
+        Some(host) if problems.is_empty() => Ok(Config { host, connections, bots }),
+        _ => Err(problems),
+    }
+}
+
+/// A mistake in the file's shape, with its line and, for a key that is unknown, the one that was meant.
+fn explain(error: &toml::de::Error, text: &str, name: &str) -> Problem {
+    let line = error.span().map(|span| 1 + text.bytes().take(span.start).filter(|byte| *byte == b'\n').count());
+    let at = line.map_or_else(|| name.to_owned(), |line| format!("{name}:{line}"));
+    // serde lists the known keys between backticks, the unknown one first.
+    let quoted: Vec<&str> = error.message().split('`').skip(1).step_by(2).collect();
+    match quoted.split_first() {
+        Some((unknown, known)) if error.message().starts_with("unknown field") => {
+            let what = format!("unknown key `{unknown}`");
+            match suggest(unknown, known) {
+                Some(meant) => Problem::new(at, what).write(format!("{meant} = …")),
+                None => Problem::new(at, format!("{what}; known here: {}", known.join(", "))),
+            }
+        }
+        _ => Problem::new(at, error.message().trim().to_owned()),
+    }
+}
+
+/// The known word that is nearest to what was written, if one is near.
+pub(crate) fn suggest<'a>(written: &str, known: &[&'a str]) -> Option<&'a str> {
+    known
+        .iter()
+        .map(|known| (strsim::damerau_levenshtein(written, known), *known))
+        .filter(|(distance, known)| *distance <= 1 + known.len() / 4)
+        .min()
+        .map(|(_, known)| known)
+}
+
+fn per_second(count: u32) -> Rate {
+    Rate::per_second(NonZeroU32::new(count).unwrap_or(NonZeroU32::MIN))
+}
+
+/// Reads an optional value by a function, noting what is wrong with it.
+fn read<T>(
+    at: &str,
+    value: Option<&String>,
+    or: T,
+    read: impl Fn(&str) -> Result<T, String>,
+    problems: &mut Vec<Problem>,
+) -> T {
+    match value.map(|text| read(text)) {
+        None => or,
+        Some(Ok(value)) => value,
+        Some(Err(what)) => {
+            problems.push(Problem::new(at, what));
+            or
+        }
+    }
+}
+
+fn check_host(raw: &RawHost, folder: &Path, problems: &mut Vec<Problem>) -> Option<HostConfig> {
+    const LISTEN: &str = "127.0.0.1:8600";
+    let listen = raw.listen.as_deref().unwrap_or(LISTEN);
+    let listen = match listen.parse() {
+        Ok(address) => Some(address),
+        Err(_) => {
+            let what = format!("{listen:?} is not an address and a port");
+            problems.push(Problem::new("host.listen", what).write(format!("listen = \"{LISTEN}\"")));
+            None
+        }
+    };
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let workers = raw.workers.unwrap_or(cores);
+    if workers == 0 {
+        problems.push(Problem::new("host.workers", "at least one thread has to run turns"));
+    }
+    let turns = raw.turns.unwrap_or(512);
+    if !(1..=10_000).contains(&turns) {
+        problems.push(Problem::new("host.turns", "must be from 1 to 10000"));
+    }
+    Some(HostConfig {
+        state: folder.join(raw.state.as_deref().unwrap_or(Path::new("state"))),
+        listen: listen?,
+        grace: read("host.grace", raw.grace.as_ref(), Duration::from_secs(2), units::duration, problems),
+        workers,
+        turns,
+    })
+}
+
+fn check_connection(
+    name: &str,
+    raw: &RawConnection,
+    folder: &Path,
+    problems: &mut Vec<Problem>,
+) -> Option<ConnectionConfig> {
+    let at = format!("connections.{name}");
+    match raw.platform.as_deref() {
+        Some("soroush") => {}
+        Some(other) => {
+            let what = format!("there is no platform {other:?}");
+            problems.push(Problem::new(format!("{at}.platform"), what).write("platform = \"soroush\""));
+        }
+        None => problems.push(Problem::new(&at, "the platform is missing").write("platform = \"soroush\"")),
+    }
+    let example = format!("token = {{ env = \"{}_TOKEN\" }}", name.to_uppercase().replace('-', "_"));
+    let token = match &raw.token {
+        Some(RawSecret::Env { env }) => Some(SecretSource::Env(env.clone())),
+        Some(RawSecret::File { file }) => Some(SecretSource::File(folder.join(file))),
+        Some(RawSecret::Other(_)) => {
+            let what = "a token is not written into this file; say where it is kept";
+            problems.push(Problem::new(format!("{at}.token"), what).write(example));
+            None
+        }
+        None => {
+            problems.push(Problem::new(&at, "the token is missing").write(example));
+            None
+        }
+    };
+    let on_doubt = match raw.on_doubt.as_deref() {
+        None | Some("resend") => OnDoubt::Resend,
+        Some("drop") => OnDoubt::Drop,
+        Some(other) => {
+            let what = format!("{other:?} is neither \"resend\" nor \"drop\"");
+            problems.push(Problem::new(format!("{at}.on_doubt"), what).write("on_doubt = \"resend\""));
+            OnDoubt::Resend
+        }
+    };
+    if raw.get_message_prefix.as_deref().is_some_and(|prefix| prefix != "v2") {
+        problems.push(
+            Problem::new(format!("{at}.get_message_prefix"), "only \"v2\" is known")
+                .write("get_message_prefix = \"v2\""),
+        );
+    }
+    let at_once = raw.pace.at_once.unwrap_or(16);
+    if !(1..=1024).contains(&at_once) {
+        problems.push(Problem::new(format!("{at}.pace.at_once"), "must be from 1 to 1024"));
+    }
+    let pace = format!("{at}.pace");
+    let policy = Policy {
+        connection: read(
+            &format!("{pace}.connection"),
+            raw.pace.connection.as_ref(),
+            per_second(soroush::PACE_PER_CONNECTION),
+            units::rate,
+            problems,
+        ),
+        chat: read(
+            &format!("{pace}.chat"),
+            raw.pace.chat.as_ref(),
+            per_second(soroush::PACE_PER_CHAT),
+            units::rate,
+            problems,
+        ),
+        at_once,
+        on_doubt,
+        backoff: Duration::from_secs(1),
+        longest_backoff: Duration::from_secs(300),
+        give_up: read(
+            &format!("{at}.give_up"),
+            raw.give_up.as_ref(),
+            Duration::from_secs(24 * 3600),
+            units::duration,
+            problems,
+        ),
+    };
+    let max_age = raw
+        .max_age
+        .as_ref()
+        .map(|text| read(&format!("{at}.max_age"), Some(text), Duration::ZERO, units::duration, problems));
+    Some(ConnectionConfig {
+        name: name.into(),
+        base_url: raw.base_url.clone(),
+        token: token?,
+        get_message_prefix: raw.get_message_prefix.clone(),
+        max_age,
+        policy,
+    })
+}
+
+fn check_bot(
+    name: &str,
+    raw: &RawBot,
+    folder: &Path,
+    connections: &[&str],
+    problems: &mut Vec<Problem>,
+) -> Option<BotEntry> {
+    let at = format!("bots.{name}");
+    if raw.plugin.is_none() {
+        let line = format!("plugin = \"plugins/{name}.wasm\"");
+        problems.push(Problem::new(&at, "the plugin is missing").write(line));
+    }
+    if raw.connections.is_empty() {
+        let line = format!("connections = [\"{}\"]", connections.first().unwrap_or(&"shop"));
+        problems.push(Problem::new(&at, "it serves no connection").write(line));
+    }
+    for connection in raw.connections.iter().filter(|name| !connections.contains(&name.as_str())) {
+        let problem = Problem::new(format!("{at}.connections"), format!("there is no connection {connection:?}"));
+        problems.push(match suggest(connection, connections) {
+            Some(meant) => problem.write(format!("connections = [\"{meant}\"]")),
+            None => problem.write(format!("[connections.{connection}]")),
+        });
+    }
+    let mut config = BTreeMap::new();
+    for (key, value) in &raw.config {
+        match value {
+            toml::Value::String(text) => config.insert(key.clone(), text.clone()),
+            toml::Value::Integer(_) | toml::Value::Float(_) | toml::Value::Boolean(_) => {
+                config.insert(key.clone(), value.to_string())
+            }
+            _ => {
+                let what = "a bot's configuration holds text, numbers, true and false";
+                problems.push(Problem::new(format!("{at}.config.{key}"), what));
+                None
+            }
+        };
+    }
+    let grants = Grants::default();
+    let grants = Grants {
+        messenger: raw.grants.messenger.unwrap_or(grants.messenger),
+        keyvalue: raw.grants.keyvalue.unwrap_or(grants.keyvalue),
+        config: raw.grants.config.unwrap_or(grants.config),
+        logging: raw.grants.logging.unwrap_or(grants.logging),
+    };
+    let limits = check_limits(&format!("{at}.limits"), &raw.limits, problems);
+    Some(BotEntry {
+        name: name.into(),
+        plugin: folder.join(raw.plugin.as_ref()?),
+        connections: raw.connections.iter().map(|name| name.as_str().into()).collect(),
+        config,
+        grants,
+        limits,
+    })
+}
+
+fn check_limits(at: &str, raw: &raw::RawLimits, problems: &mut Vec<Problem>) -> Limits {
+    let default = Limits::default();
+    let mut time = |key: &str, value: &Option<String>, or| {
+        let at = format!("{at}.{key}");
+        let time = read(&at, value.as_ref(), or, units::duration, problems);
+        if time.is_zero() {
+            problems.push(Problem::new(at, "must be longer than nothing"));
+        }
+        time
+    };
+    let cpu = time("cpu", &raw.cpu, default.cpu);
+    let wall = time("wall", &raw.wall, default.wall);
+    let backoff = time("backoff", &raw.backoff, default.backoff);
+    let limits = Limits {
+        memory: read(&format!("{at}.memory"), raw.memory.as_ref(), default.memory, units::bytes, problems),
+        cpu,
+        wall,
+        backoff,
+        turns: raw.turns.unwrap_or(default.turns),
+        sends: raw.sends.unwrap_or(default.sends),
+        writes: raw.writes.unwrap_or(default.writes),
+        waiting_chat: raw.waiting_chat.unwrap_or(default.waiting_chat),
+        waiting: raw.waiting.unwrap_or(default.waiting),
+        attempts: raw.attempts.unwrap_or(default.attempts),
+        ..default
+    };
+    for (key, zero) in [("turns", limits.turns == 0), ("attempts", limits.attempts == 0)] {
+        if zero {
+            problems.push(Problem::new(format!("{at}.{key}"), "must be at least 1"));
+        }
+    }
+    limits
+}
+
+#[cfg(test)]
+mod tests;

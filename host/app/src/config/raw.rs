@@ -1,0 +1,107 @@
+//! The configuration file as it was written: every key, nothing checked but its shape.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RawConfig {
+    #[serde(default)]
+    pub(crate) host: RawHost,
+    #[serde(default)]
+    pub(crate) connections: BTreeMap<String, RawConnection>,
+    #[serde(default)]
+    pub(crate) bots: BTreeMap<String, RawBot>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RawHost {
+    pub(crate) state: Option<PathBuf>,
+    pub(crate) listen: Option<String>,
+    pub(crate) grace: Option<String>,
+    pub(crate) workers: Option<usize>,
+    pub(crate) turns: Option<u32>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RawConnection {
+    pub(crate) platform: Option<String>,
+    pub(crate) base_url: Option<String>,
+    pub(crate) token: Option<RawSecret>,
+    pub(crate) get_message_prefix: Option<String>,
+    pub(crate) on_doubt: Option<String>,
+    pub(crate) max_age: Option<String>,
+    pub(crate) give_up: Option<String>,
+    #[serde(default)]
+    pub(crate) pace: RawPace,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RawPace {
+    pub(crate) connection: Option<String>,
+    pub(crate) chat: Option<String>,
+    pub(crate) at_once: Option<usize>,
+}
+
+/// A secret is never written into the file itself, so a string here is a mistake to explain.
+#[derive(Deserialize)]
+#[serde(untagged)]
+pub(crate) enum RawSecret {
+    Env { env: String },
+    File { file: PathBuf },
+    Other(IgnoredAny),
+}
+
+impl std::fmt::Debug for RawSecret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Env { env } => write!(f, "env {env}"),
+            Self::File { file } => write!(f, "file {}", file.display()),
+            Self::Other(_) => f.write_str("***"),
+        }
+    }
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RawBot {
+    pub(crate) plugin: Option<PathBuf>,
+    #[serde(default)]
+    pub(crate) connections: Vec<String>,
+    #[serde(default)]
+    pub(crate) config: BTreeMap<String, toml::Value>,
+    #[serde(default)]
+    pub(crate) grants: RawGrants,
+    #[serde(default)]
+    pub(crate) limits: RawLimits,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RawGrants {
+    pub(crate) messenger: Option<bool>,
+    pub(crate) keyvalue: Option<bool>,
+    pub(crate) config: Option<bool>,
+    pub(crate) logging: Option<bool>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RawLimits {
+    pub(crate) memory: Option<String>,
+    pub(crate) cpu: Option<String>,
+    pub(crate) wall: Option<String>,
+    pub(crate) turns: Option<usize>,
+    pub(crate) sends: Option<usize>,
+    pub(crate) writes: Option<usize>,
+    pub(crate) waiting_chat: Option<usize>,
+    pub(crate) waiting: Option<usize>,
+    pub(crate) attempts: Option<u32>,
+    pub(crate) backoff: Option<String>,
+}

@@ -1,0 +1,108 @@
+use super::*;
+
+const GOOD: &str = r#"
+[host]
+state = "state"
+listen = "127.0.0.1:8600"
+
+[connections.shop]
+platform = "soroush"
+base_url = "https://bot.splus.ir"
+token = { env = "SOROUSH_TOKEN" }
+
+[bots.echo]
+plugin = "plugins/echo.wasm"
+connections = ["shop"]
+config = { greeting = "سلام", times = 3, loud = true }
+grants = { messenger = true, keyvalue = true }
+limits = { memory = "32 MiB", cpu = "100 ms", wall = "5 s" }
+"#;
+
+fn problems(text: &str) -> String {
+    let problems = parse(text, "hodhod.toml", Path::new("/etc/hodhod")).unwrap_err();
+    problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+}
+
+/// The good configuration with one line changed.
+fn with(line: &str, instead: &str) -> String {
+    assert!(GOOD.contains(line), "{line}");
+    GOOD.replace(line, instead)
+}
+
+#[test]
+fn the_documented_configuration_is_read_as_it_says() {
+    let config = parse(GOOD, "hodhod.toml", Path::new("/etc/hodhod")).unwrap();
+    assert_eq!(config.host.state, Path::new("/etc/hodhod/state"));
+    let connection = &config.connections[0];
+    assert_eq!(connection.token, SecretSource::Env("SOROUSH_TOKEN".to_owned()));
+    assert_eq!(connection.policy.connection.count.get(), 5);
+    let bot = &config.bots[0];
+    assert_eq!(bot.plugin, Path::new("/etc/hodhod/plugins/echo.wasm"));
+    assert_eq!(bot.config["greeting"], "سلام");
+    assert_eq!((bot.config["times"].as_str(), bot.config["loud"].as_str()), ("3", "true"));
+    assert!(bot.grants.messenger && bot.grants.keyvalue);
+    assert_eq!(bot.limits.memory, 32 << 20);
+}
+
+#[test]
+fn an_unknown_key_is_an_error_with_the_one_that_was_meant() {
+    insta::assert_snapshot!(problems(&with("connections = [\"shop\"]", "connection = [\"shop\"]")), @"
+    hodhod.toml:13: unknown key `connection`
+        write: connections = …
+    ");
+    insta::assert_snapshot!(problems(&with("memory =", "memroy =")), @"
+    hodhod.toml:16: unknown key `memroy`
+        write: memory = …
+    ");
+    insta::assert_snapshot!(problems("[hots]\n"), @"
+    hodhod.toml:1: unknown key `hots`
+        write: host = …
+    ");
+}
+
+#[test]
+fn a_token_in_the_file_is_refused_and_not_printed() {
+    let text = problems(&with("{ env = \"SOROUSH_TOKEN\" }", "\"abcSECRETdef\""));
+    assert!(!text.contains("SECRET"), "{text}");
+    insta::assert_snapshot!(text, @r#"
+    connections.shop.token: a token is not written into this file; say where it is kept
+        write: token = { env = "SHOP_TOKEN" }
+    "#);
+}
+
+#[test]
+fn everything_that_is_wrong_is_told_at_once() {
+    let text = with("\"32 MiB\"", "\"32 MB\"")
+        .replace("connections = [\"shop\"]", "connections = [\"shoop\"]")
+        .replace("\"soroush\"", "\"sorush\"")
+        .replace("127.0.0.1:8600", "localhost");
+    insta::assert_snapshot!(problems(&text), @r#"
+    host.listen: "localhost" is not an address and a port
+        write: listen = "127.0.0.1:8600"
+    connections.shop.platform: there is no platform "sorush"
+        write: platform = "soroush"
+    bots.echo.connections: there is no connection "shoop"
+        write: connections = ["shop"]
+    bots.echo.limits.memory: "32 MB" is not a size; write it like "32 MiB" (B, KiB, MiB, GiB)
+    "#);
+}
+
+#[test]
+fn what_is_missing_is_told_with_the_line_to_write() {
+    insta::assert_snapshot!(problems("[connections.shop]\n[bots.echo]\n"), @r#"
+    connections.shop: the platform is missing
+        write: platform = "soroush"
+    connections.shop: the token is missing
+        write: token = { env = "SHOP_TOKEN" }
+    bots.echo: the plugin is missing
+        write: plugin = "plugins/echo.wasm"
+    bots.echo: it serves no connection
+        write: connections = ["shop"]
+    "#);
+}
+
+#[test]
+fn what_is_no_toml_is_told_with_its_line() {
+    let text = problems("[host]\nstate = \n");
+    assert!(text.starts_with("hodhod.toml:2: "), "{text}");
+}

@@ -1,0 +1,138 @@
+//! The life of a host: taken up, served, drained, closed.
+//!
+//! Ending in order matters: first nothing new comes in (the connections close), then nothing new
+//! begins (turns and sends), then what was begun ends or the grace runs out, then what ended is
+//! committed, then the store closes. A turn that is cut off has no effects and runs again; a send
+//! that is cut off is in doubt, which is why sends get the grace too.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use anyhow::Context;
+use futures::FutureExt;
+use hodhod_core::host::Host;
+use hodhod_store::SqliteStore;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+
+use crate::config::HostConfig;
+
+/// What the last commits may take after the grace.
+const LAST_COMMITS: Duration = Duration::from_secs(5);
+
+/// Serves until `stop` resolves, then drains and closes.
+pub(crate) async fn serve(
+    host: Arc<Host>,
+    store: Arc<SqliteStore>,
+    config: &HostConfig,
+    stop: impl Future<Output = ()>,
+) -> anyhow::Result<()> {
+    let restored = host.restore().await.context("what earlier runs left cannot be read")?;
+    tracing::info!(events = restored.events, sends = restored.sends, in_doubt = restored.in_doubt, "taken up");
+    for bot in &restored.unknown_bots {
+        tracing::warn!(%bot, "events wait for a bot that is not configured");
+    }
+    for connection in &restored.unknown_connections {
+        tracing::warn!(%connection, "messages wait for a connection that is not configured");
+    }
+
+    let listener = TcpListener::bind(config.listen)
+        .await
+        .with_context(|| format!("{} cannot be listened on: choose another `listen` in [host]", config.listen))?;
+    tracing::info!(address = %listener.local_addr()?, "status and metrics");
+    let web = tokio::spawn(hodhod_web::serve(listener, host.clone(), host.clock().now()));
+
+    let (cut, cut_seen) = watch::channel(false);
+    let workers = Workers::start(&host, config.workers, &cut_seen)?;
+    let serving = tokio::spawn({
+        let host = host.clone();
+        async move { host.serve().await }
+    });
+    let receiving = tokio::spawn({
+        let host = host.clone();
+        async move { host.receive().await }
+    });
+    tracing::info!("ready");
+
+    stop.await;
+    tracing::info!(turns = host.turns().under_way(), "draining");
+    receiving.abort();
+    let _cancelled = receiving.await;
+    host.drain();
+    let ended = workers.ended();
+    if tokio::time::timeout(config.grace, ended).await.is_err() {
+        tracing::warn!(
+            turns = host.turns().under_way(),
+            "the grace is over; what is under way runs again after the next start"
+        );
+        cut.send_replace(true);
+        workers.ended().await;
+    }
+    host.close();
+    if tokio::time::timeout(LAST_COMMITS, serving).await.is_err() {
+        tracing::warn!("sends under way are cut off and in doubt");
+    }
+    web.abort();
+    let _cancelled = web.await;
+    store.close().await;
+    workers.join();
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// The threads that run turns.
+struct Workers {
+    threads: Vec<JoinHandle<()>>,
+    running: watch::Receiver<usize>,
+}
+
+impl Workers {
+    fn start(host: &Arc<Host>, count: usize, cut: &watch::Receiver<bool>) -> anyhow::Result<Self> {
+        let (running, running_seen) = watch::channel(count);
+        let running = Arc::new(running);
+        let threads = (0..count)
+            .map(|worker| {
+                let (host, mut cut, running) = (host.clone(), cut.clone(), running.clone());
+                // One thread a worker, with timers of its own: no turn ever moves to another thread.
+                let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
+                std::thread::Builder::new()
+                    .name(format!("hodhod-turns-{worker}"))
+                    .spawn(move || {
+                        // Counted down also if the worker panics, or nobody would ever stop waiting.
+                        let _ended = Ended(running);
+                        runtime.block_on(async {
+                            let cut = cut.wait_for(|cut| *cut).map(|_| ()).boxed();
+                            futures::future::select(host.work(worker).boxed_local(), cut).await;
+                        });
+                    })
+                    .context("a thread for turns cannot be started")
+            })
+            .collect::<anyhow::Result<_>>()?;
+        Ok(Self { threads, running: running_seen })
+    }
+
+    /// Resolves when no worker runs.
+    async fn ended(&self) {
+        let mut running = self.running.clone();
+        // An error means that every worker and its counter is gone, which is the same.
+        let _gone = running.wait_for(|running| *running == 0).await;
+    }
+
+    fn join(self) {
+        for thread in self.threads {
+            if thread.join().is_err() {
+                tracing::error!("a thread for turns panicked");
+            }
+        }
+    }
+}
+
+struct Ended(Arc<watch::Sender<usize>>);
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        self.0.send_modify(|running| *running -= 1);
+    }
+}

@@ -1,0 +1,158 @@
+//! A bot as it runs: who it is, the generation of its plugin, and what has been seen of it.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+
+use crate::ids::{BotName, ConnectionName};
+use crate::runtime::{Plugin, Reason, TurnResult};
+use crate::time::Millis;
+use crate::turn::Actor;
+
+/// A plugin, the connections it serves, and what it may use.
+pub struct Bot {
+    /// What its turns need to know of it.
+    pub actor: Arc<Actor>,
+    /// What has been seen of it.
+    pub stats: BotStats,
+    generation: ArcSwap<Generation>,
+}
+
+/// One loaded version of a bot's plugin.
+pub struct Generation {
+    /// Counted from 1.
+    pub number: u64,
+    /// The plugin.
+    pub plugin: Arc<dyn Plugin>,
+}
+
+impl Bot {
+    /// A bot in its first generation.
+    pub fn new(actor: Actor, plugin: Arc<dyn Plugin>) -> Self {
+        Self {
+            actor: Arc::new(actor),
+            stats: BotStats::default(),
+            generation: ArcSwap::from_pointee(Generation { number: 1, plugin }),
+        }
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &BotName {
+        &self.actor.bot
+    }
+
+    /// True if it serves the connection.
+    pub fn serves(&self, connection: &ConnectionName) -> bool {
+        self.actor.connections.contains_key(connection)
+    }
+
+    /// The current generation. A turn keeps the one that it began with.
+    pub fn generation(&self) -> Arc<Generation> {
+        self.generation.load_full()
+    }
+
+    /// Begins a new generation: turns that start from now on run in `plugin`.
+    pub fn replace(&self, plugin: Arc<dyn Plugin>) {
+        self.generation.rcu(|old| Generation { number: old.number + 1, plugin: plugin.clone() });
+    }
+}
+
+/// What has been seen of a bot since the host started.
+#[derive(Debug, Default)]
+pub struct BotStats {
+    handled: AtomicU64,
+    retried: AtomicU64,
+    rejected: AtomicU64,
+    conflicts: AtomicU64,
+    failures: [AtomicU64; Reason::ALL.len()],
+    cpu_total: AtomicU64,
+    cpu_usual: AtomicU64,
+    memory_peak: AtomicU64,
+    last_failure: Mutex<Option<LastFailure>>,
+}
+
+/// The newest failure of a bot.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct LastFailure {
+    /// When.
+    pub at: Millis,
+    /// The kind.
+    pub reason: Reason,
+    /// More, for a person.
+    pub detail: String,
+}
+
+impl BotStats {
+    /// Counts a turn that has ended.
+    pub fn ended(&self, result: &TurnResult, cpu: Duration, memory: u64, at: Millis) {
+        let nanos = u64::try_from(cpu.as_nanos()).unwrap_or(u64::MAX);
+        self.cpu_total.fetch_add(nanos, Ordering::Relaxed);
+        self.memory_peak.fetch_max(memory, Ordering::Relaxed);
+        // A running mean over about eight turns; two workers may each lose the other's update.
+        let usual = self.cpu_usual.load(Ordering::Relaxed);
+        self.cpu_usual.store(usual - usual / 8 + nanos / 8, Ordering::Relaxed);
+        match result {
+            TurnResult::Done => &self.handled,
+            TurnResult::Retry(_) => &self.retried,
+            TurnResult::Reject(_) => &self.rejected,
+            TurnResult::Failed(failure) => {
+                let last = LastFailure { at, reason: failure.reason, detail: failure.detail.clone() };
+                *self.last_failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(last);
+                &self.failures[failure.reason as usize]
+            }
+        }
+        .fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Counts a turn that has to run again because of another's writes.
+    pub fn conflict(&self) {
+        self.conflicts.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// What a turn of this bot usually takes of a processor.
+    pub fn usual_cpu(&self) -> Duration {
+        Duration::from_nanos(self.cpu_usual.load(Ordering::Relaxed))
+    }
+
+    /// Turns that ended well.
+    pub fn handled(&self) -> u64 {
+        self.handled.load(Ordering::Relaxed)
+    }
+
+    /// Turns in which the bot asked for the event again.
+    pub fn retried(&self) -> u64 {
+        self.retried.load(Ordering::Relaxed)
+    }
+
+    /// Turns in which the bot rejected the event.
+    pub fn rejected(&self) -> u64 {
+        self.rejected.load(Ordering::Relaxed)
+    }
+
+    /// Turns that ran again because of another's writes.
+    pub fn conflicts(&self) -> u64 {
+        self.conflicts.load(Ordering::Relaxed)
+    }
+
+    /// Turns that failed, by kind.
+    pub fn failures(&self) -> [(Reason, u64); Reason::ALL.len()] {
+        Reason::ALL.map(|reason| (reason, self.failures[reason as usize].load(Ordering::Relaxed)))
+    }
+
+    /// Processor time of all turns.
+    pub fn cpu_total(&self) -> Duration {
+        Duration::from_nanos(self.cpu_total.load(Ordering::Relaxed))
+    }
+
+    /// The most memory a turn has had, in bytes.
+    pub fn memory_peak(&self) -> u64 {
+        self.memory_peak.load(Ordering::Relaxed)
+    }
+
+    /// The newest failure.
+    pub fn last_failure(&self) -> Option<LastFailure> {
+        self.last_failure.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}

@@ -1,0 +1,196 @@
+//! The host: the parts put together, taken up again after a stop, and brought to a halt.
+//!
+//! It owns no threads. The program polls [`Host::work`] on one thread per worker and
+//! [`Host::serve`] on its runtime; a test polls both where it likes.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::future::{join, join_all, select_all};
+
+use crate::bot::Bot;
+use crate::ids::{BotName, ConnectionName, InboxSeq, OutboxSeq};
+use crate::inbox::Inbox;
+use crate::outbox::{Outbox, Outboxes, Policy};
+use crate::platform::{Connection, Platform};
+use crate::store::{Store, StoreError};
+use crate::time::Clock;
+use crate::turns::Turns;
+
+/// Rows read at once when taking up an earlier run.
+const PAGE: usize = 1000;
+
+/// How long a key of an arrival is remembered: longer than a platform may keep a message for a
+/// host that was away, and come back with it.
+const REMEMBERED: Duration = Duration::from_secs(7 * 24 * 3600);
+
+/// How often old keys are forgotten.
+const FORGET_EVERY: Duration = Duration::from_secs(3600);
+
+/// A host.
+pub struct Host {
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    turns: Arc<Turns>,
+    inbox: Arc<Inbox>,
+    outboxes: Arc<Outboxes>,
+    connections: Vec<(Connection, Arc<Outbox>)>,
+}
+
+/// What was found of earlier runs.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Restored {
+    /// Events that wait.
+    pub events: usize,
+    /// Sends that wait.
+    pub sends: usize,
+    /// Sends among them that were in doubt.
+    pub in_doubt: usize,
+    /// Bots that have waiting events and are not configured any more.
+    pub unknown_bots: BTreeSet<BotName>,
+    /// Connections that have waiting sends and are not configured any more.
+    pub unknown_connections: BTreeSet<ConnectionName>,
+}
+
+impl Host {
+    /// A host with nothing to serve, for `workers` workers.
+    pub fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>, workers: usize) -> Self {
+        let outboxes = Arc::new(Outboxes::default());
+        let turns = Arc::new(Turns::new(store.clone(), clock.clone(), outboxes.clone(), workers));
+        let inbox = Arc::new(Inbox::new(store.clone(), clock.clone(), turns.clone()));
+        Self { store, clock, turns, inbox, outboxes, connections: Vec::new() }
+    }
+
+    /// Adds a connection.
+    pub fn add_connection(&mut self, name: ConnectionName, platform: Arc<dyn Platform>, policy: Policy) {
+        let outbox = Outbox::new(name.clone(), platform.clone(), policy, self.store.clone(), self.clock.clone());
+        let outbox = Arc::new(outbox);
+        outbox.set_reports(self.inbox.clone());
+        self.outboxes.add(outbox.clone());
+        self.connections.push((Connection { name, platform }, outbox));
+    }
+
+    /// Adds a bot.
+    pub fn add_bot(&mut self, bot: Bot) -> Arc<Bot> {
+        let bot = Arc::new(bot);
+        self.turns.add_bot(bot.clone());
+        bot
+    }
+
+    /// Takes up what earlier runs left: waiting events, waiting sends, sends in doubt. To be called
+    /// once, after bots and connections were added and before anything is served.
+    ///
+    /// # Errors
+    /// When the store cannot be read, or cannot record what becomes of sends in doubt.
+    pub async fn restore(&self) -> Result<Restored, StoreError> {
+        let mut restored = Restored::default();
+        let mut after = InboxSeq(0);
+        loop {
+            let page = self.store.waiting_events(after, PAGE).await?;
+            let Some(last) = page.last() else { break };
+            after = last.seq;
+            for row in page {
+                let bot = row.bot.clone();
+                if self.turns.restore(row) {
+                    restored.events += 1;
+                } else {
+                    restored.unknown_bots.insert(bot);
+                }
+            }
+        }
+        let mut after = OutboxSeq(0);
+        loop {
+            let page = self.store.waiting_sends(after, PAGE).await?;
+            let Some(last) = page.last() else { break };
+            after = last.seq;
+            for row in page {
+                let Some(outbox) = self.outboxes.get(&row.chat.connection) else {
+                    restored.unknown_connections.insert(row.chat.connection);
+                    continue;
+                };
+                restored.sends += 1;
+                restored.in_doubt += usize::from(row.attempted);
+                outbox.restore(row).await?;
+            }
+        }
+        Ok(restored)
+    }
+
+    /// One worker's share of the turns; see [`Turns::work`].
+    pub async fn work(&self, worker: usize) {
+        self.turns.work(worker).await;
+    }
+
+    /// Receives from every connection, for ever. Dropping it closes the connections.
+    pub async fn receive(&self) {
+        let receiving = self.connections.iter().map(|(connection, _)| async {
+            let intake = self.inbox.of(connection.name.clone());
+            connection.platform.receive(&intake).await;
+        });
+        join_all(receiving).await;
+        std::future::pending::<()>().await;
+    }
+
+    /// Commits, sends and keeps house until [`drain`](Self::drain) and [`close`](Self::close), and
+    /// all that was begun has ended.
+    pub async fn serve(&self) {
+        let sending = join_all(self.connections.iter().map(|(_, outbox)| outbox.run()));
+        let work = join(self.turns.commit(), sending);
+        let chores = select_all([
+            Box::pin(self.turns.wake_on_time()) as futures::future::BoxFuture<'_, ()>,
+            Box::pin(self.forget_on_time()),
+        ]);
+        let (work, chores) = (std::pin::pin!(work), std::pin::pin!(chores));
+        futures::future::select(work, chores).await;
+    }
+
+    /// Begins no further turn and no further send.
+    pub fn drain(&self) {
+        self.turns.drain();
+        self.outboxes.drain();
+    }
+
+    /// Lets [`serve`](Self::serve) end. To be called after the workers have stopped.
+    pub fn close(&self) {
+        self.turns.close();
+    }
+
+    /// The inbox, for what delivers events without a connection that receives.
+    pub fn inbox(&self) -> &Arc<Inbox> {
+        &self.inbox
+    }
+
+    /// The turns.
+    pub fn turns(&self) -> &Arc<Turns> {
+        &self.turns
+    }
+
+    /// The connections and their outboxes.
+    pub fn connections(&self) -> impl Iterator<Item = (&Connection, &Arc<Outbox>)> {
+        self.connections.iter().map(|(connection, outbox)| (connection, outbox))
+    }
+
+    /// The store.
+    pub fn store(&self) -> &Arc<dyn Store> {
+        &self.store
+    }
+
+    /// The clock.
+    pub fn clock(&self) -> &Arc<dyn Clock> {
+        &self.clock
+    }
+
+    async fn forget_on_time(&self) {
+        loop {
+            let now = self.clock.now();
+            if let Err(error) = self.store.forget_seen(now - REMEMBERED).await {
+                tracing::warn!(%error, "old keys of arrivals cannot be forgotten");
+            }
+            self.clock.sleep_until(now + FORGET_EVERY).await;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,343 @@
+//! The promises of the whole host, over the doubles.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use proptest::prelude::*;
+use tokio::task::yield_now;
+
+use super::*;
+use crate::ids::Chat;
+use crate::outgoing::Outgoing;
+use crate::runtime::{Failure, Limits, Reason, TurnResult};
+use crate::testing::rig::{CONNECTION, Rig, fast, run, said, text};
+use crate::testing::{Failpoint, MemoryStore, TestClock};
+use crate::turn::Turn;
+
+/// Answers with what was said, after counting it in all three buckets.
+fn counting(turn: &mut Turn) -> BoxFuture<'_, TurnResult> {
+    async move {
+        let text = said(turn);
+        for bucket in ["bot", "chat", "user"] {
+            let bucket = turn.bucket(bucket).expect("a message has all three");
+            let old = turn.get(&bucket, "n").expect("readable");
+            let old: u64 = old.map_or(0, |bytes| String::from_utf8(bytes).unwrap().parse().unwrap());
+            // Others run between the read and the write.
+            yield_now().await;
+            turn.set(&bucket, "n", (old + 1).to_string().into_bytes()).expect("writable");
+        }
+        answer(turn, &text);
+        TurnResult::Done
+    }
+    .boxed()
+}
+
+fn answer(turn: &mut Turn, text: &str) {
+    let chat = turn.event().chat().expect("a message has a chat").clone();
+    turn.send(chat, Outgoing::text(text)).expect("the connection is served");
+}
+
+fn failing() -> TurnResult {
+    TurnResult::Failed(Failure { reason: Reason::Panic, detail: "oh".to_owned() })
+}
+
+/// Does what the text says: `fail`, `retry`, `reject`, or answers. Effects come first in any case.
+fn obedient(turn: &mut Turn) -> BoxFuture<'_, TurnResult> {
+    let text = said(turn);
+    answer(turn, &text);
+    let bucket = turn.bucket("chat").expect("a chat");
+    turn.set(&bucket, "last", text.clone().into_bytes()).expect("writable");
+    let result = match text.as_str() {
+        "fail" => failing(),
+        "retry" => TurnResult::Retry(Duration::from_secs(7)),
+        "reject" => TurnResult::Reject("I do not want it".to_owned()),
+        _ => TurnResult::Done,
+    };
+    async { result }.boxed()
+}
+
+#[test]
+fn a_turn_that_fails_leaves_no_effects_and_its_chat_goes_on_after_its_attempts() {
+    run(async {
+        let (store, clock) = (MemoryStore::default(), TestClock::default());
+        let limits = Limits { attempts: 3, ..Limits::default() };
+        let rig = Rig::start(&store, &clock, fast(), limits, obedient).await;
+        rig.arrive(vec![text("a", "1", "fail"), text("a", "2", "hello"), text("b", "3", "other")]).await;
+        rig.settle().await;
+        assert_eq!(rig.sent_to("b"), ["other"], "another chat does not wait");
+        assert!(rig.sent_to("a").is_empty());
+        assert_eq!(store.values()["chat/last"], "other", "the failed turn stored nothing");
+
+        let began = clock.now();
+        rig.until(|| rig.sent_to("a") == ["hello"]).await;
+        assert!(clock.now().since(began) >= Duration::from_millis(500 + 1000), "two waits that double");
+        let dead = store.dead_letters(10).await.unwrap();
+        assert_eq!((dead.len(), dead[0].attempts, dead[0].reason.as_str()), (1, 3, "panic: oh"));
+        rig.stop().await;
+    });
+}
+
+#[test]
+fn an_event_that_is_asked_for_again_comes_again_in_its_place() {
+    run(async {
+        let (store, clock) = (MemoryStore::default(), TestClock::default());
+        let tries = Arc::new(AtomicUsize::new(0));
+        let counter = tries.clone();
+        let rig = Rig::start(&store, &clock, fast(), Limits::default(), move |turn: &mut Turn| {
+            let first = said(turn) == "wait" && counter.fetch_add(1, Ordering::Relaxed) == 0;
+            let text = said(turn);
+            answer(turn, &text);
+            let result = if first { TurnResult::Retry(Duration::from_secs(7)) } else { TurnResult::Done };
+            async { result }.boxed()
+        })
+        .await;
+        rig.arrive(vec![text("a", "1", "wait"), text("a", "2", "after")]).await;
+        let began = clock.now();
+        rig.until(|| rig.sent_to("a") == ["wait", "after"]).await;
+        assert_eq!(clock.now().since(began), Duration::from_secs(7));
+        rig.stop().await;
+    });
+}
+
+#[test]
+fn a_rejected_event_is_a_dead_letter_at_once() {
+    run(async {
+        let (store, clock) = (MemoryStore::default(), TestClock::default());
+        let rig = Rig::start(&store, &clock, fast(), Limits::default(), obedient).await;
+        rig.arrive(vec![text("a", "1", "reject"), text("a", "2", "next")]).await;
+        rig.settle().await;
+        assert_eq!(rig.sent_to("a"), ["next"]);
+        assert_eq!(store.dead_letters(10).await.unwrap()[0].reason, "rejected: I do not want it");
+        rig.stop().await;
+    });
+}
+
+#[test]
+fn an_event_that_arrives_twice_is_handled_once() {
+    run(async {
+        let (store, clock) = (MemoryStore::default(), TestClock::default());
+        let rig = Rig::start(&store, &clock, fast(), Limits::default(), obedient).await;
+        assert_eq!(rig.arrive(vec![text("a", "1", "x"), text("a", "1", "x")]).await, 1);
+        rig.settle().await;
+        rig.crash();
+        let rig = Rig::start(&store, &clock, fast(), Limits::default(), obedient).await;
+        assert_eq!(rig.arrive(vec![text("a", "1", "x")]).await, 0, "also across a restart");
+        rig.settle().await;
+        assert!(rig.sent_to("a").is_empty());
+        rig.stop().await;
+    });
+}
+
+#[test]
+fn turns_side_by_side_never_lose_each_others_writes() {
+    run(async {
+        let (store, clock) = (MemoryStore::default(), TestClock::default());
+        let rig = Rig::start(&store, &clock, fast(), Limits::default(), counting).await;
+        let events: Vec<_> = (0..300).map(|n| text(&format!("c{}", n % 40), &n.to_string(), &n.to_string())).collect();
+        rig.arrive(events).await;
+        rig.until(|| rig.platform.tried().len() == 300).await;
+        assert_eq!(store.values()["bot/n"], "300");
+        assert!(rig.bot.stats.conflicts() > 0, "they did run side by side");
+        assert_eq!(rig.host.turns().held(), (0, 0), "nothing is kept once it is on disk");
+        rig.stop().await;
+    });
+}
+
+#[test]
+fn a_store_that_fails_holds_chats_up_and_loses_nothing() {
+    run(async {
+        let (store, clock) = (MemoryStore::default(), TestClock::default());
+        let rig = Rig::start(&store, &clock, fast(), Limits::default(), counting).await;
+        store.fail([Failpoint::Commit, Failpoint::Commit, Failpoint::Attempt, Failpoint::Settle]);
+        rig.arrive(vec![text("a", "1", "one"), text("a", "2", "two")]).await;
+        rig.settle().await;
+        assert!(rig.sent_to("a").is_empty());
+        rig.until(|| rig.sent_to("a") == ["one", "two"]).await;
+        assert_eq!(store.values()["bot/n"], "2");
+        rig.stop().await;
+    });
+}
+
+#[test]
+fn a_bot_without_room_gets_dead_letters_and_holds_nobody_up() {
+    run(async {
+        let (store, clock) = (MemoryStore::default(), TestClock::default());
+        let limits = Limits { waiting_chat: 2, ..Limits::default() };
+        let rig = Rig::start(&store, &clock, fast(), limits, |turn: &mut Turn| {
+            let stuck = said(turn) == "stuck";
+            let text = said(turn);
+            answer(turn, &text);
+            async move {
+                if stuck {
+                    std::future::pending::<()>().await;
+                }
+                TurnResult::Done
+            }
+            .boxed()
+        })
+        .await;
+        rig.arrive(vec![text("a", "0", "stuck")]).await;
+        rig.settle().await;
+        for id in ["1", "2", "3"] {
+            rig.arrive(vec![text("a", id, "more")]).await;
+        }
+        rig.arrive(vec![text("b", "4", "hello")]).await;
+        rig.settle().await;
+        assert_eq!(rig.sent_to("b"), ["hello"]);
+        let dead = store.dead_letters(10).await.unwrap();
+        assert_eq!((dead.len(), dead[0].reason.as_str()), (1, "2 events were waiting in this chat"));
+        rig.crash();
+    });
+}
+
+#[test]
+fn a_host_that_drains_ends_what_it_began_and_begins_nothing() {
+    run(async {
+        let (store, clock) = (MemoryStore::default(), TestClock::default());
+        let sleeper = clock.clone();
+        let rig = Rig::start(&store, &clock, fast(), Limits::default(), move |turn: &mut Turn| {
+            let text = said(turn);
+            answer(turn, &text);
+            let sleeping = sleeper.sleep_until(sleeper.now() + Duration::from_secs(1));
+            async {
+                sleeping.await;
+                TurnResult::Done
+            }
+            .boxed()
+        })
+        .await;
+        rig.arrive(vec![text("a", "1", "begun"), text("a", "2", "waiting")]).await;
+        rig.settle().await;
+        assert_eq!(rig.host.turns().under_way(), 1);
+        rig.host.drain();
+        rig.settle().await;
+        clock.advance(Duration::from_secs(1));
+        rig.stop().await;
+        let totals = store.totals().await.unwrap();
+        assert_eq!((totals.handled, totals.waiting_events, totals.waiting_sends), (1, 1, 1));
+    });
+}
+
+/// What may happen to a host, in any order.
+#[derive(Clone, Debug)]
+enum Step {
+    Arrive { chat: u8, again: bool },
+    Run(u8),
+    Pass(u16),
+    Fail(u8),
+    Crash,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        6 => (0..4u8, prop::bool::weighted(0.1)).prop_map(|(chat, again)| Step::Arrive { chat, again }),
+        5 => (1..30u8).prop_map(Step::Run),
+        2 => (1..3000u16).prop_map(Step::Pass),
+        1 => (0..3u8).prop_map(Step::Fail),
+        1 => Just(Step::Crash),
+    ]
+}
+
+type Tries = Arc<std::sync::Mutex<BTreeMap<String, usize>>>;
+
+/// Fails the first time it sees every fifth message; the tries are no part of the durable state.
+fn moody(seen: Tries) -> impl Fn(&mut Turn) -> BoxFuture<'_, TurnResult> {
+    move |turn: &mut Turn| {
+        let text = said(turn);
+        let tries = {
+            let mut seen = seen.lock().unwrap();
+            let n = seen.entry(text.clone()).or_default();
+            *n += 1;
+            *n
+        };
+        let number: usize = text.rsplit(' ').next().unwrap().parse().unwrap();
+        if number % 5 == 3 && tries == 1 {
+            answer(turn, "never seen");
+            return async { failing() }.boxed();
+        }
+        counting(turn)
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+
+    /// Arrivals, turns, failures of bot and store, time and crashes in any order: every message is
+    /// answered once (twice only where a crash left its send in doubt), in the order of its chat, and
+    /// the counters are exact.
+    #[test]
+    fn whatever_happens_each_message_counts_once_and_order_holds(steps in prop::collection::vec(step(), 1..120)) {
+        run(async {
+            let (store, clock) = (MemoryStore::default(), TestClock::default());
+            let platform = Arc::new(crate::testing::TestPlatform::default());
+            let seen = Tries::default();
+            let start = || Rig::start_on(&store, &clock, platform.clone(), fast(), Limits { turns: 3, ..Limits::default() }, moody(seen.clone()));
+            let mut rig = start().await;
+            let mut expected: BTreeMap<u8, Vec<String>> = BTreeMap::new();
+            let mut number = 0;
+            for step in steps {
+                match step {
+                    Step::Arrive { chat, again } => {
+                        let old = expected.get(&chat).and_then(|all| all.last()).filter(|_| again).cloned();
+                        let body = old.unwrap_or_else(|| {
+                            let body = format!("{chat} {number}");
+                            number += 1;
+                            expected.entry(chat).or_default().push(body.clone());
+                            body
+                        });
+                        rig.arrive(vec![text(&chat.to_string(), &body, &body)]).await;
+                    }
+                    Step::Run(times) => for _ in 0..times { yield_now().await; },
+                    Step::Pass(ms) => clock.advance(Duration::from_millis(u64::from(ms))),
+                    Step::Fail(which) => store.fail([[Failpoint::Commit, Failpoint::Attempt, Failpoint::Settle][usize::from(which)]]),
+                    Step::Crash => {
+                        rig.crash();
+                        yield_now().await;
+                        store.heal();
+                        rig = start().await;
+                    }
+                }
+            }
+            let all: usize = expected.values().map(Vec::len).sum();
+            let waiting = || { let t = store.totals().now_or_never().unwrap().unwrap(); t.waiting_events + t.waiting_sends };
+            rig.until(|| waiting() == 0).await;
+            let totals = store.totals().await.unwrap();
+            prop_assert_eq!(totals.handled, all as u64);
+            prop_assert_eq!(totals.dead, 0);
+            let mut extra = 0;
+            for (chat, bodies) in &expected {
+                let mut sent = rig.sent_to(&chat.to_string());
+                let before = sent.len();
+                // In a lane a send in doubt goes again before anything else does.
+                sent.dedup();
+                extra += before - sent.len();
+                prop_assert_eq!(&sent, bodies);
+            }
+            prop_assert!(extra as u64 <= totals.in_doubt_resent, "{} extra, {} in doubt", extra, totals.in_doubt_resent);
+            if all > 0 { prop_assert_eq!(&store.values()["bot/n"], &all.to_string()); }
+            prop_assert!(rig.host.turns().held() == (0, 0));
+            rig.stop().await;
+            Ok(())
+        })?;
+    }
+}
+
+#[test]
+fn a_bot_sends_only_through_its_own_connections() {
+    run(async {
+        let (store, clock) = (MemoryStore::default(), TestClock::default());
+        let rig = Rig::start(&store, &clock, fast(), Limits::default(), |turn: &mut Turn| {
+            let refused = turn.send(Chat::new("other", "x"), Outgoing::text("psst")).unwrap_err();
+            answer(turn, &refused.to_string());
+            async { TurnResult::Done }.boxed()
+        })
+        .await;
+        rig.arrive(vec![text("a", "1", "go")]).await;
+        rig.settle().await;
+        assert_eq!(rig.sent_to("a"), ["denied: the bot does not serve the connection \"other\""]);
+        assert_eq!(CONNECTION, "shop");
+        rig.stop().await;
+    });
+}

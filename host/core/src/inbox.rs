@@ -1,0 +1,97 @@
+//! The inbox: from what a platform delivered to rows that wait in lanes.
+//!
+//! Events are routed to every bot that serves their connection and stored in one transaction; only
+//! then does the platform learn that they arrived, and only then can a turn begin. A bot without
+//! room for an event has it parked among its dead letters: nothing is lost silently, nobody else
+//! waits, and memory and disk stay bounded.
+
+use std::sync::Arc;
+
+use futures::future::BoxFuture;
+
+use crate::event::{Delivery, Event};
+use crate::ids::{Chat, ConnectionName, InboxSeq};
+use crate::outbox::Reports;
+use crate::platform::{Incoming, Intake};
+use crate::store::{Appended, Arrival, QueuedSend, Route, Store, StoreError};
+use crate::time::Clock;
+use crate::turns::Turns;
+
+/// Takes events of all connections.
+pub struct Inbox {
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    turns: Arc<Turns>,
+}
+
+impl Inbox {
+    /// An inbox in front of `turns`.
+    pub fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>, turns: Arc<Turns>) -> Self {
+        Self { store, clock, turns }
+    }
+
+    /// The intake of one connection.
+    pub fn of(self: &Arc<Self>, connection: ConnectionName) -> ConnectionIntake {
+        ConnectionIntake { inbox: self.clone(), connection }
+    }
+
+    async fn take(&self, connection: &ConnectionName, events: Vec<Incoming>) -> Result<usize, StoreError> {
+        let received = self.clock.now();
+        let bots: Vec<_> = self.turns.bots().into_iter().filter(|bot| bot.serves(connection)).collect();
+        let mut arrivals = Vec::with_capacity(events.len());
+        for Incoming { key, event } in events {
+            let chat = event.chat().cloned().unwrap_or_else(|| Chat::new(connection.clone(), ""));
+            let routes = bots
+                .iter()
+                .map(|bot| Route { bot: bot.name().clone(), overflow: self.turns.overflow(bot.name(), &chat) })
+                .collect();
+            arrivals.push(Arrival { chat, key, received, routes, event: Arc::new(event) });
+        }
+        let waiting: Vec<_> = arrivals
+            .iter()
+            .map(|arrival| (arrival.chat.clone(), arrival.routes.clone(), arrival.event.clone()))
+            .collect();
+        let stored = self.store.append(arrivals).await?;
+        let new = stored.iter().filter(|appended| matches!(appended, Appended::Stored(_))).count();
+        self.turns.push_all(waiting.into_iter().zip(stored).flat_map(|((chat, routes, event), appended)| {
+            let rows = match appended {
+                Appended::Duplicate => Vec::new(),
+                Appended::Stored(rows) => rows,
+            };
+            routes
+                .into_iter()
+                .zip(rows)
+                .filter_map(move |(route, row)| row.map(|seq| (route.bot, chat.clone(), seq, event.clone())))
+        }));
+        Ok(new)
+    }
+}
+
+/// The intake of one connection.
+pub struct ConnectionIntake {
+    inbox: Arc<Inbox>,
+    connection: ConnectionName,
+}
+
+impl Intake for ConnectionIntake {
+    fn take(&self, events: Vec<Incoming>) -> BoxFuture<'_, Result<usize, StoreError>> {
+        Box::pin(self.inbox.take(&self.connection, events))
+    }
+}
+
+impl Reports for Inbox {
+    fn report(&self, send: &QueuedSend, delivery: Delivery) -> Option<Arrival> {
+        let bot = self.turns.bots().into_iter().find(|bot| *bot.name() == send.bot)?;
+        Some(Arrival {
+            chat: send.chat.clone(),
+            key: format!("delivery:{}", send.id),
+            received: self.clock.now(),
+            routes: vec![Route { bot: send.bot.clone(), overflow: self.turns.overflow(bot.name(), &send.chat) }],
+            event: Arc::new(Event::Delivery(delivery)),
+        })
+    }
+
+    fn reported(&self, send: &QueuedSend, seq: InboxSeq, event: Arc<Event>) {
+        self.turns.push(&send.bot, &send.chat, seq, event);
+    }
+}

@@ -1,0 +1,205 @@
+//! The ledger: where turns that ended are checked against each other, put in order, and committed
+//! in groups.
+//!
+//! Check and place in the queue are one step under one lock, so the order on disk is the order in
+//! which turns saw each other's values. The queue goes to the store as one batch at a time; while a
+//! batch is being written the next one gathers, so the group grows with the load by itself. A batch
+//! that the store refuses is tried again until it is taken: its turns have passed and others may
+//! have read their values, so it can be neither dropped nor overtaken. Until then their lanes wait,
+//! which is what bounds the queue.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+
+use crate::ids::{BotName, OutboxSeq};
+use crate::store::{Mark, Store, StoreError, TurnCommit};
+use crate::time::Clock;
+use crate::turn::ValueView;
+use crate::values::{Bucket, Reads, Recent, Stamp, ValueKey};
+
+/// Most turns that one batch commits: about 10 ms of work for a disk.
+const BATCH: usize = 1024;
+
+/// The wait between tries of a batch that the store refused.
+const REFUSED_WAIT: Duration = Duration::from_millis(500);
+
+/// Orders the ends of turns and commits them. `T` is what the owner wants back with each.
+pub struct Ledger<T> {
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    inner: Mutex<Inner<T>>,
+    more: Notify,
+}
+
+struct Inner<T> {
+    recent: Recent,
+    queue: Vec<Entry<T>>,
+    closing: bool,
+}
+
+struct Entry<T> {
+    commit: TurnCommit,
+    stamp: Stamp,
+    ticket: T,
+}
+
+/// A turn that is on disk.
+pub struct Committed<T> {
+    /// What was handed in with it.
+    pub ticket: T,
+    /// What was committed.
+    pub commit: TurnCommit,
+    /// The outbox rows of its sends.
+    pub sends: Vec<OutboxSeq>,
+}
+
+impl<T: Send> Ledger<T> {
+    /// A ledger over a store.
+    pub fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>) -> Self {
+        let inner = Inner { recent: Recent::default(), queue: Vec::new(), closing: false };
+        Self { store, clock, inner: Mutex::new(inner), more: Notify::new() }
+    }
+
+    /// Notes that a turn begins; the guard notes its end.
+    pub fn begin(self: &Arc<Self>) -> Began<T> {
+        let stamp = self.lock().recent.begin();
+        Began { ledger: self.clone(), stamp }
+    }
+
+    /// Ends a turn: puts its commit into the queue, unless a value that it read has been written
+    /// since. Then it comes back and nothing has happened.
+    ///
+    /// # Errors
+    /// The ticket, if the turn has to run again.
+    pub fn submit(&self, reads: &Reads, commit: TurnCommit, ticket: T) -> Result<(), T> {
+        let mut inner = self.lock();
+        // A turn without effects on values and chats cannot mislead anybody by what it read.
+        let matters = commit.mark == Mark::Done && !(commit.values.is_empty() && commit.sends.is_empty());
+        if matters && !inner.recent.is_current(reads) {
+            return Err(ticket);
+        }
+        let stamp = inner.recent.write(&commit.values);
+        inner.queue.push(Entry { commit, stamp, ticket });
+        drop(inner);
+        self.more.notify_one();
+        Ok(())
+    }
+
+    /// Commits what was submitted, until [`close`](Self::close) and the queue is empty. `on_disk`
+    /// gets each batch. Cancelling leaves the queue as it is; a batch under way may or may not
+    /// reach the disk, and `on_disk` is not told.
+    pub async fn run(&self, mut on_disk: impl FnMut(Vec<Committed<T>>)) {
+        loop {
+            let batch = {
+                let mut inner = self.lock();
+                let size = inner.queue.len().min(BATCH);
+                if size == 0 && inner.closing {
+                    return;
+                }
+                inner.queue.drain(..size).collect::<Vec<_>>()
+            };
+            if batch.is_empty() {
+                self.more.notified().await;
+                continue;
+            }
+            let rows = self.write(&batch).await;
+            let Some(rows) = rows else { return };
+            {
+                let mut inner = self.lock();
+                for entry in batch.iter().filter(|entry| !entry.commit.values.is_empty()) {
+                    inner.recent.on_disk(entry.stamp, entry.commit.values.iter().map(|(key, _)| key.clone()));
+                }
+            }
+            let done = batch.into_iter().zip(rows);
+            on_disk(
+                done.map(|(entry, sends)| Committed { ticket: entry.ticket, commit: entry.commit, sends }).collect(),
+            );
+        }
+    }
+
+    /// Lets [`run`](Self::run) end once the queue is empty.
+    pub fn close(&self) {
+        self.lock().closing = true;
+        self.more.notify_one();
+    }
+
+    /// Turns that passed and are not on disk, and values held for others, for status.
+    pub fn held(&self) -> (usize, usize) {
+        let inner = self.lock();
+        (inner.queue.len(), inner.recent.len())
+    }
+
+    async fn write(&self, batch: &[Entry<T>]) -> Option<Vec<Vec<OutboxSeq>>> {
+        loop {
+            let commits = batch.iter().map(|entry| entry.commit.clone()).collect();
+            match self.store.commit(commits).await {
+                Ok(rows) => return Some(rows),
+                Err(StoreError::Closed) => {
+                    tracing::error!(turns = batch.len(), "the store closed before these turns were committed");
+                    return None;
+                }
+                Err(error) => {
+                    tracing::error!(%error, turns = batch.len(), "turns cannot be committed; their chats wait");
+                    self.clock.sleep_until(self.clock.now() + REFUSED_WAIT).await;
+                }
+            }
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner<T>> {
+        // A panic elsewhere cannot leave the queue half changed: every change is one call.
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A turn under way, as far as stored values are concerned.
+pub struct Began<T: Send> {
+    ledger: Arc<Ledger<T>>,
+    stamp: Stamp,
+}
+
+impl<T: Send> Drop for Began<T> {
+    fn drop(&mut self) {
+        self.ledger.lock().recent.end(self.stamp);
+    }
+}
+
+impl<T: Send> ValueView for Ledger<T> {
+    fn get(&self, key: &ValueKey, reads: &mut Reads) -> Result<Option<Vec<u8>>, StoreError> {
+        let recent = self.lock().recent.read(key, reads);
+        match recent {
+            Some(value) => Ok(value.map(|value| value.to_vec())),
+            None => self.store.value(key),
+        }
+    }
+
+    fn keys(
+        &self,
+        bot: &BotName,
+        bucket: &Bucket,
+        after: Option<&str>,
+        limit: usize,
+        reads: &mut Reads,
+    ) -> Result<Vec<String>, StoreError> {
+        let recent = self.lock().recent.list(bot, bucket, reads);
+        // Deleted recent keys may hide as many stored ones.
+        let ask = limit + recent.len();
+        let stored = self.store.keys(bot, bucket, after, ask)?;
+        let horizon = (stored.len() == ask).then(|| stored.last().cloned()).flatten();
+        let mut all: std::collections::BTreeSet<String> = stored.into_iter().collect();
+        for (key, exists) in recent {
+            let beyond = horizon.as_deref().is_some_and(|horizon| &*key > horizon);
+            if beyond || after.is_some_and(|after| &*key <= after) {
+                continue;
+            }
+            if exists {
+                all.insert(key.to_string());
+            } else {
+                all.remove(&*key);
+            }
+        }
+        Ok(all.into_iter().take(limit).collect())
+    }
+}

@@ -1,0 +1,27 @@
+//! The words and the rules of hodhod: events, lanes, turns, values, the outbox, and the joints
+//! (`Platform`, `Store`, `Plugin`) behind which everything with I/O stands.
+//!
+//! Nothing here opens a file or a socket, and time comes in through [`time::Clock`], so all of it
+//! is tested with the doubles in `testing` under a clock that the test moves.
+
+pub mod bot;
+pub mod dead;
+pub mod event;
+pub mod host;
+pub mod ids;
+pub mod inbox;
+pub mod lanes;
+pub mod ledger;
+pub mod outbox;
+pub mod outgoing;
+pub mod pace;
+pub mod platform;
+pub mod runtime;
+pub mod status;
+pub mod store;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
+pub mod time;
+pub mod turn;
+pub mod turns;
+pub mod values;

@@ -1,0 +1,407 @@
+//! The outbox: what turns sent, on its way to the platforms.
+//!
+//! Each connection has its own: first in, first out per chat, chats in turn, at the pace the
+//! platform allows. The order of writes is what makes a send survive a crash:
+//!
+//! 1. the turn's commit stores the send: a crash after it loses nothing;
+//! 2. the try is recorded, then the request goes out: a crash between the two, or before the end
+//!    is recorded, leaves a send *in doubt*, since the platform may or may not have it;
+//! 3. the end is recorded: delivered, refused for good (the bot is told), or to be tried again.
+//!
+//! A send in doubt is tried again or dropped, as the connection's policy says, and counted.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::time::Duration;
+
+use futures::future::{Either, select};
+use futures::stream::{FuturesUnordered, StreamExt};
+use tokio::sync::Notify;
+
+use crate::event::{Delivery, Event};
+use crate::ids::{ChatId, ConnectionName, InboxSeq, OutboxSeq};
+use crate::lanes::{Lanes, Next, Out};
+use crate::pace::{Pace, Rate};
+use crate::platform::{Platform, SendError, Sent};
+use crate::store::{Arrival, QueuedSend, SendOutcome, Settlement, Store, StoreError, WaitingSend};
+use crate::time::{Clock, Millis};
+
+/// Bytes of sends kept in memory per connection beside their rows.
+const BODIES: usize = 4 << 20;
+
+/// The wait before the store is asked again after it refused.
+const STORE_WAIT: Duration = Duration::from_millis(500);
+
+/// What to do with a send of which nobody knows whether it arrived.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnDoubt {
+    /// Send it again: the person may read it twice.
+    #[default]
+    Resend,
+    /// Drop it: the person may never read it; the bot is told.
+    Drop,
+}
+
+/// How a connection sends.
+#[derive(Clone, Copy, Debug)]
+pub struct Policy {
+    /// The pace of the whole connection.
+    pub connection: Rate,
+    /// The pace of one chat.
+    pub chat: Rate,
+    /// Sends under way at once.
+    pub at_once: usize,
+    /// What to do with a send in doubt.
+    pub on_doubt: OnDoubt,
+    /// The wait after the first failed try; it doubles with each further one.
+    pub backoff: Duration,
+    /// The longest wait between tries.
+    pub longest_backoff: Duration,
+    /// How long a send is tried before it is given up.
+    pub give_up: Duration,
+}
+
+/// Who takes the `delivery` events: gives back what the store needs to keep one.
+pub trait Reports: Send + Sync {
+    /// The arrival that tells the bot, if it still exists.
+    fn report(&self, send: &QueuedSend, delivery: Delivery) -> Option<Arrival>;
+
+    /// The arrival is durable.
+    fn reported(&self, send: &QueuedSend, seq: InboxSeq, event: Arc<Event>);
+}
+
+/// The outboxes of all connections.
+#[derive(Default)]
+pub struct Outboxes {
+    by_connection: RwLock<HashMap<ConnectionName, Arc<Outbox>>>,
+}
+
+impl Outboxes {
+    /// Makes a connection's outbox known.
+    pub fn add(&self, outbox: Arc<Outbox>) {
+        let mut all = self.by_connection.write().unwrap_or_else(PoisonError::into_inner);
+        all.insert(outbox.connection.clone(), outbox);
+    }
+
+    /// One connection's outbox.
+    pub fn get(&self, connection: &ConnectionName) -> Option<Arc<Outbox>> {
+        self.by_connection.read().unwrap_or_else(PoisonError::into_inner).get(connection).cloned()
+    }
+
+    /// Puts committed sends into their lanes.
+    pub fn push_all(&self, sends: Vec<(OutboxSeq, QueuedSend)>) {
+        if sends.is_empty() {
+            return;
+        }
+        let all = self.by_connection.read().unwrap_or_else(PoisonError::into_inner);
+        for (seq, send) in sends {
+            if let Some(outbox) = all.get(&send.chat.connection) {
+                outbox.push(seq, send);
+            }
+        }
+    }
+
+    /// Lets no outbox begin another send.
+    pub fn drain(&self) {
+        for outbox in self.by_connection.read().unwrap_or_else(PoisonError::into_inner).values() {
+            outbox.draining.store(true, Ordering::Release);
+            outbox.wake.notify_one();
+        }
+    }
+}
+
+/// A send in its lane.
+#[derive(Debug)]
+struct Queued {
+    seq: OutboxSeq,
+    attempts: u32,
+    /// Absent where it has to be read from the store.
+    body: Option<QueuedSend>,
+}
+
+/// The sends of one connection.
+pub struct Outbox {
+    connection: ConnectionName,
+    platform: Arc<dyn Platform>,
+    policy: Policy,
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    reports: RwLock<Option<Arc<dyn Reports>>>,
+    lanes: Mutex<Lanes<(), ChatId, Queued>>,
+    pace: Mutex<Pace>,
+    bodies: AtomicUsize,
+    under_way: AtomicUsize,
+    wake: Notify,
+    draining: AtomicBool,
+}
+
+impl Outbox {
+    /// An empty outbox.
+    pub fn new(
+        connection: ConnectionName,
+        platform: Arc<dyn Platform>,
+        policy: Policy,
+        store: Arc<dyn Store>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        let mut lanes = Lanes::default();
+        lanes.set_limit(&(), policy.at_once);
+        Self {
+            connection,
+            platform,
+            policy,
+            store,
+            reports: RwLock::new(None),
+            lanes: Mutex::new(lanes),
+            pace: Mutex::new(Pace::new(policy.connection, policy.chat, clock.clone())),
+            clock,
+            bodies: AtomicUsize::new(0),
+            under_way: AtomicUsize::new(0),
+            wake: Notify::new(),
+            draining: AtomicBool::new(false),
+        }
+    }
+
+    /// Says who takes the `delivery` events.
+    pub fn set_reports(&self, reports: Arc<dyn Reports>) {
+        *self.reports.write().unwrap_or_else(PoisonError::into_inner) = Some(reports);
+    }
+
+    /// Sends waiting, and sends under way.
+    pub fn waiting(&self) -> (usize, usize) {
+        (self.lanes().waiting(), self.under_way.load(Ordering::Relaxed))
+    }
+
+    /// Puts a committed send into its lane.
+    pub fn push(&self, seq: OutboxSeq, send: QueuedSend) {
+        let weight = weight(&send);
+        let keep = self.bodies.fetch_add(weight, Ordering::Relaxed) + weight <= BODIES;
+        if !keep {
+            self.bodies.fetch_sub(weight, Ordering::Relaxed);
+        }
+        let lane = send.chat.id.clone();
+        self.enqueue(&lane, Queued { seq, attempts: 0, body: keep.then_some(send) }, Millis(0));
+    }
+
+    /// Takes up a send of an earlier run. One that was being tried is in doubt.
+    ///
+    /// # Errors
+    /// When the store cannot record what becomes of it.
+    pub async fn restore(&self, row: WaitingSend) -> Result<(), StoreError> {
+        let mut not_before = row.not_before;
+        if row.attempted {
+            match self.policy.on_doubt {
+                OnDoubt::Resend => {
+                    let now = self.clock.now();
+                    let again = SendOutcome::Again { attempts: row.attempts + 1, not_before: now, in_doubt: true };
+                    tracing::warn!(connection = %self.connection, chat = %row.chat, seq = %row.seq,
+                        "a send was in doubt when the host stopped; it is sent again");
+                    self.store.settle(vec![Settlement { seq: row.seq, outcome: again, report: None }]).await?;
+                    not_before = Millis(0);
+                }
+                OnDoubt::Drop => {
+                    let Some(send) = self.store.send(row.seq).await? else { return Ok(()) };
+                    tracing::warn!(connection = %self.connection, chat = %row.chat, seq = %row.seq,
+                        "a send was in doubt when the host stopped; it is dropped");
+                    let why = "in doubt: the host stopped before the platform answered".to_owned();
+                    return self.settle(row.seq, &send, SendOutcome::DroppedInDoubt, Some(Err(why))).await;
+                }
+            }
+        }
+        self.enqueue(&row.chat.id, Queued { seq: row.seq, attempts: row.attempts, body: None }, not_before);
+        Ok(())
+    }
+
+    /// Sends what waits until [`Outboxes::drain`] and what was begun has ended. Cancelling leaves
+    /// the sends under way in doubt; they are dealt with at the next start.
+    pub async fn run(&self) {
+        let mut under_way = FuturesUnordered::new();
+        loop {
+            let draining = self.draining.load(Ordering::Acquire);
+            let mut wait_until = None;
+            if !draining {
+                wait_until = loop {
+                    match self.take() {
+                        Ok(out) => under_way.push(self.deliver(out)),
+                        Err(until) => break until,
+                    }
+                };
+            }
+            self.under_way.store(under_way.len(), Ordering::Relaxed);
+            if draining && under_way.is_empty() {
+                return;
+            }
+            let woken = self.wake.notified();
+            let alarm = async {
+                match wait_until {
+                    Some(at) => self.clock.sleep_until(at).await,
+                    None => std::future::pending().await,
+                }
+            };
+            let idle = std::pin::pin!(async {
+                let (woken, alarm) = (std::pin::pin!(woken), std::pin::pin!(alarm));
+                select(woken, alarm).await;
+            });
+            if under_way.is_empty() {
+                idle.await;
+            } else {
+                match select(under_way.next(), idle).await {
+                    Either::Left(_) | Either::Right(_) => {}
+                }
+            }
+        }
+    }
+
+    /// The next send that may go, or when there may be one.
+    fn take(&self) -> Result<Out<(), ChatId, Queued>, Option<Millis>> {
+        let mut pace = self.pace.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut lanes = self.lanes();
+        let now = self.clock.now();
+        loop {
+            if lanes.waiting() == 0 {
+                return Err(None);
+            }
+            pace.connection().map_err(Some)?;
+            let Some(out) = lanes.take(now) else { return Err(lanes.next_wake()) };
+            match pace.chat(&out.lane) {
+                Ok(()) => return Ok(out),
+                Err(at) => lanes.finish(&(), &out.lane, Next::At(at, out.item)),
+            }
+        }
+    }
+
+    /// Tries one send and tells its lane the end.
+    async fn deliver(&self, out: Out<(), ChatId, Queued>) {
+        let Out { lane, item: Queued { seq, attempts, body }, .. } = out;
+        let next = match self.try_send(seq, attempts, body).await {
+            Ok(None) => Next::Done,
+            Ok(Some((attempts, not_before, body))) => Next::At(not_before, Queued { seq, attempts, body: Some(body) }),
+            Err(error) => {
+                // What the store did not take is as it was before; the row decides after a restart.
+                tracing::error!(connection = %self.connection, %seq, %error, "a send cannot be recorded; its chat waits");
+                Next::At(self.clock.now() + STORE_WAIT, Queued { seq, attempts, body: None })
+            }
+        };
+        self.lanes().finish(&(), &lane, next);
+    }
+
+    async fn try_send(
+        &self,
+        seq: OutboxSeq,
+        attempts: u32,
+        body: Option<QueuedSend>,
+    ) -> Result<Option<(u32, Millis, QueuedSend)>, StoreError> {
+        let send = match body {
+            Some(send) => {
+                if attempts == 0 {
+                    self.bodies.fetch_sub(weight(&send), Ordering::Relaxed);
+                }
+                send
+            }
+            None => match self.store.send(seq).await? {
+                Some(send) => send,
+                // A try to record its end went through although it looked as if it had not.
+                None => return Ok(None),
+            },
+        };
+        if self.clock.now().since(send.queued) > self.policy.give_up {
+            let why = format!("given up after {} tries in {} s", attempts, self.policy.give_up.as_secs());
+            self.settle(seq, &send, SendOutcome::Failed, Some(Err(why))).await?;
+            return Ok(None);
+        }
+        self.store.attempt(vec![seq]).await?;
+        let result = self.platform.send(&send.chat.id, &send.message).await;
+        let tries = attempts + 1;
+        let (wait, in_doubt) = match result {
+            Ok(Sent { id }) => {
+                let told = send.message.report.then_some(Ok(id));
+                self.settle(seq, &send, SendOutcome::Delivered, told).await?;
+                return Ok(None);
+            }
+            Err(SendError::Refused(why)) => {
+                tracing::info!(connection = %self.connection, chat = %send.chat.id, %seq, "the platform refused a message: {why}");
+                self.settle(seq, &send, SendOutcome::Failed, Some(Err(why))).await?;
+                return Ok(None);
+            }
+            Err(SendError::InDoubt(why)) if self.policy.on_doubt == OnDoubt::Drop => {
+                tracing::warn!(connection = %self.connection, chat = %send.chat.id, %seq, "a send is in doubt and dropped: {why}");
+                self.settle(seq, &send, SendOutcome::DroppedInDoubt, Some(Err(format!("in doubt: {why}")))).await?;
+                return Ok(None);
+            }
+            Err(SendError::InDoubt(why)) => {
+                tracing::warn!(connection = %self.connection, chat = %send.chat.id, %seq, "a send is in doubt and goes again: {why}");
+                (self.backoff(attempts), true)
+            }
+            Err(SendError::NotSent(why)) => {
+                tracing::info!(connection = %self.connection, chat = %send.chat.id, %seq, tries, "not sent: {why}");
+                (self.backoff(attempts), false)
+            }
+            Err(SendError::Wait(wait)) => {
+                let wait = wait.min(self.policy.longest_backoff);
+                self.pace.lock().unwrap_or_else(PoisonError::into_inner).hold(wait);
+                (wait, false)
+            }
+        };
+        let not_before = self.clock.now() + wait;
+        let again = SendOutcome::Again { attempts: tries, not_before, in_doubt };
+        self.settle(seq, &send, again, None).await?;
+        Ok(Some((tries, not_before, send)))
+    }
+
+    /// Records the end of a try, and tells the bot in the same transaction if there is something to tell.
+    async fn settle(
+        &self,
+        seq: OutboxSeq,
+        send: &QueuedSend,
+        outcome: SendOutcome,
+        told: Option<Result<Option<String>, String>>,
+    ) -> Result<(), StoreError> {
+        let reports = self.reports.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let report = told.and_then(|outcome| {
+            let delivery = Delivery { message: send.id.to_string(), chat: send.chat.clone(), outcome };
+            reports.as_ref()?.report(send, delivery)
+        });
+        let event = report.as_ref().map(|arrival| arrival.event.clone());
+        let settlement = Settlement { seq, outcome, report };
+        // The platform has answered: going back to sending because the store is unwell would double
+        // the message, so nothing else happens to it until its end is recorded.
+        let rows = loop {
+            match self.store.settle(vec![settlement.clone()]).await {
+                Ok(rows) => break rows,
+                Err(StoreError::Closed) => return Err(StoreError::Closed),
+                Err(error) => {
+                    tracing::error!(connection = %self.connection, %seq, %error, "the end of a send cannot be recorded; its chat waits");
+                    self.clock.sleep_until(self.clock.now() + STORE_WAIT).await;
+                }
+            }
+        };
+        if let (Some(reports), Some(event), Some(Some(row))) = (reports, event, rows.first()) {
+            reports.reported(send, *row, event);
+        }
+        Ok(())
+    }
+
+    fn backoff(&self, attempts: u32) -> Duration {
+        let doubled = self.policy.backoff.saturating_mul(1 << attempts.min(16)).min(self.policy.longest_backoff);
+        doubled.mul_f64(rand::random_range(0.5..=1.0))
+    }
+
+    fn enqueue(&self, lane: &ChatId, item: Queued, not_before: Millis) {
+        // The only group is known from the start.
+        let _known = self.lanes().push(&(), lane, item, not_before);
+        self.wake.notify_one();
+    }
+
+    fn lanes(&self) -> MutexGuard<'_, Lanes<(), ChatId, Queued>> {
+        // Lanes change by whole calls, so a panic elsewhere leaves them sound.
+        self.lanes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn weight(send: &QueuedSend) -> usize {
+    crate::turn::outgoing_weight(&send.message)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,115 @@
+//! The joint to a messenger: events in, sends out.
+//!
+//! A platform turns bytes into events and knows nothing of bots, lanes or the store. It hands
+//! arrivals to an [`Intake`], which returns when they are durable; only then may the platform be
+//! told that they arrived.
+
+use std::time::Duration;
+
+use futures::future::BoxFuture;
+use thiserror::Error;
+
+use crate::event::Event;
+use crate::ids::{ChatId, ConnectionName};
+use crate::outgoing::Outgoing;
+use crate::store::StoreError;
+
+/// One account on a messenger.
+pub trait Platform: Send + Sync + 'static {
+    /// Receives until the future is dropped: connects, reconnects and backs off by itself, for
+    /// ever. Dropping it at any point loses nothing that was handed to `intake` and returned from
+    /// it; what was not yet handed over is the platform's to deliver again.
+    fn receive<'a>(&'a self, intake: &'a dyn Intake) -> BoxFuture<'a, ()>;
+
+    /// Delivers one message, once. The caller has recorded the attempt, paces it and retries.
+    ///
+    /// # Errors
+    /// See [`SendError`]: what is known about whether the message arrived.
+    fn send<'a>(&'a self, chat: &'a ChatId, message: &'a Outgoing) -> BoxFuture<'a, Result<Sent, SendError>>;
+
+    /// Says before anything is stored whether this platform can carry the message at all.
+    ///
+    /// # Errors
+    /// Why it cannot, for the bot to read.
+    fn accepts(&self, message: &Outgoing) -> Result<(), Unsendable>;
+
+    /// What the connection is doing, for status pages.
+    fn health(&self) -> Health;
+}
+
+/// Where a connection hands over what arrived.
+pub trait Intake: Send + Sync {
+    /// Stores the events for every bot that serves the connection and returns when they are
+    /// durable, with the number that was new. Events seen before are dropped.
+    ///
+    /// # Errors
+    /// When the store cannot keep them; nothing was kept, and the same events may be handed over again.
+    fn take(&self, events: Vec<Incoming>) -> BoxFuture<'_, Result<usize, StoreError>>;
+}
+
+/// One event as a platform delivered it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Incoming {
+    /// Identifies it within the connection, so that a second delivery is recognised.
+    pub key: String,
+    /// The event.
+    pub event: Event,
+}
+
+/// A message that the platform took.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Sent {
+    /// The platform's id of it, where it gives one.
+    pub id: Option<String>,
+}
+
+/// Why a message did not go out. Each case says what is known about whether it arrived.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+pub enum SendError {
+    /// It did not arrive and never will.
+    #[error("refused: {0}")]
+    Refused(String),
+    /// It did not arrive; the platform asks to wait.
+    #[error("the platform asks to wait {} ms", .0.as_millis())]
+    Wait(Duration),
+    /// It did not arrive; trying again may help.
+    #[error("not sent: {0}")]
+    NotSent(String),
+    /// Nobody knows whether it arrived: the line broke between request and reply.
+    #[error("in doubt: {0}")]
+    InDoubt(String),
+}
+
+/// Why a platform can never carry a message.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+pub enum Unsendable {
+    /// The platform has no such thing.
+    #[error("{0}")]
+    Unsupported(String),
+    /// The message is malformed.
+    #[error("{0}")]
+    Invalid(String),
+}
+
+/// What a connection is doing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Health {
+    /// True while the platform is connected and answering.
+    pub connected: bool,
+    /// How often it had to connect anew.
+    pub reconnects: u64,
+    /// Events that were understood.
+    pub events: u64,
+    /// Input that was skipped, by reason; the reasons are a fixed set.
+    pub skipped: Vec<(&'static str, u64)>,
+    /// What the operator should know, such as "the token is probably not valid".
+    pub trouble: Option<String>,
+}
+
+/// A connection: an account under its configured name.
+pub struct Connection {
+    /// Its name in the configuration.
+    pub name: ConnectionName,
+    /// The account.
+    pub platform: std::sync::Arc<dyn Platform>,
+}

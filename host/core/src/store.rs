@@ -1,0 +1,266 @@
+//! The joint to durable storage.
+//!
+//! Every method that changes something takes a batch and is one transaction: all of the batch or
+//! nothing of it survives a crash, and when the future resolves the batch is on disk. Batches of
+//! one caller are applied in the order of the calls, also when the caller does not wait between
+//! them. Dropping a future does not undo the call.
+
+use std::sync::Arc;
+
+use futures::future::BoxFuture;
+use serde::Serialize;
+use thiserror::Error;
+
+use crate::dead::DeadLetter;
+use crate::event::Event;
+use crate::ids::{BotName, Chat, InboxSeq, OutboxSeq, SendId};
+use crate::outgoing::Outgoing;
+use crate::time::Millis;
+use crate::values::{Bucket, ValueKey};
+
+/// Durable storage of one host.
+pub trait Store: Send + Sync + 'static {
+    /// Stores arrivals, each unless its key was seen before, and gives each new row its place.
+    /// The answer has one entry per arrival, in order.
+    fn append(&self, arrivals: Vec<Arrival>) -> BoxFuture<'static, Result<Vec<Appended>, StoreError>>;
+
+    /// Ends turns: per turn the mark of its event, its values and its sends, together. The answer
+    /// has one entry per turn, in order: the outbox rows of its sends.
+    fn commit(&self, turns: Vec<TurnCommit>) -> BoxFuture<'static, Result<Vec<Vec<OutboxSeq>>, StoreError>>;
+
+    /// Records that these sends are about to be tried.
+    fn attempt(&self, rows: Vec<OutboxSeq>) -> BoxFuture<'static, Result<(), StoreError>>;
+
+    /// Records what became of sends. The answer has one entry per item, in order: the row of the
+    /// `delivery` event where one was due.
+    fn settle(&self, items: Vec<Settlement>) -> BoxFuture<'static, Result<Vec<Option<InboxSeq>>, StoreError>>;
+
+    /// The waiting events after `after`, in order, at most `limit`.
+    fn waiting_events(
+        &self,
+        after: InboxSeq,
+        limit: usize,
+    ) -> BoxFuture<'static, Result<Vec<WaitingEvent>, StoreError>>;
+
+    /// The undelivered sends after `after`, in order, at most `limit`.
+    fn waiting_sends(&self, after: OutboxSeq, limit: usize)
+    -> BoxFuture<'static, Result<Vec<WaitingSend>, StoreError>>;
+
+    /// One waiting event; `None` if the row is gone.
+    fn event(&self, seq: InboxSeq) -> BoxFuture<'static, Result<Option<Arc<Event>>, StoreError>>;
+
+    /// One undelivered send; `None` if the row is gone.
+    fn send(&self, seq: OutboxSeq) -> BoxFuture<'static, Result<Option<QueuedSend>, StoreError>>;
+
+    /// A committed value. Blocks for as long as a page of the database takes to read.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    fn value(&self, key: &ValueKey) -> Result<Option<Vec<u8>>, StoreError>;
+
+    /// The committed keys of a bucket after `after`, in order, at most `limit`. Blocks like `value`.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    fn keys(
+        &self,
+        bot: &BotName,
+        bucket: &Bucket,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<String>, StoreError>;
+
+    /// Forgets keys of arrivals that are older than `before`; done in steps that hold nobody up.
+    fn forget_seen(&self, before: Millis) -> BoxFuture<'static, Result<(), StoreError>>;
+
+    /// What has been counted since the database was made, and what it holds now.
+    fn totals(&self) -> BoxFuture<'static, Result<Totals, StoreError>>;
+
+    /// The newest dead letters, at most `limit`.
+    fn dead_letters(&self, limit: usize) -> BoxFuture<'static, Result<Vec<DeadLetter>, StoreError>>;
+}
+
+/// Why the store failed. The text names the operation and the file.
+#[derive(Clone, Debug, Error)]
+pub enum StoreError {
+    /// The database refused; a later try may work.
+    #[error("{0}")]
+    Failed(String),
+    /// The store has been shut down.
+    #[error("the store is closed")]
+    Closed,
+}
+
+/// An event for one or more bots.
+#[derive(Clone, Debug)]
+pub struct Arrival {
+    /// Where it waits, and the connection whose `key` it has.
+    pub chat: Chat,
+    /// Identifies it within the connection; stored as a hash.
+    pub key: String,
+    /// When it arrived.
+    pub received: Millis,
+    /// Who gets it, and what happens to it on the way.
+    pub routes: Vec<Route>,
+    /// The event.
+    pub event: Arc<Event>,
+}
+
+/// One bot that gets an arrival.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Route {
+    /// The bot.
+    pub bot: BotName,
+    /// Set where the bot has no room: the event becomes a dead letter with this reason.
+    pub overflow: Option<String>,
+}
+
+/// What became of an arrival.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Appended {
+    /// Its key was seen before; nothing was stored.
+    Duplicate,
+    /// Stored; one entry per route, `None` where it overflowed into the dead letters.
+    Stored(Vec<Option<InboxSeq>>),
+}
+
+/// The end of a turn.
+#[derive(Clone, Debug)]
+pub struct TurnCommit {
+    /// The event that was handled.
+    pub seq: InboxSeq,
+    /// What happens to it.
+    pub mark: Mark,
+    /// When.
+    pub at: Millis,
+    /// Stored values: `None` deletes. Empty unless the event is done.
+    pub values: Vec<(ValueKey, Option<Vec<u8>>)>,
+    /// Sends, in order. Empty unless the event is done.
+    pub sends: Vec<QueuedSend>,
+}
+
+/// What happens to an event after a turn.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Mark {
+    /// Handled: the row and its body go.
+    Done,
+    /// It stays, to be tried again.
+    Retry {
+        /// Tries so far.
+        attempts: u32,
+        /// Not before this.
+        not_before: Millis,
+    },
+    /// It goes to the dead letters.
+    Dead {
+        /// Tries so far.
+        attempts: u32,
+        /// Why, for a person.
+        reason: String,
+    },
+}
+
+/// A send in the outbox.
+#[derive(Clone, Debug, PartialEq)]
+pub struct QueuedSend {
+    /// What the bot knows it by.
+    pub id: SendId,
+    /// Who sent it.
+    pub bot: BotName,
+    /// Where it goes.
+    pub chat: Chat,
+    /// What it says.
+    pub message: Arc<Outgoing>,
+    /// When it was queued.
+    pub queued: Millis,
+}
+
+/// What became of a send.
+#[derive(Clone, Debug)]
+pub struct Settlement {
+    /// The row.
+    pub seq: OutboxSeq,
+    /// What became of it.
+    pub outcome: SendOutcome,
+    /// A `delivery` event to store in the same transaction, for the bot that sent it.
+    pub report: Option<Arrival>,
+}
+
+/// What became of a try to send.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SendOutcome {
+    /// Delivered: the row goes.
+    Delivered,
+    /// It will never arrive: the row goes.
+    Failed,
+    /// In doubt, and the connection's policy is to drop it: the row goes and is counted.
+    DroppedInDoubt,
+    /// It stays, to be tried again.
+    Again {
+        /// Tries so far.
+        attempts: u32,
+        /// Not before this.
+        not_before: Millis,
+        /// True where the last try is in doubt: counted, as the person may read it twice.
+        in_doubt: bool,
+    },
+}
+
+/// A waiting event, without its body.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WaitingEvent {
+    /// The row.
+    pub seq: InboxSeq,
+    /// Who gets it.
+    pub bot: BotName,
+    /// Where it waits.
+    pub chat: Chat,
+    /// Tries so far.
+    pub attempts: u32,
+    /// Not before this; zero for at once.
+    pub not_before: Millis,
+}
+
+/// An undelivered send, without its body.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WaitingSend {
+    /// The row.
+    pub seq: OutboxSeq,
+    /// Where it goes.
+    pub chat: Chat,
+    /// Tries so far.
+    pub attempts: u32,
+    /// Not before this; zero for at once.
+    pub not_before: Millis,
+    /// True where a try was recorded and its end was not: it is in doubt.
+    pub attempted: bool,
+}
+
+/// What the store has counted since it was made, and what it holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Totals {
+    /// Arrivals that were new.
+    pub arrivals: u64,
+    /// Arrivals that had been seen before.
+    pub duplicates: u64,
+    /// Events that were handled.
+    pub handled: u64,
+    /// Events that became dead letters.
+    pub dead: u64,
+    /// Dead letters that were dropped because there were too many.
+    pub dead_dropped: u64,
+    /// Sends that were delivered.
+    pub delivered: u64,
+    /// Sends that failed for good.
+    pub failed: u64,
+    /// Sends that were in doubt and were tried again.
+    pub in_doubt_resent: u64,
+    /// Sends that were in doubt and were dropped.
+    pub in_doubt_dropped: u64,
+    /// Events waiting now.
+    pub waiting_events: u64,
+    /// Sends waiting now.
+    pub waiting_sends: u64,
+    /// Dead letters now.
+    pub dead_letters: u64,
+}

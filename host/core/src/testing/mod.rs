@@ -1,0 +1,14 @@
+//! In-memory doubles of the joints, so that lanes, turns and the outbox are tested without disk,
+//! network or wasm, and under a clock that the test moves.
+
+mod clock;
+mod native;
+mod platform;
+#[cfg(test)]
+pub(crate) mod rig;
+mod store;
+
+pub use clock::TestClock;
+pub use native::Native;
+pub use platform::{Script, TestPlatform};
+pub use store::{Failpoint, MemoryStore};

@@ -1,0 +1,29 @@
+//! A bot that is a Rust function: what a turn does, without a sandbox.
+
+use std::time::{Duration, Instant};
+
+use futures::future::BoxFuture;
+
+use crate::runtime::{Ended, Plugin, TurnResult};
+use crate::turn::Turn;
+
+/// A plugin made of a function.
+pub struct Native<F>(pub F);
+
+impl<F> Plugin for Native<F>
+where
+    F: for<'a> Fn(&'a mut Turn) -> BoxFuture<'a, TurnResult> + Send + Sync + 'static,
+{
+    fn run(&self, mut turn: Turn) -> BoxFuture<'_, Ended> {
+        Box::pin(async move {
+            let began = Instant::now();
+            let result = (self.0)(&mut turn).await;
+            let cpu = began.elapsed().min(Duration::from_secs(1));
+            Ended { turn, result, cpu, memory: 0 }
+        })
+    }
+
+    fn digest(&self) -> &str {
+        "native"
+    }
+}

@@ -1,0 +1,264 @@
+//! A store in memory that keeps the promises of the joint, survives a "crash" of the host above
+//! it, and fails when a test wants.
+
+use std::collections::{BTreeMap, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use futures::future::BoxFuture;
+
+use crate::dead::DeadLetter;
+use crate::event::Event;
+use crate::ids::{BotName, Chat, InboxSeq, OutboxSeq};
+use crate::store::{
+    Appended, Arrival, Mark, QueuedSend, SendOutcome, Settlement, Store, StoreError, Totals, TurnCommit, WaitingEvent,
+    WaitingSend,
+};
+use crate::time::Millis;
+use crate::values::{Bucket, ValueKey};
+
+/// Which call fails next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Failpoint {
+    /// The next append.
+    Append,
+    /// The next commit.
+    Commit,
+    /// The next record of a try to send.
+    Attempt,
+    /// The next record of a send's end.
+    Settle,
+}
+
+/// A store in memory. Clones share it, so a second host over a clone is the host after a crash.
+#[derive(Clone, Debug, Default)]
+pub struct MemoryStore(Arc<Mutex<Tables>>);
+
+#[derive(Debug, Default)]
+struct Tables {
+    next: u64,
+    seen: HashSet<(String, String)>,
+    inbox: BTreeMap<InboxSeq, (WaitingEvent, Arc<Event>)>,
+    outbox: BTreeMap<OutboxSeq, (WaitingSend, QueuedSend)>,
+    values: BTreeMap<ValueKey, Vec<u8>>,
+    dead: Vec<DeadLetter>,
+    totals: Totals,
+    failing: Vec<Failpoint>,
+}
+
+impl MemoryStore {
+    /// Makes calls fail, one each.
+    pub fn fail(&self, points: impl IntoIterator<Item = Failpoint>) {
+        self.lock().failing.extend(points);
+    }
+
+    /// Forgets what was to fail.
+    pub fn heal(&self) {
+        self.lock().failing.clear();
+    }
+
+    /// All values, as text.
+    pub fn values(&self) -> BTreeMap<String, String> {
+        let tables = self.lock();
+        let text = |bytes: &Vec<u8>| String::from_utf8_lossy(bytes).into_owned();
+        tables.values.iter().map(|(key, value)| (format!("{}/{}", key.bucket, key.key), text(value))).collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Tables> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn call<R: Send + 'static>(
+        &self,
+        point: Option<Failpoint>,
+        run: impl FnOnce(&mut Tables) -> R,
+    ) -> BoxFuture<'static, Result<R, StoreError>> {
+        let mut tables = self.lock();
+        let failing = point.and_then(|point| tables.failing.iter().position(|failing| *failing == point));
+        let result = match failing {
+            Some(at) => {
+                tables.failing.remove(at);
+                Err(StoreError::Failed("the test wants it so".to_owned()))
+            }
+            None => Ok(run(&mut tables)),
+        };
+        Box::pin(std::future::ready(result))
+    }
+}
+
+impl Tables {
+    fn seq(&mut self) -> u64 {
+        self.next += 1;
+        self.next
+    }
+
+    fn append(&mut self, arrival: Arrival) -> Appended {
+        if !self.seen.insert((arrival.chat.connection.to_string(), arrival.key)) {
+            self.totals.duplicates += 1;
+            return Appended::Duplicate;
+        }
+        self.totals.arrivals += 1;
+        let rows = arrival.routes.into_iter().map(|route| {
+            let seq = InboxSeq(self.seq());
+            if let Some(reason) = route.overflow {
+                self.bury(seq, route.bot, arrival.chat.clone(), 0, arrival.received, reason);
+                return None;
+            }
+            let chat = arrival.chat.clone();
+            let row = WaitingEvent { seq, bot: route.bot, chat, attempts: 0, not_before: Millis(0) };
+            self.inbox.insert(seq, (row, arrival.event.clone()));
+            Some(seq)
+        });
+        Appended::Stored(rows.collect())
+    }
+
+    fn bury(&mut self, seq: InboxSeq, bot: BotName, chat: Chat, attempts: u32, died: Millis, reason: String) {
+        self.totals.dead += 1;
+        self.dead.push(DeadLetter { seq, bot, chat, attempts, died, reason });
+    }
+
+    fn commit(&mut self, turn: TurnCommit) -> Vec<OutboxSeq> {
+        let Some((row, _)) = self.inbox.get_mut(&turn.seq) else { return Vec::new() };
+        match turn.mark {
+            Mark::Retry { attempts, not_before } => {
+                row.attempts = attempts;
+                row.not_before = not_before;
+                return Vec::new();
+            }
+            Mark::Done => {
+                self.totals.handled += 1;
+                self.inbox.remove(&turn.seq);
+            }
+            Mark::Dead { attempts, reason } => {
+                if let Some((row, _)) = self.inbox.remove(&turn.seq) {
+                    self.bury(turn.seq, row.bot, row.chat, attempts, turn.at, reason);
+                }
+            }
+        }
+        for (key, value) in turn.values {
+            match value {
+                Some(value) => self.values.insert(key, value),
+                None => self.values.remove(&key),
+            };
+        }
+        let sends = turn.sends.into_iter().map(|send| {
+            let seq = OutboxSeq(self.seq());
+            let chat = send.chat.clone();
+            let row = WaitingSend { seq, chat, attempts: 0, not_before: Millis(0), attempted: false };
+            self.outbox.insert(seq, (row, send));
+            seq
+        });
+        sends.collect()
+    }
+
+    fn settle(&mut self, item: Settlement) -> Option<InboxSeq> {
+        let (row, _) = self.outbox.get_mut(&item.seq)?;
+        match item.outcome {
+            SendOutcome::Again { attempts, not_before, in_doubt } => {
+                row.attempts = attempts;
+                row.not_before = not_before;
+                row.attempted = false;
+                self.totals.in_doubt_resent += u64::from(in_doubt);
+                return None;
+            }
+            SendOutcome::Delivered => self.totals.delivered += 1,
+            SendOutcome::Failed => self.totals.failed += 1,
+            SendOutcome::DroppedInDoubt => self.totals.in_doubt_dropped += 1,
+        }
+        self.outbox.remove(&item.seq);
+        match self.append(item.report?) {
+            Appended::Stored(rows) => rows.into_iter().flatten().next(),
+            Appended::Duplicate => None,
+        }
+    }
+}
+
+impl Store for MemoryStore {
+    fn append(&self, arrivals: Vec<Arrival>) -> BoxFuture<'static, Result<Vec<Appended>, StoreError>> {
+        self.call(Some(Failpoint::Append), |tables| arrivals.into_iter().map(|a| tables.append(a)).collect())
+    }
+
+    fn commit(&self, turns: Vec<TurnCommit>) -> BoxFuture<'static, Result<Vec<Vec<OutboxSeq>>, StoreError>> {
+        self.call(Some(Failpoint::Commit), |tables| turns.into_iter().map(|turn| tables.commit(turn)).collect())
+    }
+
+    fn attempt(&self, rows: Vec<OutboxSeq>) -> BoxFuture<'static, Result<(), StoreError>> {
+        self.call(Some(Failpoint::Attempt), |tables| {
+            for seq in rows {
+                if let Some((row, _)) = tables.outbox.get_mut(&seq) {
+                    row.attempted = true;
+                }
+            }
+        })
+    }
+
+    fn settle(&self, items: Vec<Settlement>) -> BoxFuture<'static, Result<Vec<Option<InboxSeq>>, StoreError>> {
+        self.call(Some(Failpoint::Settle), |tables| items.into_iter().map(|item| tables.settle(item)).collect())
+    }
+
+    fn waiting_events(
+        &self,
+        after: InboxSeq,
+        limit: usize,
+    ) -> BoxFuture<'static, Result<Vec<WaitingEvent>, StoreError>> {
+        self.call(None, |tables| {
+            let rows = tables.inbox.range((std::ops::Bound::Excluded(after), std::ops::Bound::Unbounded));
+            rows.take(limit).map(|(_, (row, _))| row.clone()).collect()
+        })
+    }
+
+    fn waiting_sends(
+        &self,
+        after: OutboxSeq,
+        limit: usize,
+    ) -> BoxFuture<'static, Result<Vec<WaitingSend>, StoreError>> {
+        self.call(None, |tables| {
+            let rows = tables.outbox.range((std::ops::Bound::Excluded(after), std::ops::Bound::Unbounded));
+            rows.take(limit).map(|(_, (row, _))| row.clone()).collect()
+        })
+    }
+
+    fn event(&self, seq: InboxSeq) -> BoxFuture<'static, Result<Option<Arc<Event>>, StoreError>> {
+        self.call(None, |tables| tables.inbox.get(&seq).map(|(_, event)| event.clone()))
+    }
+
+    fn send(&self, seq: OutboxSeq) -> BoxFuture<'static, Result<Option<QueuedSend>, StoreError>> {
+        self.call(None, |tables| tables.outbox.get(&seq).map(|(_, send)| send.clone()))
+    }
+
+    fn value(&self, key: &ValueKey) -> Result<Option<Vec<u8>>, StoreError> {
+        Ok(self.lock().values.get(key).cloned())
+    }
+
+    fn keys(
+        &self,
+        bot: &BotName,
+        bucket: &Bucket,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<String>, StoreError> {
+        let tables = self.lock();
+        let keys = tables.values.keys().filter(|key| key.bot == *bot && key.bucket == *bucket);
+        Ok(keys
+            .map(|key| key.key.to_string())
+            .filter(|key| after.is_none_or(|after| **key > *after))
+            .take(limit)
+            .collect())
+    }
+
+    fn forget_seen(&self, _before: Millis) -> BoxFuture<'static, Result<(), StoreError>> {
+        self.call(None, |_| ())
+    }
+
+    fn totals(&self) -> BoxFuture<'static, Result<Totals, StoreError>> {
+        self.call(None, |tables| Totals {
+            waiting_events: tables.inbox.len() as u64,
+            waiting_sends: tables.outbox.len() as u64,
+            dead_letters: tables.dead.len() as u64,
+            ..tables.totals
+        })
+    }
+
+    fn dead_letters(&self, limit: usize) -> BoxFuture<'static, Result<Vec<DeadLetter>, StoreError>> {
+        self.call(None, |tables| tables.dead.iter().rev().take(limit).cloned().collect())
+    }
+}

@@ -1,0 +1,382 @@
+//! One turn: the event, what the bot may do while handling it, and the effects it buffers.
+//!
+//! Every import of the contract that touches the world ends in a method here, so grants, limits
+//! and the buffering are the same for every way to run a bot, and are tested without one. Nothing
+//! a turn does is visible to anybody before it is committed.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use thiserror::Error;
+
+use crate::event::Event;
+use crate::ids::{BotName, Chat, ConnectionName, InboxSeq, SendId};
+use crate::outgoing::{Answer, Body, Outgoing};
+use crate::platform::{Platform, Unsendable};
+use crate::runtime::Limits;
+use crate::store::{QueuedSend, StoreError};
+use crate::time::Millis;
+use crate::values::{Bucket, Reads, ValueKey, Written};
+
+/// What a turn needs to know of its bot.
+pub struct Actor {
+    /// The bot.
+    pub bot: BotName,
+    /// The connections that it serves.
+    pub connections: HashMap<ConnectionName, Arc<dyn Platform>>,
+    /// How much it may use.
+    pub limits: Limits,
+}
+
+/// Where a turn reads stored values from: what other turns wrote, as of now.
+pub trait ValueView: Send + Sync {
+    /// One value; the read is noted.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn get(&self, key: &ValueKey, reads: &mut Reads) -> Result<Option<Vec<u8>>, StoreError>;
+
+    /// The keys of a bucket after `after`, in order, at most `limit`; the listing is noted.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn keys(
+        &self,
+        bot: &BotName,
+        bucket: &Bucket,
+        after: Option<&str>,
+        limit: usize,
+        reads: &mut Reads,
+    ) -> Result<Vec<String>, StoreError>;
+}
+
+/// Why an import refused. A refusal is a value for the bot, never a trap.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+pub enum Refusal {
+    /// Not granted; the text names what is missing.
+    #[error("denied: {0}")]
+    Denied(String),
+    /// The platform cannot do this.
+    #[error("unsupported: {0}")]
+    Unsupported(String),
+    /// Malformed.
+    #[error("invalid: {0}")]
+    Invalid(String),
+    /// Over a size; the limit in bytes.
+    #[error("too large: at most {0} bytes")]
+    TooLarge(u64),
+    /// Over a count; the text names the limit.
+    #[error("quota exceeded: {0}")]
+    Quota(String),
+    /// The host cannot do it now.
+    #[error("unavailable: {0}")]
+    Unavailable(String),
+}
+
+impl From<StoreError> for Refusal {
+    fn from(error: StoreError) -> Self {
+        Self::Unavailable(error.to_string())
+    }
+}
+
+impl From<Unsendable> for Refusal {
+    fn from(error: Unsendable) -> Self {
+        match error {
+            Unsendable::Unsupported(text) => Self::Unsupported(text),
+            Unsendable::Invalid(text) => Self::Invalid(text),
+        }
+    }
+}
+
+/// A handle to one of the turn's buckets.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BucketHandle(Bucket);
+
+/// A page of keys.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyPage {
+    /// The keys, in order.
+    pub keys: Vec<String>,
+    /// True if there are more after the last.
+    pub more: bool,
+}
+
+/// What a turn wants done, once it has ended well.
+#[derive(Debug, Default)]
+pub struct Effects {
+    /// Values, in the order of their keys.
+    pub values: Vec<(ValueKey, Written)>,
+    /// Sends, in the order of the calls.
+    pub sends: Vec<QueuedSend>,
+}
+
+/// One call of a bot's handler, under way.
+pub struct Turn {
+    seq: InboxSeq,
+    event: Arc<Event>,
+    chat: Chat,
+    now: Millis,
+    actor: Arc<Actor>,
+    view: Arc<dyn ValueView>,
+    reads: Reads,
+    writes: BTreeMap<(Bucket, Arc<str>), Written>,
+    sends: Vec<QueuedSend>,
+    buffered: usize,
+    answered: bool,
+}
+
+impl Turn {
+    /// A turn in which `actor` handles `event`, which waited as `seq` in the lane of `chat`.
+    pub fn new(
+        seq: InboxSeq,
+        event: Arc<Event>,
+        chat: Chat,
+        now: Millis,
+        actor: Arc<Actor>,
+        view: Arc<dyn ValueView>,
+    ) -> Self {
+        Self {
+            seq,
+            event,
+            chat,
+            now,
+            actor,
+            view,
+            reads: Reads::default(),
+            writes: BTreeMap::new(),
+            sends: Vec::new(),
+            buffered: 0,
+            answered: false,
+        }
+    }
+
+    /// The event to handle.
+    pub fn event(&self) -> &Arc<Event> {
+        &self.event
+    }
+
+    /// The inbox row of the event.
+    pub fn seq(&self) -> InboxSeq {
+        self.seq
+    }
+
+    /// Who handles it.
+    pub fn actor(&self) -> &Arc<Actor> {
+        &self.actor
+    }
+
+    /// Queues a message and returns the id that a later `delivery` event names.
+    ///
+    /// # Errors
+    /// Where the bot does not serve the connection, the platform cannot carry the message, or the
+    /// turn has sent enough.
+    pub fn send(&mut self, to: Chat, message: Outgoing) -> Result<SendId, Refusal> {
+        let limits = &self.actor.limits;
+        if self.sends.len() >= limits.sends {
+            return Err(Refusal::Quota(format!("{} messages in one turn", limits.sends)));
+        }
+        if to.id.as_str().is_empty() {
+            return Err(Refusal::Invalid("the chat has no id".to_owned()));
+        }
+        let platform = self.actor.connections.get(&to.connection).ok_or_else(|| {
+            Refusal::Denied(format!("the bot does not serve the connection {:?}", shorten(to.connection.as_str())))
+        })?;
+        platform.accepts(&message)?;
+        let weight = outgoing_weight(&message) + to.id.as_str().len();
+        self.reserve(weight)?;
+        let index = u32::try_from(self.sends.len()).unwrap_or(u32::MAX);
+        let id = SendId { turn: self.seq, index };
+        self.sends.push(QueuedSend {
+            id,
+            bot: self.actor.bot.clone(),
+            chat: to,
+            message: Arc::new(message),
+            queued: self.now,
+        });
+        Ok(id)
+    }
+
+    /// Answers the press or the opening that this turn handles; where the platform waits for no
+    /// answer, as a message.
+    ///
+    /// # Errors
+    /// Like [`send`](Self::send).
+    pub fn respond(&mut self, answer: Answer) -> Result<(), Refusal> {
+        if self.answered {
+            return Err(Refusal::Invalid("this event has been answered".to_owned()));
+        }
+        let (Answer::Notice(text) | Answer::Url(text)) = answer;
+        self.send(self.chat.clone(), Outgoing::text(text))?;
+        self.answered = true;
+        Ok(())
+    }
+
+    /// The bucket that the contract calls `name`; `None` if there is no such bucket in this turn.
+    pub fn bucket(&self, name: &str) -> Option<BucketHandle> {
+        let bucket = match name {
+            "bot" => Bucket::Bot,
+            "chat" if !self.chat.id.as_str().is_empty() => Bucket::Chat(self.chat.clone()),
+            "user" => Bucket::User(self.chat.connection.clone(), self.event.sender()?.clone()),
+            _ => return None,
+        };
+        Some(BucketHandle(bucket))
+    }
+
+    /// A stored value, as this turn or an earlier one left it.
+    ///
+    /// # Errors
+    /// For a key that cannot be, and when the store cannot be read.
+    pub fn get(&mut self, bucket: &BucketHandle, key: &str) -> Result<Option<Vec<u8>>, Refusal> {
+        self.check_key(key)?;
+        let key: Arc<str> = key.into();
+        if let Some(written) = self.writes.get(&(bucket.0.clone(), key.clone())) {
+            return Ok(written.clone());
+        }
+        let key = ValueKey { bot: self.actor.bot.clone(), bucket: bucket.0.clone(), key };
+        Ok(self.view.get(&key, &mut self.reads)?)
+    }
+
+    /// Stores a value.
+    ///
+    /// # Errors
+    /// For a key or a value over its size, and when the turn has written enough.
+    pub fn set(&mut self, bucket: &BucketHandle, key: &str, value: Vec<u8>) -> Result<(), Refusal> {
+        if value.len() > self.actor.limits.value {
+            return Err(Refusal::TooLarge(self.actor.limits.value as u64));
+        }
+        self.write(bucket, key, Some(value))
+    }
+
+    /// Deletes a value; it need not exist.
+    ///
+    /// # Errors
+    /// Like [`set`](Self::set).
+    pub fn delete(&mut self, bucket: &BucketHandle, key: &str) -> Result<(), Refusal> {
+        self.write(bucket, key, None)
+    }
+
+    /// Adds to a decimal number stored as text and returns the sum; a value that is not there counts as 0.
+    ///
+    /// # Errors
+    /// Where the value is no such number, the sum would not fit, or like [`set`](Self::set).
+    pub fn increment(&mut self, bucket: &BucketHandle, key: &str, delta: u64) -> Result<u64, Refusal> {
+        let old = match self.get(bucket, key)? {
+            None => 0,
+            Some(bytes) => std::str::from_utf8(&bytes)
+                .ok()
+                .and_then(|text| text.parse::<u64>().ok())
+                .ok_or_else(|| Refusal::Invalid(format!("the value of {:?} is not a number", shorten(key))))?,
+        };
+        let sum = old.checked_add(delta).ok_or_else(|| Refusal::Invalid("the sum does not fit".to_owned()))?;
+        self.set(bucket, key, sum.to_string().into_bytes())?;
+        Ok(sum)
+    }
+
+    /// The keys of a bucket after `after`, in order, at most `limit`.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn keys(&mut self, bucket: &BucketHandle, after: Option<&str>, limit: usize) -> Result<KeyPage, Refusal> {
+        // Every key that this turn deleted may hide one, and one more tells whether there are more.
+        let wanted = limit + 1;
+        let own: Vec<(Arc<str>, bool)> = self
+            .writes
+            .iter()
+            .filter(|((written, key), _)| *written == bucket.0 && after.is_none_or(|after| &**key > after))
+            .map(|((_, key), value)| (key.clone(), value.is_some()))
+            .collect();
+        let ask = wanted + own.len();
+        let stored = self.view.keys(&self.actor.bot, &bucket.0, after, ask, &mut self.reads)?;
+        // Past the last stored key of a full page nothing is known, so own keys there must wait.
+        let horizon = (stored.len() == ask).then(|| stored.last().cloned()).flatten();
+        let mut all: BTreeMap<String, bool> = stored.into_iter().map(|key| (key, true)).collect();
+        for (key, exists) in own {
+            if horizon.as_deref().is_none_or(|horizon| &*key <= horizon) {
+                all.insert(key.to_string(), exists);
+            }
+        }
+        let mut keys: Vec<String> = all.into_iter().filter_map(|(key, exists)| exists.then_some(key)).collect();
+        let more = keys.len() > limit || horizon.is_some();
+        keys.truncate(limit);
+        Ok(KeyPage { keys, more })
+    }
+
+    /// What was read, and what is to be done if nobody has written it since.
+    pub fn into_effects(self) -> (Reads, Effects) {
+        let bot = &self.actor.bot;
+        let values = self
+            .writes
+            .into_iter()
+            .map(|((bucket, key), value)| (ValueKey { bot: bot.clone(), bucket, key }, value))
+            .collect();
+        (self.reads, Effects { values, sends: self.sends })
+    }
+
+    fn write(&mut self, bucket: &BucketHandle, key: &str, value: Written) -> Result<(), Refusal> {
+        self.check_key(key)?;
+        let place = (bucket.0.clone(), Arc::from(key));
+        let limits = &self.actor.limits;
+        if !self.writes.contains_key(&place) && self.writes.len() >= limits.writes {
+            return Err(Refusal::Quota(format!("{} values in one turn", limits.writes)));
+        }
+        self.reserve(key.len() + value.as_ref().map_or(0, Vec::len))?;
+        self.writes.insert(place, value);
+        Ok(())
+    }
+
+    fn check_key(&self, key: &str) -> Result<(), Refusal> {
+        if key.is_empty() {
+            return Err(Refusal::Invalid("the key is empty".to_owned()));
+        }
+        if key.len() > self.actor.limits.key {
+            return Err(Refusal::TooLarge(self.actor.limits.key as u64));
+        }
+        Ok(())
+    }
+
+    /// Counts every write and send, also one that replaces another: a loop that overwrites one
+    /// value for ever is work for the host too.
+    fn reserve(&mut self, bytes: usize) -> Result<(), Refusal> {
+        let limit = self.actor.limits.buffer;
+        let total = self.buffered.saturating_add(bytes);
+        if total > limit {
+            return Err(Refusal::Quota(format!("{limit} bytes of messages and values in one turn")));
+        }
+        self.buffered = total;
+        Ok(())
+    }
+}
+
+pub(crate) fn outgoing_weight(message: &Outgoing) -> usize {
+    use crate::outgoing::{Keyboard, Press};
+    let body = match &message.body {
+        Body::Text(text) => text.len(),
+        Body::Media(media) => {
+            let texts = [&media.name, &media.mime, &media.thumbnail, &media.caption];
+            media.file.len() + texts.into_iter().flatten().map(String::len).sum::<usize>()
+        }
+        Body::Location(_) | Body::KeyboardOnly => 16,
+    };
+    let keyboard = match &message.keyboard {
+        Some(Keyboard::Show(rows)) => rows
+            .iter()
+            .map(|row| 16 + row.len() * 32)
+            .chain(rows.iter().flatten().map(|button| {
+                let (Press::Event(text) | Press::Url(text) | Press::App(text) | Press::Native(text)) = &button.press;
+                button.label.len() + text.len()
+            }))
+            .sum(),
+        Some(Keyboard::Hide) | None => 0,
+    };
+    let extras: usize = message.annotations.iter().map(|(name, value)| name.len() + value.len()).sum();
+    body + keyboard + extras + message.reply_to.as_ref().map_or(0, String::len)
+}
+
+/// The beginning of a text that a stranger chose, for an error.
+fn shorten(text: &str) -> String {
+    const MOST: usize = 40;
+    if text.chars().count() <= MOST { text.to_owned() } else { text.chars().take(MOST).chain(['…']).collect() }
+}
+
+#[cfg(test)]
+mod tests;

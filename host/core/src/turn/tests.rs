@@ -1,0 +1,143 @@
+//! What a turn may do, without a host around it.
+
+use std::collections::BTreeMap;
+
+use super::*;
+use crate::event::{Content, Message, Sender};
+use crate::platform::Platform;
+use crate::testing::TestPlatform;
+
+/// Stored values that nobody else writes.
+struct Stored(BTreeMap<String, Vec<u8>>);
+
+impl ValueView for Stored {
+    fn get(&self, key: &ValueKey, _reads: &mut Reads) -> Result<Option<Vec<u8>>, StoreError> {
+        Ok(self.0.get(&*key.key).cloned())
+    }
+
+    fn keys(
+        &self,
+        _bot: &BotName,
+        _bucket: &Bucket,
+        after: Option<&str>,
+        limit: usize,
+        _reads: &mut Reads,
+    ) -> Result<Vec<String>, StoreError> {
+        Ok(self.0.keys().filter(|key| after.is_none_or(|after| key.as_str() > after)).take(limit).cloned().collect())
+    }
+}
+
+fn turn_with(stored: &[&str], sender: Option<&str>, limits: Limits) -> Turn {
+    let message = Message {
+        id: "1".to_owned(),
+        platform: "test".to_owned(),
+        chat: Chat::new("shop", "a"),
+        private: true,
+        sender: Sender { id: sender.map(Into::into), ..Sender::default() },
+        sent_at: Millis(0),
+        edited: false,
+        content: Content::Text("hi".to_owned()),
+        reply_to: None,
+        annotations: Vec::new(),
+    };
+    let platform: Arc<dyn Platform> = Arc::new(TestPlatform::default());
+    let actor = Actor { bot: "bot".into(), connections: [("shop".into(), platform)].into(), limits };
+    let stored = Stored(stored.iter().map(|key| ((*key).to_owned(), b"old".to_vec())).collect());
+    let event = Arc::new(Event::Message(message));
+    Turn::new(InboxSeq(7), event, Chat::new("shop", "a"), Millis(0), Arc::new(actor), Arc::new(stored))
+}
+
+fn turn(stored: &[&str]) -> Turn {
+    turn_with(stored, Some("sara"), Limits::default())
+}
+
+#[test]
+fn a_turn_sees_its_own_writes() {
+    let mut turn = turn(&["k"]);
+    let bucket = turn.bucket("chat").unwrap();
+    assert_eq!(turn.get(&bucket, "k").unwrap().as_deref(), Some(&b"old"[..]));
+    turn.set(&bucket, "k", b"new".to_vec()).unwrap();
+    assert_eq!(turn.get(&bucket, "k").unwrap().as_deref(), Some(&b"new"[..]));
+    turn.delete(&bucket, "k").unwrap();
+    assert_eq!(turn.get(&bucket, "k").unwrap(), None);
+    let (_, effects) = turn.into_effects();
+    assert_eq!(effects.values.len(), 1, "only the last write of a key counts");
+    assert_eq!(effects.values[0].1, None);
+}
+
+#[test]
+fn the_user_bucket_is_missing_where_the_platform_hides_the_sender() {
+    let turn = turn_with(&[], None, Limits::default());
+    assert!(turn.bucket("user").is_none());
+    assert!(turn.bucket("bot").is_some() && turn.bucket("chat").is_some());
+    assert!(turn.bucket("everything").is_none());
+}
+
+#[test]
+fn keys_come_in_order_in_pages_with_the_turns_own_writes() {
+    let mut turn = turn(&["a", "c", "e", "g", "i"]);
+    let bucket = turn.bucket("bot").unwrap();
+    turn.set(&bucket, "b", Vec::new()).unwrap();
+    turn.delete(&bucket, "c").unwrap();
+    turn.set(&bucket, "z", Vec::new()).unwrap();
+    let mut all = Vec::new();
+    let mut after: Option<String> = None;
+    loop {
+        let page = turn.keys(&bucket, after.as_deref(), 2).unwrap();
+        assert!(page.keys.len() <= 2);
+        all.extend(page.keys);
+        after = all.last().cloned();
+        if !page.more {
+            break;
+        }
+    }
+    assert_eq!(all.join(""), "abegiz");
+}
+
+#[test]
+fn increments_add_up_and_refuse_what_is_no_number() {
+    let mut turn = turn(&["word"]);
+    let bucket = turn.bucket("bot").unwrap();
+    assert_eq!(turn.increment(&bucket, "n", 2), Ok(2));
+    assert_eq!(turn.increment(&bucket, "n", 40), Ok(42));
+    assert!(matches!(turn.increment(&bucket, "n", u64::MAX), Err(Refusal::Invalid(_))));
+    assert!(matches!(turn.increment(&bucket, "word", 1), Err(Refusal::Invalid(_))));
+}
+
+#[test]
+fn every_limit_of_a_turn_is_a_value_to_the_bot() {
+    let limits = Limits { sends: 2, writes: 2, value: 10, key: 4, buffer: 100, ..Limits::default() };
+    let mut turn = turn_with(&[], Some("sara"), limits);
+    let bucket = turn.bucket("bot").unwrap();
+    let chat = Chat::new("shop", "a");
+    assert_eq!(turn.set(&bucket, "k", vec![0; 11]), Err(Refusal::TooLarge(10)));
+    assert_eq!(turn.set(&bucket, "longer", vec![]), Err(Refusal::TooLarge(4)));
+    assert!(matches!(turn.set(&bucket, "", vec![]), Err(Refusal::Invalid(_))));
+    assert!(matches!(turn.get(&bucket, "longer"), Err(Refusal::TooLarge(4))));
+    turn.set(&bucket, "a", vec![]).unwrap();
+    turn.set(&bucket, "b", vec![]).unwrap();
+    turn.set(&bucket, "a", vec![1]).unwrap();
+    assert!(matches!(turn.set(&bucket, "c", vec![]), Err(Refusal::Quota(_))));
+    assert!(matches!(turn.send(chat.clone(), Outgoing::text("x".repeat(200))), Err(Refusal::Quota(_))));
+    turn.send(chat.clone(), Outgoing::text("1")).unwrap();
+    let second = turn.send(chat.clone(), Outgoing::text("2")).unwrap();
+    assert_eq!(second.to_string(), "7.1");
+    assert!(matches!(turn.send(chat, Outgoing::text("3")), Err(Refusal::Quota(_))));
+}
+
+#[test]
+fn overwriting_one_value_for_ever_runs_into_the_buffer() {
+    let limits = Limits { buffer: 100, ..Limits::default() };
+    let mut turn = turn_with(&[], None, limits);
+    let bucket = turn.bucket("bot").unwrap();
+    let refused = (0..100).find_map(|_| turn.set(&bucket, "k", vec![0; 9]).err());
+    assert!(matches!(refused, Some(Refusal::Quota(_))));
+}
+
+#[test]
+fn a_chat_of_another_connection_is_denied() {
+    let mut turn = turn(&[]);
+    let refused = turn.send(Chat::new("bank", "a"), Outgoing::text("x")).unwrap_err();
+    assert_eq!(refused, Refusal::Denied("the bot does not serve the connection \"bank\"".to_owned()));
+    assert!(matches!(turn.send(Chat::new("shop", ""), Outgoing::text("x")), Err(Refusal::Invalid(_))));
+}

@@ -1,0 +1,413 @@
+//! Turns: takes events out of their lanes, runs them, and decides what their end means.
+//!
+//! Workers pull: whoever has nothing left to start takes the next few events, at most what is
+//! expected to keep it busy for a millisecond, so a slow bot never sits in front of fast ones in
+//! one worker's hands while another worker is idle. Each worker is meant to be polled by a thread
+//! of its own.
+//!
+//! An event leaves memory and lane only when its turn is on disk. After a crash the inbox holds
+//! every event whose turn was not, and they run again; nobody saw the first attempt.
+
+use std::cell::Cell;
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::time::Duration;
+
+use futures::future::{Either, select};
+use futures::stream::{FuturesUnordered, StreamExt};
+use tokio::sync::Notify;
+
+use crate::bot::Bot;
+use crate::event::Event;
+use crate::ids::{BotName, Chat, InboxSeq};
+use crate::lanes::{Lanes, Next, Out};
+use crate::ledger::{Committed, Ledger};
+use crate::outbox::Outboxes;
+use crate::runtime::{Failure, Reason, TurnResult};
+use crate::store::{Mark, Store, StoreError, TurnCommit, WaitingEvent};
+use crate::time::{Clock, Millis};
+use crate::turn::{Effects, Turn};
+
+/// Most turns one worker has under way: more than this only wait for each other.
+const PER_WORKER: usize = 256;
+
+/// Most events one worker takes at once, and the work it expects of them. A batch makes taking
+/// cheap; its bound keeps a turn from waiting behind another worker's backlog.
+const BATCH: usize = 64;
+const BATCH_WORK: Duration = Duration::from_millis(1);
+
+/// Bytes of event bodies kept beside the rows, so that an event which runs soon is not read back.
+const BODIES: usize = 16 << 20;
+
+/// How often a turn is run again at once because of another's writes, before it gets to run alone.
+const CONFLICTS: u8 = 3;
+
+/// The longest wait between tries.
+const LONGEST_BACKOFF: Duration = Duration::from_secs(3600);
+
+/// The wait before an event is tried again whose body could not be read.
+const UNREADABLE_WAIT: Duration = Duration::from_secs(1);
+
+/// An event in its lane.
+#[derive(Debug)]
+struct Waiting {
+    seq: InboxSeq,
+    attempts: u32,
+    conflicts: u8,
+    /// Absent where it has to be read from the store.
+    event: Option<Arc<Event>>,
+}
+
+/// What is kept of a turn while its commit is written.
+struct Ticket {
+    bot: BotName,
+    chat: Chat,
+    event: Arc<Event>,
+}
+
+/// The running of turns.
+pub struct Turns {
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    ledger: Arc<Ledger<Ticket>>,
+    outboxes: Arc<Outboxes>,
+    bots: RwLock<HashMap<BotName, Arc<Bot>>>,
+    lanes: Mutex<Lanes<BotName, Chat, Waiting>>,
+    bodies: AtomicUsize,
+    under_way: AtomicUsize,
+    workers: Vec<Notify>,
+    alarm: Notify,
+    draining: AtomicBool,
+}
+
+impl Turns {
+    /// Turns for `workers` workers.
+    pub fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>, outboxes: Arc<Outboxes>, workers: usize) -> Self {
+        Self {
+            ledger: Arc::new(Ledger::new(store.clone(), clock.clone())),
+            store,
+            clock,
+            outboxes,
+            bots: RwLock::default(),
+            lanes: Mutex::default(),
+            bodies: AtomicUsize::new(0),
+            under_way: AtomicUsize::new(0),
+            workers: (0..workers).map(|_| Notify::new()).collect(),
+            alarm: Notify::new(),
+            draining: AtomicBool::new(false),
+        }
+    }
+
+    /// Makes a bot known.
+    pub fn add_bot(&self, bot: Arc<Bot>) {
+        let name = bot.name().clone();
+        self.lanes().set_limit(&name, bot.actor.limits.turns);
+        self.bots.write().unwrap_or_else(PoisonError::into_inner).insert(name, bot);
+    }
+
+    /// The bots, by name.
+    pub fn bots(&self) -> Vec<Arc<Bot>> {
+        let mut bots: Vec<_> = self.bots.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect();
+        bots.sort_by(|a, b| a.name().cmp(b.name()));
+        bots
+    }
+
+    /// Puts a durable event into its lane. False if the bot is not known; the row stays.
+    pub fn push(&self, bot: &BotName, chat: &Chat, seq: InboxSeq, event: Arc<Event>) -> bool {
+        let known = self.push_quietly(bot, chat, seq, event);
+        self.wake();
+        known
+    }
+
+    /// Like [`push`](Self::push) for several events, waking the workers once.
+    pub fn push_all(&self, events: impl IntoIterator<Item = (BotName, Chat, InboxSeq, Arc<Event>)>) {
+        for (bot, chat, seq, event) in events {
+            self.push_quietly(&bot, &chat, seq, event);
+        }
+        self.wake();
+    }
+
+    fn push_quietly(&self, bot: &BotName, chat: &Chat, seq: InboxSeq, event: Arc<Event>) -> bool {
+        let weight = event.weight();
+        let keep = self.bodies.fetch_add(weight, Ordering::Relaxed) + weight <= BODIES;
+        if !keep {
+            self.bodies.fetch_sub(weight, Ordering::Relaxed);
+        }
+        let waiting = Waiting { seq, attempts: 0, conflicts: 0, event: keep.then_some(event) };
+        self.lanes().push(bot, chat, waiting, Millis(0))
+    }
+
+    /// Puts an event of an earlier run into its lane, without its body.
+    pub fn restore(&self, row: WaitingEvent) -> bool {
+        let waiting = Waiting { seq: row.seq, attempts: row.attempts, conflicts: 0, event: None };
+        let known = self.lanes().push(&row.bot, &row.chat, waiting, row.not_before);
+        self.wake();
+        known
+    }
+
+    /// Why the bot has no room for one more event in this chat, if it has none.
+    pub fn overflow(&self, bot: &BotName, chat: &Chat) -> Option<String> {
+        let limits = self.bot(bot)?.actor.limits.clone();
+        let lanes = self.lanes();
+        if lanes.waiting_in_lane(bot, chat) >= limits.waiting_chat {
+            return Some(format!("{} events were waiting in this chat", limits.waiting_chat));
+        }
+        (lanes.waiting_in(bot) >= limits.waiting)
+            .then(|| format!("{} events were waiting for this bot", limits.waiting))
+    }
+
+    /// Runs turns until [`drain`](Self::drain) and what was begun has ended. Cancelling ends the
+    /// turns under way without effects; their events stay in the inbox.
+    pub async fn work(&self, worker: usize) {
+        let Some(woken) = self.workers.get(worker) else { return };
+        let unstarted = Rc::new(Cell::new(0_usize));
+        let mut running = FuturesUnordered::new();
+        loop {
+            let draining = self.draining.load(Ordering::Acquire);
+            if !draining && unstarted.get() == 0 && running.len() < PER_WORKER {
+                for out in self.take() {
+                    unstarted.set(unstarted.get() + 1);
+                    let unstarted = unstarted.clone();
+                    running.push(async move {
+                        unstarted.set(unstarted.get() - 1);
+                        self.turn(out).await;
+                    });
+                }
+            }
+            if running.is_empty() {
+                if draining {
+                    return;
+                }
+                woken.notified().await;
+            } else {
+                let notified = std::pin::pin!(woken.notified());
+                match select(running.next(), notified).await {
+                    Either::Left(_) | Either::Right(_) => {}
+                }
+            }
+        }
+    }
+
+    /// Writes the ends of turns and lets their lanes go on, until [`drain`](Self::drain) and all is
+    /// written. One task runs this.
+    pub async fn commit(&self) {
+        self.ledger.run(|batch| self.committed(batch)).await;
+    }
+
+    /// Wakes workers when a lane's wait is over. Never ends; one task runs this.
+    pub async fn wake_on_time(&self) {
+        loop {
+            let changed = std::pin::pin!(self.alarm.notified());
+            let next = self.lanes().next_wake();
+            match next {
+                None => changed.await,
+                Some(at) => {
+                    if let Either::Left(_) = select(self.clock.sleep_until(at), changed).await {
+                        self.wake();
+                        // The workers take what is due; until they have, the same alarm would ring.
+                        self.clock.sleep_until(self.clock.now() + Duration::from_millis(1)).await;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Takes no more events. [`work`](Self::work) returns when what was begun has ended.
+    pub fn drain(&self) {
+        self.draining.store(true, Ordering::Release);
+        self.wake();
+    }
+
+    /// Lets [`commit`](Self::commit) end when all is written. To be called when no worker runs.
+    pub fn close(&self) {
+        self.ledger.close();
+    }
+
+    /// Turns under way.
+    pub fn under_way(&self) -> usize {
+        self.under_way.load(Ordering::Relaxed)
+    }
+
+    /// Turns that wait to be committed, and values held for others, for status.
+    pub fn held(&self) -> (usize, usize) {
+        self.ledger.held()
+    }
+
+    /// Events of a bot that wait, and chats that they wait in.
+    pub fn waiting(&self, bot: &BotName) -> (usize, usize) {
+        let lanes = self.lanes();
+        (lanes.waiting_in(bot), lanes.lanes_in(bot))
+    }
+
+    fn take(&self) -> Vec<Out<BotName, Chat, Waiting>> {
+        let mut taken = Vec::new();
+        let mut work = Duration::ZERO;
+        let now = self.clock.now();
+        let mut lanes = self.lanes();
+        while taken.len() < BATCH && work < BATCH_WORK {
+            let Some(out) = lanes.take(now) else { break };
+            if let Some(bot) = self.bot(&out.group) {
+                work += bot.stats.usual_cpu();
+            }
+            taken.push(out);
+        }
+        taken
+    }
+
+    async fn turn(&self, out: Out<BotName, Chat, Waiting>) {
+        let Out { group, lane: chat, item } = out;
+        let _count = Count::one(&self.under_way);
+        let Waiting { seq, attempts, conflicts, event } = item;
+        let Some(bot) = self.bot(&group) else { return };
+        let event = match self.body(seq, event).await {
+            Ok(Some(event)) => event,
+            Ok(None) => {
+                tracing::error!(bot = %group, %seq, "the inbox row of a waiting event is gone");
+                return self.finish(&group, &chat, Next::Done);
+            }
+            Err(error) => {
+                tracing::error!(bot = %group, %seq, %error, "the body of an event cannot be read; its chat waits");
+                let item = Waiting { seq, attempts, conflicts, event: None };
+                return self.finish(&group, &chat, Next::At(self.clock.now() + UNREADABLE_WAIT, item));
+            }
+        };
+
+        let began = self.ledger.begin();
+        let now = self.clock.now();
+        let turn = Turn::new(seq, event.clone(), chat.clone(), now, bot.actor.clone(), self.ledger.clone());
+        let generation = bot.generation();
+        let ended = generation.plugin.run(turn).await;
+        bot.stats.ended(&ended.result, ended.cpu, ended.memory, self.clock.now());
+        if let TurnResult::Failed(failure) = &ended.result {
+            tracing::warn!(bot = %group, %chat, %seq, attempt = attempts + 1, reason = %failure.reason,
+                "turn failed: {}", failure.detail);
+        }
+
+        let (reads, effects) = ended.turn.into_effects();
+        let commit = self.judge(&bot, seq, attempts, ended.result, effects);
+        let ticket = Ticket { bot: group, chat, event };
+        if let Err(ticket) = self.ledger.submit(&reads, commit, ticket) {
+            bot.stats.conflict();
+            let again = Waiting { seq, attempts, conflicts: conflicts + 1, event: Some(ticket.event) };
+            let next = if conflicts < CONFLICTS { Next::At(Millis(0), again) } else { Next::Alone(again) };
+            self.finish(&ticket.bot, &ticket.chat, next);
+        }
+        drop(began);
+    }
+
+    /// What the end of a turn means for its event.
+    fn judge(&self, bot: &Bot, seq: InboxSeq, attempts: u32, result: TurnResult, effects: Effects) -> TurnCommit {
+        let at = self.clock.now();
+        let limits = &bot.actor.limits;
+        let tries = attempts + 1;
+        let again = |wait: Duration, reason: String| {
+            if tries >= limits.attempts {
+                Mark::Dead { attempts: tries, reason }
+            } else {
+                Mark::Retry { attempts: tries, not_before: at + wait.min(LONGEST_BACKOFF) }
+            }
+        };
+        let mark = match result {
+            TurnResult::Done => {
+                return TurnCommit { seq, mark: Mark::Done, at, values: effects.values, sends: effects.sends };
+            }
+            TurnResult::Retry(wait) => again(wait, format!("the bot asked for it again {tries} times")),
+            TurnResult::Reject(reason) => Mark::Dead { attempts: tries, reason: format!("rejected: {reason}") },
+            TurnResult::Failed(failure) => {
+                let doubled = limits.backoff.saturating_mul(1 << attempts.min(16));
+                again(jittered(doubled), failure.to_string())
+            }
+        };
+        TurnCommit { seq, mark, at, values: Vec::new(), sends: Vec::new() }
+    }
+
+    fn committed(&self, batch: Vec<Committed<Ticket>>) {
+        let mut lanes = self.lanes();
+        let mut queued = Vec::new();
+        for Committed { ticket, commit, sends } in batch {
+            let next = match commit.mark {
+                Mark::Done => Next::Done,
+                Mark::Dead { attempts, reason } => {
+                    tracing::warn!(bot = %ticket.bot, chat = %ticket.chat, seq = %commit.seq, attempts, "dead letter: {reason}");
+                    Next::Done
+                }
+                Mark::Retry { attempts, not_before } => {
+                    let seq = commit.seq;
+                    Next::At(not_before, Waiting { seq, attempts, conflicts: 0, event: None })
+                }
+            };
+            lanes.finish(&ticket.bot, &ticket.chat, next);
+            queued.extend(sends.into_iter().zip(commit.sends));
+        }
+        drop(lanes);
+        self.outboxes.push_all(queued);
+        self.wake();
+        self.alarm.notify_one();
+    }
+
+    async fn body(&self, seq: InboxSeq, kept: Option<Arc<Event>>) -> Result<Option<Arc<Event>>, StoreError> {
+        match kept {
+            Some(event) => {
+                // An event that came back for another try is not counted any more.
+                let weight = event.weight();
+                let _before = self
+                    .bodies
+                    .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |bytes| Some(bytes.saturating_sub(weight)));
+                Ok(Some(event))
+            }
+            None => self.store.event(seq).await,
+        }
+    }
+
+    fn finish(&self, bot: &BotName, chat: &Chat, next: Next<Waiting>) {
+        self.lanes().finish(bot, chat, next);
+        self.wake();
+        self.alarm.notify_one();
+    }
+
+    fn wake(&self) {
+        for worker in &self.workers {
+            worker.notify_one();
+        }
+        self.alarm.notify_one();
+    }
+
+    fn bot(&self, name: &BotName) -> Option<Arc<Bot>> {
+        self.bots.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
+    }
+
+    fn lanes(&self) -> MutexGuard<'_, Lanes<BotName, Chat, Waiting>> {
+        // Lanes change by whole calls, so a panic elsewhere leaves them sound.
+        self.lanes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Between half and the whole of `wait`, so that what failed together does not come back together.
+fn jittered(wait: Duration) -> Duration {
+    wait.mul_f64(rand::random_range(0.5..=1.0))
+}
+
+/// Counts while it lives.
+struct Count<'a>(&'a AtomicUsize);
+
+impl<'a> Count<'a> {
+    fn one(counter: &'a AtomicUsize) -> Self {
+        counter.fetch_add(1, Ordering::Relaxed);
+        Self(counter)
+    }
+}
+
+impl Drop for Count<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl Failure {
+    /// A failure of the host itself.
+    pub fn host(error: impl std::fmt::Display) -> Self {
+        Self { reason: Reason::Host, detail: error.to_string() }
+    }
+}

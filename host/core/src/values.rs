@@ -1,0 +1,262 @@
+//! Stored values, and why two turns never interleave on them.
+//!
+//! Turns of one bot run side by side in different chats and may read and write the same value, so
+//! each turn is checked before it may commit: if a value that it read has been written since by
+//! another turn, it is run again and nobody saw the first attempt. A turn that passes becomes
+//! visible to later turns at once, before it is on disk; that is safe because commits reach the
+//! disk in the order in which they passed, so a crash that loses one loses all that read it.
+//!
+//! [`Recent`] holds what passed and may still matter: values not yet on disk, and values written
+//! while a turn that might have read them is still running. Both are bounded by the number of
+//! turns under way.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::fmt;
+use std::sync::Arc;
+
+use crate::ids::{BotName, Chat, ConnectionName, SenderId};
+
+/// One of a bot's three kinds of key-value store.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Bucket {
+    /// One for the bot.
+    Bot,
+    /// One for each chat.
+    Chat(Chat),
+    /// One for each person on a connection, in whatever chat they write.
+    User(ConnectionName, SenderId),
+}
+
+impl Bucket {
+    /// The bucket's name in the contract.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Bot => "bot",
+            Self::Chat(_) => "chat",
+            Self::User(..) => "user",
+        }
+    }
+}
+
+impl fmt::Display for Bucket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.kind())
+    }
+}
+
+/// The full name of a value.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ValueKey {
+    /// Whose value it is.
+    pub bot: BotName,
+    /// In which bucket.
+    pub bucket: Bucket,
+    /// The bot's own name for it.
+    pub key: Arc<str>,
+}
+
+/// A point in the order in which turns passed their check.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Stamp(u64);
+
+/// What a turn has read, and when.
+#[derive(Clone, Debug, Default)]
+pub struct Reads {
+    values: Vec<(ValueKey, Stamp)>,
+    listings: Vec<(BotName, Bucket, Stamp)>,
+}
+
+impl Reads {
+    /// True if nothing was read.
+    pub fn is_empty(&self) -> bool {
+        self.values.is_empty() && self.listings.is_empty()
+    }
+}
+
+/// A value as a turn wrote it: `None` deletes.
+pub type Written = Option<Vec<u8>>;
+
+/// The values of turns that passed and may still matter to others.
+#[derive(Debug, Default)]
+pub struct Recent {
+    stamp: Stamp,
+    buckets: HashMap<(BotName, Bucket), BTreeMap<Arc<str>, Entry>>,
+    /// Turns under way, by the stamp at which they began.
+    running: BTreeMap<Stamp, usize>,
+    /// Values on disk, in the order of their stamps; they go when no turn began before them.
+    durable: VecDeque<(Stamp, ValueKey)>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    value: Option<Arc<[u8]>>,
+    stamp: Stamp,
+}
+
+impl Recent {
+    /// Notes that a turn begins. Every `begin` is answered by one [`end`](Self::end).
+    pub fn begin(&mut self) -> Stamp {
+        *self.running.entry(self.stamp).or_default() += 1;
+        self.stamp
+    }
+
+    /// Notes that the turn which began at `began` is over, however it ended.
+    pub fn end(&mut self, began: Stamp) {
+        if let Some(turns) = self.running.get_mut(&began) {
+            *turns -= 1;
+            if *turns == 0 {
+                self.running.remove(&began);
+            }
+        }
+        self.prune();
+    }
+
+    /// The value that a turn sees which reads now, where a recent turn decided it; otherwise the
+    /// caller asks the store. The read is noted either way.
+    pub fn read(&self, key: &ValueKey, reads: &mut Reads) -> Option<Option<Arc<[u8]>>> {
+        reads.values.push((key.clone(), self.stamp));
+        let bucket = self.buckets.get(&(key.bot.clone(), key.bucket.clone()))?;
+        bucket.get(&key.key).map(|entry| entry.value.clone())
+    }
+
+    /// The recent values of one bucket: keys, and whether each exists. The listing is noted.
+    pub fn list(&self, bot: &BotName, bucket: &Bucket, reads: &mut Reads) -> BTreeMap<Arc<str>, bool> {
+        reads.listings.push((bot.clone(), bucket.clone(), self.stamp));
+        self.buckets
+            .get(&(bot.clone(), bucket.clone()))
+            .map(|values| values.iter().map(|(key, entry)| (key.clone(), entry.value.is_some())).collect())
+            .unwrap_or_default()
+    }
+
+    /// True if nothing that was read has been written since.
+    pub fn is_current(&self, reads: &Reads) -> bool {
+        reads.values.iter().all(|(key, at)| {
+            self.buckets
+                .get(&(key.bot.clone(), key.bucket.clone()))
+                .and_then(|values| values.get(&key.key))
+                .is_none_or(|entry| entry.stamp <= *at)
+        }) && reads.listings.iter().all(|(bot, bucket, at)| {
+            self.buckets
+                .get(&(bot.clone(), bucket.clone()))
+                .is_none_or(|values| values.values().all(|entry| entry.stamp <= *at))
+        })
+    }
+
+    /// Makes the writes of a turn that passed visible to others. The stamp is for
+    /// [`on_disk`](Self::on_disk).
+    pub fn write(&mut self, writes: &[(ValueKey, Written)]) -> Stamp {
+        if writes.is_empty() {
+            return self.stamp;
+        }
+        self.stamp.0 += 1;
+        for (key, value) in writes {
+            let entry = Entry { value: value.as_deref().map(Arc::from), stamp: self.stamp };
+            self.buckets.entry((key.bot.clone(), key.bucket.clone())).or_default().insert(key.key.clone(), entry);
+        }
+        self.stamp
+    }
+
+    /// Notes that the writes made under `stamp` are on disk. Called in the order of the stamps.
+    pub fn on_disk(&mut self, stamp: Stamp, writes: impl IntoIterator<Item = ValueKey>) {
+        self.durable.extend(writes.into_iter().map(|key| (stamp, key)));
+        self.prune();
+    }
+
+    /// How many values are held, for tests and status.
+    pub fn len(&self) -> usize {
+        self.buckets.values().map(BTreeMap::len).sum()
+    }
+
+    /// True if no value is held.
+    pub fn is_empty(&self) -> bool {
+        self.buckets.is_empty()
+    }
+
+    fn prune(&mut self) {
+        let oldest = self.running.keys().next().copied();
+        while let Some((stamp, _)) = self.durable.front() {
+            if oldest.is_some_and(|oldest| oldest < *stamp) {
+                break;
+            }
+            let Some((stamp, key)) = self.durable.pop_front() else { break };
+            let bucket = (key.bot, key.bucket);
+            let Some(values) = self.buckets.get_mut(&bucket) else { continue };
+            // A newer write of the same key has a later stamp and stays.
+            if values.get(&key.key).is_some_and(|entry| entry.stamp == stamp) {
+                values.remove(&key.key);
+                if values.is_empty() {
+                    self.buckets.remove(&bucket);
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(name: &str) -> ValueKey {
+        ValueKey { bot: "b".into(), bucket: Bucket::Bot, key: name.into() }
+    }
+
+    fn put(name: &str, value: &str) -> Vec<(ValueKey, Written)> {
+        vec![(key(name), Some(value.as_bytes().to_vec()))]
+    }
+
+    #[test]
+    fn a_turn_that_read_what_another_wrote_since_does_not_pass() {
+        let mut recent = Recent::default();
+        let (first, second) = (recent.begin(), recent.begin());
+        let (mut first_reads, mut second_reads) = (Reads::default(), Reads::default());
+        assert!(recent.read(&key("n"), &mut first_reads).is_none());
+        assert!(recent.read(&key("n"), &mut second_reads).is_none());
+
+        assert!(recent.is_current(&first_reads));
+        recent.write(&put("n", "1"));
+        recent.end(first);
+        assert!(!recent.is_current(&second_reads));
+
+        recent.end(second);
+        let again = recent.begin();
+        let mut reads = Reads::default();
+        assert_eq!(recent.read(&key("n"), &mut reads).unwrap().as_deref(), Some(&b"1"[..]));
+        assert!(recent.is_current(&reads));
+        recent.end(again);
+    }
+
+    #[test]
+    fn a_write_that_reaches_the_disk_still_stops_a_turn_that_began_before_it() {
+        let mut recent = Recent::default();
+        let slow = recent.begin();
+        let mut reads = Reads::default();
+        assert!(recent.read(&key("n"), &mut reads).is_none());
+
+        let writes = put("n", "1");
+        let stamp = recent.write(&writes);
+        recent.on_disk(stamp, writes.into_iter().map(|(key, _)| key));
+        assert!(!recent.is_current(&reads));
+        recent.end(slow);
+        assert!(recent.is_empty(), "nothing is held once no turn can have missed it");
+    }
+
+    #[test]
+    fn a_listing_does_not_pass_after_a_write_to_its_bucket() {
+        let mut recent = Recent::default();
+        let _began = recent.begin();
+        let mut reads = Reads::default();
+        assert!(recent.list(&"b".into(), &Bucket::Bot, &mut reads).is_empty());
+        recent.write(&put("new", "1"));
+        assert!(!recent.is_current(&reads));
+    }
+
+    #[test]
+    fn an_older_write_on_disk_does_not_hide_a_newer_one() {
+        let mut recent = Recent::default();
+        let first = recent.write(&put("n", "1"));
+        recent.write(&put("n", "2"));
+        recent.on_disk(first, [key("n")]);
+        let mut reads = Reads::default();
+        assert_eq!(recent.read(&key("n"), &mut reads).unwrap().as_deref(), Some(&b"2"[..]));
+    }
+}

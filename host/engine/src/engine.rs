@@ -1,0 +1,134 @@
+//! The engine: how wasmtime is set up, and why so.
+//!
+//! The pool decides the speed of a turn. An instance is put back by scanning which pages were
+//! touched and clearing those in place (`pagemap_scan`, Linux 6.7 and later), instead of giving
+//! them back to the kernel and faulting them in again; measured, that is 8 µs a turn instead of 27.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use hodhod_core::runtime::Grants;
+use thiserror::Error;
+use wasmtime::component::Linker;
+use wasmtime::{Config, Enabled, InstanceAllocationStrategy, PoolingAllocationConfig};
+
+use crate::state::State;
+use crate::{grants, ticker};
+
+/// Memory that is kept and cleared in place when an instance is put back: above what a guest
+/// touches in a turn, or the rest is given back to the kernel and faulted in again.
+const MEMORY_KEPT: usize = 16 << 20;
+const TABLE_KEPT: usize = 64 << 10;
+const STACK_KEPT: usize = 64 << 10;
+
+/// Stack of the guest, and of the guest with the host calls it makes.
+const GUEST_STACK: usize = 512 << 10;
+const CALL_STACK: usize = 2 << 20;
+
+/// Core instances and tables per component that the pool provides for, on average and at most.
+/// Components made by other languages' toolchains bring up to 40 of each.
+const CORE_INSTANCES: u32 = 16;
+const CORE_INSTANCES_MOST: u32 = 64;
+const MEMORIES_MOST: u32 = 16;
+
+/// How much the pool holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PoolSize {
+    /// Turns under way at once.
+    pub turns: u32,
+    /// The most bytes that one memory of any bot may have.
+    pub memory: usize,
+}
+
+impl Default for PoolSize {
+    fn default() -> Self {
+        Self { turns: 512, memory: 128 << 20 }
+    }
+}
+
+/// Why an engine cannot be made.
+#[derive(Debug, Error)]
+pub enum EngineError {
+    /// wasmtime cannot run here as it is set up.
+    #[error("the WebAssembly engine cannot be set up: {0}")]
+    Setup(String),
+    /// The thread that ends runaway turns cannot be started.
+    #[error("the tick of the WebAssembly engine cannot be started: {0}")]
+    Ticker(#[from] std::io::Error),
+}
+
+/// Loads plugins. Clones share everything.
+#[derive(Clone)]
+pub struct Engine {
+    pub(crate) inner: wasmtime::Engine,
+    pool: PoolSize,
+    linkers: Arc<Mutex<HashMap<Grants, Arc<Linker<State>>>>>,
+}
+
+impl Engine {
+    /// An engine with a pool of the given size.
+    ///
+    /// # Errors
+    /// When the machine cannot provide the pool, or the thread that ends runaway turns.
+    pub fn new(pool: PoolSize) -> Result<Self, EngineError> {
+        let inner = wasmtime::Engine::new(&config(pool)).map_err(|error| EngineError::Setup(format!("{error:#}")))?;
+        ticker::start(&inner)?;
+        tracing::debug!(turns = pool.turns, clears_in_place = pagemap_scan(), "the WebAssembly engine is set up");
+        Ok(Self { inner, pool, linkers: Arc::default() })
+    }
+
+    /// The most bytes that one memory of a bot may have.
+    pub fn largest_memory(&self) -> usize {
+        self.pool.memory
+    }
+
+    pub(crate) fn linker(&self, grants: Grants) -> wasmtime::Result<Arc<Linker<State>>> {
+        let mut linkers = self.linkers.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(linker) = linkers.get(&grants) {
+            return Ok(linker.clone());
+        }
+        let linker = Arc::new(grants::linker(&self.inner, grants)?);
+        linkers.insert(grants, linker.clone());
+        Ok(linker)
+    }
+}
+
+/// True if the kernel can tell which pages were touched.
+fn pagemap_scan() -> bool {
+    PoolingAllocationConfig::is_pagemap_scan_available()
+}
+
+fn config(size: PoolSize) -> Config {
+    let mut pool = PoolingAllocationConfig::new();
+    pool.total_component_instances(size.turns)
+        .total_core_instances(size.turns.saturating_mul(CORE_INSTANCES))
+        .total_memories(size.turns.saturating_mul(2))
+        .total_tables(size.turns.saturating_mul(CORE_INSTANCES))
+        .total_stacks(size.turns)
+        .max_core_instances_per_component(CORE_INSTANCES_MOST)
+        .max_memories_per_component(MEMORIES_MOST)
+        .max_tables_per_component(CORE_INSTANCES_MOST)
+        .max_memory_size(size.memory)
+        .max_unused_warm_slots(size.turns)
+        .linear_memory_keep_resident(MEMORY_KEPT)
+        .table_keep_resident(TABLE_KEPT)
+        .async_stack_keep_resident(STACK_KEPT)
+        // What is left where the kernel cannot scan: give pages back sixteen at a time.
+        .decommit_batch_size(16)
+        .pagemap_scan(Enabled::Auto);
+
+    let mut config = Config::new();
+    config
+        .allocation_strategy(InstanceAllocationStrategy::Pooling(pool))
+        .memory_init_cow(true)
+        .epoch_interruption(true)
+        // Defence in depth: a stack is cleared before another turn gets it.
+        .async_stack_zeroing(true)
+        .max_wasm_stack(GUEST_STACK)
+        .async_stack_size(CALL_STACK)
+        // Only components with asynchronous exports need it, and it doubles the price of a turn.
+        .concurrency_support(false)
+        // Text that a stranger's component chose; the reason of a failure does not need it.
+        .wasm_backtrace_max_frames(None);
+    config
+}

@@ -1,0 +1,104 @@
+//! `wasi:keyvalue`: the three buckets of a bot, buffered in the turn.
+
+use hodhod_core::turn::{BucketHandle, Refusal};
+use wasmtime::component::Resource;
+use wasmtime::{Error as Trap, Result};
+
+use crate::bindings::wasi::keyvalue::atomics;
+use crate::bindings::wasi::keyvalue::store::{Error, Host, HostBucket, KeyResponse};
+use crate::state::State;
+
+/// Keys in one answer of `list-keys`.
+const PAGE: usize = 256;
+
+/// Pages that a turn may list of one open bucket.
+const PAGES: usize = 256;
+
+/// A bucket that the guest has opened.
+#[expect(unreachable_pub, reason = "the generated bindings re-export it")]
+pub struct OpenBucket {
+    handle: BucketHandle,
+    /// The last key of each page that was given out; a cursor is a place in here, plus one.
+    pages: Vec<String>,
+}
+
+/// The refusal as the standard interface can say it.
+fn refused(refusal: Refusal) -> Error {
+    match refusal {
+        Refusal::Denied(_) => Error::AccessDenied,
+        other => Error::Other(other.to_string()),
+    }
+}
+
+impl State {
+    /// The bucket behind a handle. A handle that is not there is a fault of the guest's runtime.
+    fn opened(&self, bucket: &Resource<OpenBucket>) -> Result<BucketHandle, Trap> {
+        Ok(self.table.get(bucket)?.handle.clone())
+    }
+}
+
+impl Host for State {
+    fn open(&mut self, identifier: String) -> Result<Result<Resource<OpenBucket>, Error>> {
+        let Some(handle) = self.turn.bucket(&identifier) else { return Ok(Err(Error::NoSuchStore)) };
+        Ok(Ok(self.table.push(OpenBucket { handle, pages: Vec::new() })?))
+    }
+}
+
+impl HostBucket for State {
+    fn get(&mut self, bucket: Resource<OpenBucket>, key: String) -> Result<Result<Option<Vec<u8>>, Error>> {
+        let bucket = self.opened(&bucket)?;
+        Ok(self.turn.get(&bucket, &key).map_err(refused))
+    }
+
+    fn set(&mut self, bucket: Resource<OpenBucket>, key: String, value: Vec<u8>) -> Result<Result<(), Error>> {
+        let bucket = self.opened(&bucket)?;
+        Ok(self.turn.set(&bucket, &key, value).map_err(refused))
+    }
+
+    fn delete(&mut self, bucket: Resource<OpenBucket>, key: String) -> Result<Result<(), Error>> {
+        let bucket = self.opened(&bucket)?;
+        Ok(self.turn.delete(&bucket, &key).map_err(refused))
+    }
+
+    fn exists(&mut self, bucket: Resource<OpenBucket>, key: String) -> Result<Result<bool, Error>> {
+        let bucket = self.opened(&bucket)?;
+        Ok(self.turn.get(&bucket, &key).map(|value| value.is_some()).map_err(refused))
+    }
+
+    fn list_keys(&mut self, bucket: Resource<OpenBucket>, cursor: Option<u64>) -> Result<Result<KeyResponse, Error>> {
+        let open = self.table.get_mut(&bucket)?;
+        let place = cursor.and_then(|cursor| usize::try_from(cursor).ok());
+        let after = match (cursor, place.and_then(|place| open.pages.get(place.checked_sub(1)?))) {
+            (None, _) => None,
+            (Some(_), Some(last)) => Some(last.clone()),
+            (Some(_), None) => return Ok(Err(Error::Other("no such cursor".to_owned()))),
+        };
+        let handle = open.handle.clone();
+        let page = match self.turn.keys(&handle, after.as_deref(), PAGE) {
+            Ok(page) => page,
+            Err(refusal) => return Ok(Err(refused(refusal))),
+        };
+        let open = self.table.get_mut(&bucket)?;
+        let next = match page.keys.last() {
+            Some(last) if page.more && open.pages.len() < PAGES => {
+                open.pages.push(last.clone());
+                Some(open.pages.len() as u64)
+            }
+            Some(_) if page.more => return Ok(Err(Error::Other(format!("more than {PAGES} pages of keys")))),
+            _ => None,
+        };
+        Ok(Ok(KeyResponse { keys: page.keys, cursor: next }))
+    }
+
+    fn drop(&mut self, bucket: Resource<OpenBucket>) -> Result<()> {
+        self.table.delete(bucket)?;
+        Ok(())
+    }
+}
+
+impl atomics::Host for State {
+    fn increment(&mut self, bucket: Resource<OpenBucket>, key: String, delta: u64) -> Result<Result<u64, Error>> {
+        let bucket = self.opened(&bucket)?;
+        Ok(self.turn.increment(&bucket, &key, delta).map_err(refused))
+    }
+}

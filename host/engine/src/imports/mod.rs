@@ -1,0 +1,6 @@
+//! What a guest may import: one file an interface, each thin over [`hodhod_core::turn::Turn`].
+
+mod config;
+pub(crate) mod keyvalue;
+mod logging;
+mod messenger;

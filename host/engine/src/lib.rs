@@ -1,0 +1,21 @@
+//! Runs bots as WebAssembly components: loads, links exactly what was granted, limits, calls.
+//!
+//! This is the only crate that knows wasmtime. A turn gets a fresh instance from a pool and the
+//! instance is dropped when the turn ends, however it ends, so nothing of one chat can be found in
+//! another, and a trap needs no cleaning up.
+
+mod bindings;
+mod convert;
+mod engine;
+mod failure;
+mod grants;
+mod imports;
+mod limiter;
+mod lines;
+mod meter;
+mod plugin;
+mod state;
+mod ticker;
+
+pub use engine::{Engine, EngineError, PoolSize};
+pub use plugin::{Component, LoadError};

@@ -1,0 +1,116 @@
+//! Memory of a whole turn: every linear memory and table of the instance added up, against one limit.
+//!
+//! wasmtime's own limiter bounds each memory by itself, and a component may hold several. A guest
+//! whose growth is refused usually aborts, which looks like any other panic; the limiter remembers
+//! that it refused, so that the reason can be told.
+
+use wasmtime::{Error, ResourceLimiter, Result};
+
+/// What an element of a table takes in the host, in bytes.
+const ELEMENT: usize = 16;
+
+/// Core instances, memories and tables that one component may have. Engines of other languages
+/// that are compiled into a component are the largest: about 40 instances.
+const INSTANCES: usize = 64;
+const MEMORIES: usize = 16;
+const TABLES: usize = 64;
+
+#[derive(Debug)]
+pub(crate) struct Limiter {
+    limit: usize,
+    used: usize,
+    /// What was allowed last, to be given back if the allocation then fails.
+    last: usize,
+    refused: bool,
+}
+
+impl Limiter {
+    pub(crate) fn new(limit: u64) -> Self {
+        Self { limit: usize::try_from(limit).unwrap_or(usize::MAX), used: 0, last: 0, refused: false }
+    }
+
+    /// Bytes that the turn has.
+    pub(crate) fn used(&self) -> usize {
+        self.used
+    }
+
+    /// True if a growth was refused.
+    pub(crate) fn refused(&self) -> bool {
+        self.refused
+    }
+
+    fn grow(&mut self, bytes: usize) -> bool {
+        match self.used.checked_add(bytes).filter(|total| *total <= self.limit) {
+            Some(total) => {
+                self.used = total;
+                self.last = bytes;
+                true
+            }
+            None => {
+                self.refused = true;
+                false
+            }
+        }
+    }
+
+    fn give_back(&mut self) {
+        self.used -= self.last;
+        self.last = 0;
+    }
+}
+
+impl ResourceLimiter for Limiter {
+    fn memory_growing(&mut self, current: usize, desired: usize, _maximum: Option<usize>) -> Result<bool> {
+        Ok(self.grow(desired.saturating_sub(current)))
+    }
+
+    fn memory_grow_failed(&mut self, _error: Error) -> Result<()> {
+        self.give_back();
+        Ok(())
+    }
+
+    fn table_growing(&mut self, current: usize, desired: usize, _maximum: Option<usize>) -> Result<bool> {
+        Ok(self.grow(desired.saturating_sub(current).saturating_mul(ELEMENT)))
+    }
+
+    fn table_grow_failed(&mut self, _error: Error) -> Result<()> {
+        self.give_back();
+        Ok(())
+    }
+
+    fn instances(&self) -> usize {
+        INSTANCES
+    }
+
+    fn memories(&self) -> usize {
+        MEMORIES
+    }
+
+    fn tables(&self) -> usize {
+        TABLES
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memories_and_tables_share_one_limit() {
+        let mut limiter = Limiter::new(1000);
+        assert!(limiter.memory_growing(0, 600, None).unwrap());
+        assert!(!limiter.memory_growing(0, 500, None).unwrap(), "a second memory does not start afresh");
+        assert!(limiter.refused());
+        assert!(limiter.table_growing(0, 25, None).unwrap());
+        assert_eq!(limiter.used(), 1000);
+        assert!(!limiter.table_growing(25, 26, None).unwrap());
+    }
+
+    #[test]
+    fn a_growth_that_fails_is_given_back() {
+        let mut limiter = Limiter::new(1000);
+        assert!(limiter.memory_growing(0, 1000, None).unwrap());
+        limiter.memory_grow_failed(Error::msg("no")).unwrap();
+        assert!(limiter.memory_growing(0, 1000, None).unwrap());
+    }
+}

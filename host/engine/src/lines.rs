@@ -1,0 +1,215 @@
+//! Log lines of a guest: bounded, cut inside no character, and cleaned of whatever could command a
+//! terminal.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::Bytes;
+use hodhod_core::ids::BotName;
+use tokio::io::AsyncWrite;
+use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
+use wasmtime_wasi::p2::{OutputStream, Pollable, StreamResult};
+
+/// Bytes that a guest may write to a stream at once.
+const WRITE: usize = 64 << 10;
+
+/// How loud a line is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Level {
+    Trace,
+    Debug,
+    Info,
+    Warn,
+    Error,
+}
+
+/// Where the lines of one turn go. Clones share the bounds.
+#[derive(Clone, Debug)]
+pub(crate) struct Lines(Arc<Mutex<Inner>>);
+
+#[derive(Debug)]
+struct Inner {
+    bot: BotName,
+    left: usize,
+    longest: usize,
+    dropped: usize,
+    last_error: Option<String>,
+}
+
+impl Lines {
+    pub(crate) fn new(bot: BotName, lines: usize, longest: usize) -> Self {
+        Self(Arc::new(Mutex::new(Inner { bot, left: lines, longest, dropped: 0, last_error: None })))
+    }
+
+    /// Writes one line.
+    pub(crate) fn write(&self, level: Level, context: &str, text: &str) {
+        let mut inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if inner.left == 0 {
+            inner.dropped += 1;
+            return;
+        }
+        inner.left -= 1;
+        let text = clean(text, inner.longest);
+        let context = clean(context, 64);
+        let bot = &inner.bot;
+        match level {
+            Level::Trace => tracing::trace!(target: "bot", %bot, %context, "{text}"),
+            Level::Debug => tracing::debug!(target: "bot", %bot, %context, "{text}"),
+            Level::Info => tracing::info!(target: "bot", %bot, %context, "{text}"),
+            Level::Warn => tracing::warn!(target: "bot", %bot, %context, "{text}"),
+            Level::Error => tracing::error!(target: "bot", %bot, %context, "{text}"),
+        }
+    }
+
+    /// Remembers the line as a possible reason why the guest gave up.
+    fn remember(&self, line: &str) {
+        let mut inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if !line.trim().is_empty() && !line.starts_with("note: ") {
+            inner.last_error = Some(clean(line, 300));
+        }
+    }
+
+    /// What the guest last said on its standard error.
+    pub(crate) fn last_error(&self) -> Option<String> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).last_error.clone()
+    }
+
+    /// Says how many lines were dropped.
+    pub(crate) fn end(&self) {
+        let inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if inner.dropped > 0 {
+            tracing::warn!(target: "bot", bot = %inner.bot, "{} more lines of this turn were dropped", inner.dropped);
+        }
+    }
+}
+
+/// The text without control characters, line breaks and direction marks that reorder what follows, at
+/// most `longest` bytes of it.
+pub(crate) fn clean(text: &str, longest: usize) -> String {
+    let mut cleaned = String::with_capacity(text.len().min(longest));
+    for character in text.chars() {
+        let shown = match character {
+            '\t' => ' ',
+            c if c.is_control() => '\u{fffd}',
+            '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => '\u{fffd}',
+            c => c,
+        };
+        if cleaned.len() + shown.len_utf8() > longest {
+            cleaned.push('…');
+            break;
+        }
+        cleaned.push(shown);
+    }
+    cleaned
+}
+
+/// A guest's standard output or standard error, as log lines.
+#[derive(Clone, Debug)]
+pub(crate) struct LineStream {
+    lines: Lines,
+    error: bool,
+}
+
+impl LineStream {
+    pub(crate) fn output(lines: Lines) -> Self {
+        Self { lines, error: false }
+    }
+
+    pub(crate) fn error(lines: Lines) -> Self {
+        Self { lines, error: true }
+    }
+}
+
+impl IsTerminal for LineStream {
+    fn is_terminal(&self) -> bool {
+        false
+    }
+}
+
+impl StdoutStream for LineStream {
+    fn async_stream(&self) -> Box<dyn AsyncWrite + Send + Sync> {
+        // Only the preview-2 form below is linked.
+        Box::new(tokio::io::sink())
+    }
+
+    fn p2_stream(&self) -> Box<dyn OutputStream> {
+        Box::new(LineWriter { stream: self.clone(), partial: Vec::new() })
+    }
+}
+
+struct LineWriter {
+    stream: LineStream,
+    partial: Vec<u8>,
+}
+
+impl LineWriter {
+    fn emit(&mut self, line: &[u8]) {
+        let text = String::from_utf8_lossy(line);
+        let text = text.trim_end_matches('\r');
+        if self.stream.error {
+            self.stream.lines.remember(text);
+        }
+        if !text.is_empty() {
+            let (level, context) = if self.stream.error { (Level::Warn, "stderr") } else { (Level::Info, "stdout") };
+            self.stream.lines.write(level, context, text);
+        }
+    }
+}
+
+#[wasmtime_wasi::async_trait]
+impl Pollable for LineWriter {
+    async fn ready(&mut self) {}
+}
+
+impl OutputStream for LineWriter {
+    fn write(&mut self, bytes: Bytes) -> StreamResult<()> {
+        let mut rest = &bytes[..];
+        while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
+            let mut line = std::mem::take(&mut self.partial);
+            line.extend_from_slice(&rest[..end]);
+            self.emit(&line);
+            rest = &rest[end + 1..];
+        }
+        self.partial.extend_from_slice(rest);
+        if self.partial.len() > WRITE {
+            let line = std::mem::take(&mut self.partial);
+            self.emit(&line);
+        }
+        Ok(())
+    }
+
+    fn flush(&mut self) -> StreamResult<()> {
+        Ok(())
+    }
+
+    fn check_write(&mut self) -> StreamResult<usize> {
+        Ok(WRITE)
+    }
+}
+
+impl Drop for LineWriter {
+    fn drop(&mut self) {
+        if !self.partial.is_empty() {
+            let line = std::mem::take(&mut self.partial);
+            self.emit(&line);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_cannot_command_a_terminal() {
+        assert_eq!(
+            clean("\x1b[31mred\x1b[0m\r\n\u{9b}2J\u{202e}", 100),
+            "\u{fffd}[31mred\u{fffd}[0m\u{fffd}\u{fffd}\u{fffd}2J\u{fffd}"
+        );
+    }
+
+    #[test]
+    fn a_line_is_cut_between_characters_and_keeps_persian() {
+        assert_eq!(clean("می‌روم", 100), "می‌روم");
+        assert_eq!(clean("سلام", 5), "سل…");
+    }
+}

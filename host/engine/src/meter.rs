@@ -1,0 +1,100 @@
+//! Processor time of a turn, and fairness between turns on one thread.
+//!
+//! A turn's processor time is the time spent polling it. One that runs past a tick is heavy: it
+//! yields, and goes on only when it holds the thread's one *slice*, so that between two slices of
+//! heavy turns every light turn gets to run, however many heavy ones there are. A turn gives its
+//! slice up whenever it waits for something else.
+//!
+//! The yield must be tokio's own: wasmtime's built-in one wakes itself before it returns, which
+//! keeps the run queue busy and starves timers and sockets for hundreds of milliseconds.
+
+use std::cell::OnceCell;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+thread_local! {
+    static SLICE: OnceCell<Arc<Semaphore>> = const { OnceCell::new() };
+}
+
+/// Measures one turn.
+#[derive(Debug)]
+pub(crate) struct Meter {
+    base: Instant,
+    /// Nanoseconds of finished polls.
+    used: AtomicU64,
+    /// When the poll under way began, in nanoseconds after `base`.
+    poll_began: AtomicU64,
+    slice: Mutex<Option<OwnedSemaphorePermit>>,
+}
+
+impl Meter {
+    pub(crate) fn new() -> Arc<Self> {
+        Arc::new(Self {
+            base: Instant::now(),
+            used: AtomicU64::new(0),
+            poll_began: AtomicU64::new(0),
+            slice: Mutex::new(None),
+        })
+    }
+
+    /// Processor time up to now, from within a poll.
+    pub(crate) fn now(&self) -> Duration {
+        let began = self.poll_began.load(Ordering::Relaxed);
+        let poll = nanos(self.base.elapsed()).saturating_sub(began);
+        Duration::from_nanos(self.used.load(Ordering::Relaxed).saturating_add(poll))
+    }
+
+    /// Processor time of the polls that have ended.
+    pub(crate) fn used(&self) -> Duration {
+        Duration::from_nanos(self.used.load(Ordering::Relaxed))
+    }
+
+    /// Lets everything else on this thread run, then waits for the slice.
+    pub(crate) fn next_slice(self: &Arc<Self>) -> impl Future<Output = ()> + Send + 'static {
+        let meter = self.clone();
+        let slices = SLICE.with(|slice| slice.get_or_init(|| Arc::new(Semaphore::new(1))).clone());
+        meter.give_up_slice();
+        async move {
+            tokio::task::yield_now().await;
+            // The semaphore is never closed; if it were, running on is all there is to do.
+            if let Ok(permit) = slices.acquire_owned().await {
+                *meter.slice.lock().unwrap_or_else(PoisonError::into_inner) = Some(permit);
+            }
+        }
+    }
+
+    fn give_up_slice(&self) {
+        let permit = self.slice.lock().unwrap_or_else(PoisonError::into_inner).take();
+        drop(permit);
+    }
+}
+
+fn nanos(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
+
+/// A future whose polls are measured.
+pub(crate) struct Metered<F> {
+    pub(crate) meter: Arc<Meter>,
+    pub(crate) inner: F,
+}
+
+impl<F: Future + Unpin> Future for Metered<F> {
+    type Output = F::Output;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        let began = nanos(self.meter.base.elapsed());
+        self.meter.poll_began.store(began, Ordering::Relaxed);
+        let result = Pin::new(&mut self.inner).poll(cx);
+        let took = nanos(self.meter.base.elapsed()).saturating_sub(began);
+        self.meter.used.fetch_add(took, Ordering::Relaxed);
+        self.meter.give_up_slice();
+        result
+    }
+}

@@ -1,0 +1,212 @@
+//! A loaded component, and the running of a turn in it.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::future::BoxFuture;
+use hodhod_core::runtime::{BotConfig, Ended, Failure, Grants, Limits, Plugin, Reason, TurnResult};
+use hodhod_core::turn::Turn;
+use sha2::{Digest, Sha256};
+use thiserror::Error;
+use wasmtime::{Store, StoreContextMut, UpdateDeadline};
+
+use crate::bindings::exports::hodhod::bot::handler;
+use crate::bindings::{Bot, BotPre};
+use crate::convert;
+use crate::engine::Engine;
+use crate::failure::classify;
+use crate::grants::{self, Need};
+use crate::lines::clean;
+use crate::meter::Metered;
+use crate::state::State;
+
+/// Bytes that the host lifts out of a guest per call, besides what it sends and stores.
+const HOST_CALL_BYTES: usize = 4 << 20;
+
+/// Handles that a component may have open.
+const COMPONENT_HANDLES: usize = 1024;
+
+/// Longest reason of a `reject`, in bytes.
+const REASON: usize = 1024;
+
+/// Longest wait that a `retry` may ask for.
+const LONGEST_RETRY: Duration = Duration::from_secs(24 * 3600);
+
+/// Why a plugin cannot be loaded. The text says what to do about it.
+#[derive(Debug, Error)]
+pub enum LoadError {
+    /// It is not a component.
+    #[error("not a WebAssembly component: {0}")]
+    NotAComponent(String),
+    /// It is compiled code, which the host only takes from itself.
+    #[error("already compiled: give the component itself, not a .cwasm file")]
+    Compiled,
+    /// It imports what was not granted.
+    #[error("it imports {}, which needs a grant: add `{} = true` to grants", .imports.join(", "), .grant)]
+    NotGranted {
+        /// The imports.
+        imports: Vec<String>,
+        /// The missing grant.
+        grant: &'static str,
+    },
+    /// It imports what this host has not.
+    #[error("it imports {0}, which this host does not serve")]
+    Unknown(String),
+    /// It does not fit the contract.
+    #[error("it does not fit hodhod:bot@0.1.0: {0}")]
+    Contract(String),
+    /// It needs more than its limits allow before it has done anything.
+    #[error("it needs {needed} bytes of memory to begin with, and its limit is {limit}: raise `memory` in limits")]
+    Memory {
+        /// Bytes of its initial memories.
+        needed: u64,
+        /// The limit.
+        limit: u64,
+    },
+    /// Its limit is above what the host's pool holds.
+    #[error("its memory limit is {limit} bytes, and this host allows at most {most}")]
+    LimitTooHigh {
+        /// The limit.
+        limit: u64,
+        /// What the pool holds.
+        most: u64,
+    },
+}
+
+/// A component, loaded for one bot.
+pub struct Component {
+    engine: wasmtime::Engine,
+    pre: BotPre<State>,
+    config: Arc<BotConfig>,
+    limits: Limits,
+    digest: String,
+}
+
+impl Component {
+    /// Compiles a component and links it with what was granted.
+    ///
+    /// # Errors
+    /// See [`LoadError`].
+    pub fn load(
+        engine: &Engine,
+        bytes: &[u8],
+        grants: Grants,
+        limits: Limits,
+        config: BotConfig,
+    ) -> Result<Self, LoadError> {
+        let most = engine.largest_memory() as u64;
+        if limits.memory > most {
+            return Err(LoadError::LimitTooHigh { limit: limits.memory, most });
+        }
+        if wasmtime::Engine::detect_precompiled(bytes).is_some() {
+            return Err(LoadError::Compiled);
+        }
+        let component = wasmtime::component::Component::from_binary(&engine.inner, bytes)
+            .map_err(|error| LoadError::NotAComponent(one_line(&error)))?;
+        check_imports(&component, grants)?;
+        if let Some(needed) = component.resources_required().and_then(|needed| needed.max_initial_memory_size)
+            && needed as u64 > limits.memory
+        {
+            return Err(LoadError::Memory { needed: needed as u64, limit: limits.memory });
+        }
+        let linker = engine.linker(grants).map_err(|error| LoadError::Contract(one_line(&error)))?;
+        let pre = linker.instantiate_pre(&component).map_err(|error| LoadError::Contract(one_line(&error)))?;
+        let pre = BotPre::new(pre).map_err(|error| LoadError::Contract(one_line(&error)))?;
+        let digest = Sha256::digest(bytes).iter().fold(String::new(), |mut hex, byte| {
+            // Writing to a string cannot fail.
+            let _infallible = write!(hex, "{byte:02x}");
+            hex
+        });
+        Ok(Self { engine: engine.inner.clone(), pre, config: Arc::new(config), limits, digest })
+    }
+
+    async fn turn(&self, turn: Turn) -> Ended {
+        let event = convert::event(turn.event());
+        let mut store = Store::new(&self.engine, State::new(turn, self.config.clone(), &self.limits));
+        store.limiter(|state| &mut state.limiter);
+        store.set_hostcall_fuel(HOST_CALL_BYTES);
+        store.set_max_component_handles(COMPONENT_HANDLES);
+        store.set_epoch_deadline(1);
+        let cpu_limit = self.limits.cpu;
+        store.epoch_deadline_callback(move |state| on_tick(state, cpu_limit));
+        let meter = store.data().meter.clone();
+
+        let called = {
+            let call = Box::pin(self.call(&mut store, &event));
+            tokio::time::timeout(self.limits.wall, Metered { meter: meter.clone(), inner: call }).await
+        };
+        // From here on the store is only looked at: a guest that trapped is never entered again.
+        let result = match called {
+            Ok(Ok(Ok(()))) => TurnResult::Done,
+            Ok(Ok(Err(handler::Failure::Retry(ms)))) => {
+                TurnResult::Retry(Duration::from_millis(ms).min(LONGEST_RETRY))
+            }
+            Ok(Ok(Err(handler::Failure::Reject(reason)))) => TurnResult::Reject(clean(&reason, REASON)),
+            Ok(Err(error)) => TurnResult::Failed(classify(&error, store.data())),
+            Err(_elapsed) => TurnResult::Failed(Failure {
+                reason: Reason::Wall,
+                detail: format!("limit {} ms reached", self.limits.wall.as_millis()),
+            }),
+        };
+        let state = store.into_data();
+        state.lines.end();
+        let (cpu, memory) = (meter.used(), state.limiter.used() as u64);
+        Ended { turn: state.turn, result, cpu, memory }
+    }
+
+    async fn call(
+        &self,
+        store: &mut Store<State>,
+        event: &handler::Event,
+    ) -> wasmtime::Result<Result<(), handler::Failure>> {
+        let bot: Bot = self.pre.instantiate_async(&mut *store).await?;
+        bot.hodhod_bot_handler().call_handle(store, event).await
+    }
+}
+
+impl Plugin for Component {
+    fn run(&self, turn: Turn) -> BoxFuture<'_, Ended> {
+        Box::pin(self.turn(turn))
+    }
+
+    fn digest(&self) -> &str {
+        &self.digest
+    }
+}
+
+/// A tick has passed while the guest was running.
+fn on_tick(mut store: StoreContextMut<'_, State>, limit: Duration) -> wasmtime::Result<UpdateDeadline> {
+    let state = store.data_mut();
+    if state.meter.now() >= limit {
+        let detail = format!("limit {} ms reached", limit.as_millis());
+        state.ended = Some(Failure { reason: Reason::Cpu, detail });
+        return Ok(UpdateDeadline::Interrupt);
+    }
+    Ok(UpdateDeadline::YieldCustom(1, Box::pin(state.meter.next_slice())))
+}
+
+fn check_imports(component: &wasmtime::component::Component, grants: Grants) -> Result<(), LoadError> {
+    let ty = component.component_type();
+    let mut missing: Vec<(&'static str, Vec<String>)> = Vec::new();
+    for (name, _) in ty.imports(component.engine()) {
+        match grants::need(name) {
+            Need::Nothing => {}
+            Need::Grant(grant) if grants::is_granted(grants, grant) => {}
+            Need::Grant(grant) => match missing.iter_mut().find(|(other, _)| *other == grant) {
+                Some((_, imports)) => imports.push(clean(name, 100)),
+                None => missing.push((grant, vec![clean(name, 100)])),
+            },
+            Need::NotServed | Need::Unknown => return Err(LoadError::Unknown(clean(name, 100))),
+        }
+    }
+    match missing.into_iter().next() {
+        Some((grant, imports)) => Err(LoadError::NotGranted { imports, grant }),
+        None => Ok(()),
+    }
+}
+
+/// An error with its causes, on one bounded line: parts of it may come from the component.
+fn one_line(error: &wasmtime::Error) -> String {
+    clean(&format!("{error:#}"), 600)
+}

@@ -1,0 +1,59 @@
+//! What a store holds during one turn.
+
+use std::sync::Arc;
+
+use hodhod_core::runtime::{BotConfig, Failure, Limits};
+use hodhod_core::turn::Turn;
+use wasmtime::component::ResourceTable;
+use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
+
+use crate::limiter::Limiter;
+use crate::lines::{LineStream, Lines};
+use crate::meter::Meter;
+
+/// Buckets, streams and pollables that a guest may hold at once.
+const HANDLES: usize = 256;
+
+/// Random bytes that a guest may ask for at once.
+const RANDOM: u64 = 64 << 10;
+
+pub(crate) struct State {
+    pub(crate) turn: Turn,
+    pub(crate) config: Arc<BotConfig>,
+    pub(crate) limiter: Limiter,
+    pub(crate) meter: Arc<Meter>,
+    pub(crate) lines: Lines,
+    /// Why the host ended the turn, where it was the host that did.
+    pub(crate) ended: Option<Failure>,
+    pub(crate) table: ResourceTable,
+    wasi: WasiCtx,
+}
+
+impl State {
+    pub(crate) fn new(turn: Turn, config: Arc<BotConfig>, limits: &Limits) -> Self {
+        let lines = Lines::new(turn.actor().bot.clone(), limits.log_lines, limits.log_line);
+        let wasi = WasiCtx::builder()
+            .stdout(LineStream::output(lines.clone()))
+            .stderr(LineStream::error(lines.clone()))
+            .max_random_size(RANDOM)
+            .build();
+        let mut table = ResourceTable::new();
+        table.set_max_capacity(HANDLES);
+        Self {
+            turn,
+            config,
+            limiter: Limiter::new(limits.memory),
+            meter: Meter::new(),
+            lines,
+            ended: None,
+            table,
+            wasi,
+        }
+    }
+}
+
+impl WasiView for State {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
+    }
+}

@@ -1,0 +1,167 @@
+//! Opening: options, errors, and how connections are set up.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags};
+use thiserror::Error;
+
+use crate::schema;
+
+/// How long a statement waits for another program that works on the file, such as a backup.
+const BUSY: Duration = Duration::from_secs(5);
+
+/// Pages of 4 KiB in the log after which they are copied into the database. Each page goes once,
+/// however often it changed, so a longer log means less copying; 40 MiB keep the pause at some
+/// tens of milliseconds.
+const CHECKPOINT_PAGES: i64 = 10_000;
+
+/// The log file is cut to this many bytes when it starts over, should it have grown beyond
+/// `CHECKPOINT_PAGES` while a reader held it open.
+const LOG_BYTES: i64 = 64 << 20;
+
+/// Memory for pages of the writing connection, in KiB: it should hold what is hot in the index of
+/// seen keys, and a whole transaction, which otherwise spills into the log early.
+const WRITER_CACHE: i64 = 64 << 10;
+
+/// Settings of a store.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// How far a write has got when its caller is told.
+    pub durability: Durability,
+    /// Most dead letters of one bot; the oldest go first.
+    pub dead_letters_per_bot: u64,
+    /// Connections that read. As many reads run at once as there are connections.
+    pub readers: usize,
+    /// Most bytes of writes that wait for the disk before calls are refused.
+    pub most_waiting: usize,
+    /// Most bytes of the database; writes that need more fail. `None` for no limit.
+    pub most_bytes: Option<u64>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            durability: Durability::Full,
+            dead_letters_per_bot: 10_000,
+            readers: std::thread::available_parallelism().map_or(2, |cores| cores.get().clamp(2, 8)),
+            most_waiting: 256 << 20,
+            most_bytes: None,
+        }
+    }
+}
+
+/// How far a write has got when its caller is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Durability {
+    /// On disk: it survives a loss of power.
+    Full,
+    /// With the operating system: it survives the end of the process, and a loss of power may take
+    /// the last writes, though never half of one. For measuring what `Full` costs.
+    Normal,
+}
+
+/// Why a store could not be opened.
+#[derive(Debug, Error)]
+pub enum OpenError {
+    /// The folder or a file in it cannot be made or opened.
+    #[error("cannot use the state folder {}: {source}", folder.display())]
+    Folder {
+        /// The folder.
+        folder: PathBuf,
+        /// What the operating system says.
+        source: io::Error,
+    },
+    /// Another process has the folder open.
+    #[error("the state folder {} is in use by another host", folder.display())]
+    InUse {
+        /// The folder.
+        folder: PathBuf,
+    },
+    /// The database was made by a later version of this program.
+    #[error("{} has schema version {found}, and this program knows versions up to {known}: use a newer program", file.display())]
+    Newer {
+        /// The database.
+        file: PathBuf,
+        /// Its version.
+        found: i64,
+        /// The latest version that this program knows.
+        known: i64,
+    },
+    /// The file system cannot hold a write-ahead log.
+    #[error("{} cannot have a write-ahead log, perhaps because it is on a network file system", file.display())]
+    NoLog {
+        /// The database.
+        file: PathBuf,
+    },
+    /// SQLite refused.
+    #[error("cannot open {}: {source}", file.display())]
+    Database {
+        /// The database.
+        file: PathBuf,
+        /// What SQLite says.
+        source: rusqlite::Error,
+    },
+    /// The writer thread could not be started.
+    #[error("cannot start the writer thread: {0}")]
+    Thread(io::Error),
+}
+
+impl OpenError {
+    pub(crate) fn database(file: &Path) -> impl FnOnce(rusqlite::Error) -> Self {
+        move |source| Self::Database { file: file.into(), source }
+    }
+}
+
+/// Opens the connection that writes, on a database of the current shape.
+pub(crate) fn writing(file: &Path, options: &Options) -> Result<Connection, OpenError> {
+    let mut connection = connect(file, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(OpenError::database(file))?;
+    let (found, known) = (schema::version(&connection).map_err(OpenError::database(file))?, schema::known());
+    if found > known {
+        return Err(OpenError::Newer { file: file.into(), found, known });
+    }
+    let journal: String = connection
+        .query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))
+        .map_err(OpenError::database(file))?;
+    if journal != "wal" {
+        return Err(OpenError::NoLog { file: file.into() });
+    }
+    set_up(&connection, options).and_then(|()| schema::migrate(&mut connection)).map_err(OpenError::database(file))?;
+    Ok(connection)
+}
+
+/// Opens a connection that only reads. The writing one has to be open.
+pub(crate) fn reading(file: &Path) -> Result<Connection, OpenError> {
+    connect(file, OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(OpenError::database(file))
+}
+
+/// Both kinds are used by one thread at a time.
+fn connect(file: &Path, access: OpenFlags) -> rusqlite::Result<Connection> {
+    let connection = Connection::open_with_flags(file, access | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    connection.busy_timeout(BUSY)?;
+    // What a tampered file defines is not run.
+    connection.pragma_update(None, "trusted_schema", false)?;
+    Ok(connection)
+}
+
+fn set_up(connection: &Connection, options: &Options) -> rusqlite::Result<()> {
+    let set = |name: &str, value: i64| connection.pragma(None, name, value, |_| Ok(()));
+    connection.pragma_update(
+        None,
+        "synchronous",
+        match options.durability {
+            Durability::Full => "FULL",
+            Durability::Normal => "NORMAL",
+        },
+    )?;
+    set("wal_autocheckpoint", std::env::var("CP").map_or(CHECKPOINT_PAGES, |s| s.parse().unwrap()))?;
+    set("journal_size_limit", LOG_BYTES)?;
+    set("cache_size", -WRITER_CACHE)?;
+    set("secure_delete", std::env::var("SD").map_or(1, |s| s.parse().unwrap()))?;
+    if let Some(bytes) = options.most_bytes {
+        let page: u64 = connection.query_row("PRAGMA page_size", [], |row| row.get::<_, i64>(0))?.unsigned_abs();
+        set("max_page_count", i64::try_from(bytes / page.max(1)).unwrap_or(i64::MAX))?;
+    }
+    Ok(())
+}

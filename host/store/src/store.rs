@@ -1,0 +1,192 @@
+//! The store: calls become jobs for the writer, or queries.
+
+use std::path::Path;
+use std::pin::Pin;
+use std::sync::mpsc::sync_channel;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
+
+use hodhod_core::dead::DeadLetter;
+use hodhod_core::event::Event;
+use hodhod_core::ids::{BotName, InboxSeq, OutboxSeq};
+use hodhod_core::store::{
+    Appended, Arrival, QueuedSend, Settlement, Store, StoreError, Totals, TurnCommit, WaitingEvent, WaitingSend,
+};
+use hodhod_core::time::Millis;
+use hodhod_core::values::{Bucket, ValueKey};
+use rusqlite::Connection;
+use tokio::sync::watch;
+
+use crate::append::Append;
+use crate::commit::Commit;
+use crate::encode::{EndedTurn, NewArrival, Settled};
+use crate::folder::Folder;
+use crate::forget::Forget;
+use crate::job::{Call, Work};
+use crate::open::{self, OpenError, Options};
+use crate::queue::Queue;
+use crate::read::Readers;
+use crate::settle::{Attempt, Settle};
+use crate::tables;
+use crate::writer::{self, EndOfQueue};
+
+type Answer<T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send>>;
+
+/// A store in one SQLite file. Dropping it does what [`close`](Self::close) does, and blocks for it.
+pub struct SqliteStore {
+    queue: Arc<Queue>,
+    readers: Arc<Readers>,
+    writer: Mutex<Option<JoinHandle<()>>>,
+    /// Its sender lives as long as the writer thread.
+    ended: watch::Receiver<()>,
+    folder: Mutex<Option<Folder>>,
+}
+
+impl SqliteStore {
+    /// Opens the store in a folder, which is made if it is missing. Blocks, longest after a crash,
+    /// when the log is read.
+    ///
+    /// # Errors
+    /// When the folder is in use or not usable, or the database is damaged or newer than this
+    /// program.
+    pub fn open(folder: &Path, options: &Options) -> Result<Self, OpenError> {
+        let folder = Folder::hold(folder)?;
+        let connection = open::writing(&folder.database, options)?;
+        let readers = Arc::new(Readers::open(&folder.database, options.readers)?);
+        let queue = Arc::new(Queue::new(options.most_waiting));
+        let (alive, ended) = watch::channel(());
+        let writer = start_writer(connection, queue.clone(), &folder.database, options.dead_letters_per_bot, alive)?;
+        Ok(Self { queue, readers, writer: Mutex::new(Some(writer)), ended, folder: Mutex::new(Some(folder)) })
+    }
+
+    /// Takes no more calls, finishes those that were made, writes the log back into the database,
+    /// and gives the folder free. Dropping the future leaves all of that going on except the last,
+    /// which then happens when the store is dropped.
+    pub async fn close(&self) {
+        self.stop();
+        let mut ended = self.ended.clone();
+        // Nothing is ever sent: it resolves when the thread lets go of the sender.
+        while ended.changed().await.is_ok() {}
+        self.join();
+    }
+
+    fn stop(&self) {
+        self.readers.close();
+        self.queue.close();
+    }
+
+    fn join(&self) {
+        let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if writer.is_some_and(|writer| writer.join().is_err()) {
+            tracing::error!("the writer of the store panicked");
+        }
+        drop(self.folder.lock().unwrap_or_else(PoisonError::into_inner).take());
+    }
+
+    /// Puts a call on its way, now; the future only waits.
+    fn submit<W: Work>(&self, work: serde_json::Result<W>) -> Answer<W::Output> {
+        let work = match work {
+            Ok(work) => work,
+            Err(error) => {
+                let failed = StoreError::Failed(format!("{}: cannot be written as JSON: {error}", W::OPERATION));
+                return Box::pin(async { Err(failed) });
+            }
+        };
+        let (job, answer) = Call::new(work);
+        self.queue.push(job);
+        // A reply is lost only with the writer thread.
+        Box::pin(async { answer.await.unwrap_or(Err(StoreError::Closed)) })
+    }
+
+    fn query<T: Send + 'static>(
+        &self,
+        operation: &'static str,
+        query: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Answer<T> {
+        let readers = self.readers.clone();
+        Box::pin(async move { readers.read(operation, query) })
+    }
+}
+
+fn start_writer(
+    connection: Connection,
+    queue: Arc<Queue>,
+    file: &Path,
+    dead_per_bot: u64,
+    alive: watch::Sender<()>,
+) -> Result<JoinHandle<()>, OpenError> {
+    let (ready, started) = sync_channel(1);
+    let path = file.to_path_buf();
+    let body = move || {
+        let _alive = alive;
+        let queue = EndOfQueue(queue);
+        writer::run(connection, &queue.0, &path, dead_per_bot, &ready);
+    };
+    let writer = thread::Builder::new().name("store-writer".into()).spawn(body).map_err(OpenError::Thread)?;
+    match started.recv() {
+        Ok(started) => started.map_err(OpenError::database(file))?,
+        Err(_) => return Err(OpenError::Thread(std::io::Error::other("it panicked"))),
+    }
+    Ok(writer)
+}
+
+impl Drop for SqliteStore {
+    fn drop(&mut self) {
+        self.stop();
+        self.join();
+    }
+}
+
+impl Store for SqliteStore {
+    fn append(&self, arrivals: Vec<Arrival>) -> Answer<Vec<Appended>> {
+        self.submit(arrivals.into_iter().map(NewArrival::new).collect::<Result<_, _>>().map(Append))
+    }
+
+    fn commit(&self, turns: Vec<TurnCommit>) -> Answer<Vec<Vec<OutboxSeq>>> {
+        self.submit(turns.into_iter().map(EndedTurn::new).collect::<Result<_, _>>().map(Commit))
+    }
+
+    fn attempt(&self, rows: Vec<OutboxSeq>) -> Answer<()> {
+        self.submit(Ok(Attempt(rows)))
+    }
+
+    fn settle(&self, items: Vec<Settlement>) -> Answer<Vec<Option<InboxSeq>>> {
+        self.submit(items.into_iter().map(Settled::new).collect::<Result<_, _>>().map(Settle))
+    }
+
+    fn waiting_events(&self, after: InboxSeq, limit: usize) -> Answer<Vec<WaitingEvent>> {
+        self.query("list waiting events", move |connection| tables::waiting_events(connection, after, limit))
+    }
+
+    fn waiting_sends(&self, after: OutboxSeq, limit: usize) -> Answer<Vec<WaitingSend>> {
+        self.query("list waiting sends", move |connection| tables::waiting_sends(connection, after, limit))
+    }
+
+    fn event(&self, seq: InboxSeq) -> Answer<Option<Arc<Event>>> {
+        self.query("read an event", move |connection| tables::event(connection, seq))
+    }
+
+    fn send(&self, seq: OutboxSeq) -> Answer<Option<QueuedSend>> {
+        self.query("read a send", move |connection| tables::send(connection, seq))
+    }
+
+    fn value(&self, key: &ValueKey) -> Result<Option<Vec<u8>>, StoreError> {
+        self.readers.read("read a value", |connection| tables::value(connection, key))
+    }
+
+    fn keys(&self, bot: &BotName, bucket: &Bucket, after: Option<&str>, limit: usize) -> Result<Vec<String>, StoreError> {
+        self.readers.read("list keys", |connection| tables::keys(connection, bot, bucket, after, limit))
+    }
+
+    fn forget_seen(&self, before: Millis) -> Answer<()> {
+        self.submit(Ok(Forget::new(before)))
+    }
+
+    fn totals(&self) -> Answer<Totals> {
+        self.query("read the totals", tables::totals)
+    }
+
+    fn dead_letters(&self, limit: usize) -> Answer<Vec<DeadLetter>> {
+        self.query("list dead letters", move |connection| tables::newest_dead(connection, limit))
+    }
+}

@@ -1,0 +1,88 @@
+//! The tables, one file each: the statements of the writer, prepared once, and the queries of the
+//! readers.
+
+mod dead;
+mod inbox;
+mod outbox;
+mod seen;
+mod tally;
+mod values;
+
+use rusqlite::types::Type;
+use rusqlite::{Connection, Row};
+
+pub(crate) use self::dead::{Dead, Stillborn, newest as newest_dead};
+pub(crate) use self::inbox::{Inbox, event, waiting as waiting_events};
+pub(crate) use self::outbox::{Outbox, send, waiting as waiting_sends};
+pub(crate) use self::seen::{Seen, Step};
+pub(crate) use self::tally::{Tally, totals};
+pub(crate) use self::values::{Values, keys, value};
+
+/// The tables as the writer has them. What they keep in memory is what the open transaction would
+/// commit; after a rollback it is made to
+/// match again.
+pub(crate) struct Tables<'c> {
+    pub(crate) inbox: Inbox<'c>,
+    pub(crate) outbox: Outbox<'c>,
+    pub(crate) values: Values<'c>,
+    pub(crate) seen: Seen<'c>,
+    pub(crate) dead: Dead<'c>,
+    pub(crate) tally: Tally<'c>,
+}
+
+impl<'c> Tables<'c> {
+    pub(crate) fn new(connection: &'c Connection, dead_per_bot: u64) -> rusqlite::Result<Self> {
+        Ok(Self {
+            inbox: Inbox::new(connection)?,
+            outbox: Outbox::new(connection)?,
+            values: Values::new(connection)?,
+            seen: Seen::new(connection)?,
+            dead: Dead::new(connection, dead_per_bot)?,
+            tally: Tally::new(connection)?,
+        })
+    }
+
+    /// Makes what is kept in memory match the tables again, after a rollback.
+    pub(crate) fn load(&mut self) -> rusqlite::Result<()> {
+        self.dead.load()?;
+        self.seen.load()?;
+        self.tally.load()
+    }
+
+    /// Writes what is due once per transaction.
+    pub(crate) fn save(&mut self) -> rusqlite::Result<()> {
+        self.dead.trim(&mut self.tally.now.totals)?;
+        self.tally.save()
+    }
+
+    /// The transaction is committed.
+    pub(crate) fn saved(&mut self) {
+        self.dead.saved();
+        self.seen.saved();
+        self.tally.saved();
+    }
+}
+
+/// As SQLite stores it. Numbers beyond its range mean "never", and still do at its end.
+fn stored(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+fn limit(limit: usize) -> i64 {
+    i64::try_from(limit).unwrap_or(i64::MAX)
+}
+
+/// A number that [`stored`] wrote.
+fn number(row: &Row<'_>, column: usize) -> rusqlite::Result<u64> {
+    row.get(column).map(|number: i64| u64::try_from(number).unwrap_or(0))
+}
+
+/// A text, without a copy.
+fn text<'r>(row: &'r Row<'_>, column: usize) -> rusqlite::Result<&'r str> {
+    Ok(row.get_ref(column)?.as_str()?)
+}
+
+/// A row whose JSON this program cannot read.
+fn unreadable(error: serde_json::Error) -> rusqlite::Error {
+    rusqlite::Error::FromSqlConversionFailure(0, Type::Blob, Box::new(error))
+}

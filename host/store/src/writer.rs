@@ -1,0 +1,175 @@
+//! The writer thread: takes what waits and commits it as one transaction.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::mpsc::SyncSender;
+
+use hodhod_core::store::StoreError;
+use rusqlite::{Connection, Statement};
+
+use crate::job::Job;
+use crate::queue::Queue;
+use crate::tables::Tables;
+
+/// Runs until the queue is closed and empty. `ready` hears first whether the thread can work.
+pub(crate) fn run(
+    connection: Connection,
+    queue: &Queue,
+    file: &Path,
+    dead_per_bot: u64,
+    ready: &SyncSender<rusqlite::Result<()>>,
+) {
+    match Writer::new(&connection, queue, file, dead_per_bot) {
+        Ok(mut writer) => {
+            if ready.send(Ok(())).is_ok() {
+                writer.work();
+            }
+        }
+        Err(error) => drop(ready.send(Err(error))),
+    }
+    close(connection, file);
+}
+
+/// Writes the log back into the database. A failure loses nothing: the next open does it.
+fn close(connection: Connection, file: &Path) {
+    let checkpoint = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+    let closed = connection.close().map_err(|(_, error)| error);
+    if let Err(error) = checkpoint.and(closed) {
+        tracing::warn!(file = %file.display(), %error, "the log of the database was not written back");
+    }
+}
+
+struct Writer<'c> {
+    connection: &'c Connection,
+    queue: &'c Queue,
+    file: &'c Path,
+    begin: Statement<'c>,
+    commit: Statement<'c>,
+    tables: Tables<'c>,
+    /// False after a rollback: what the tables keep in memory has to be read anew.
+    loaded: bool,
+}
+
+/// Where a transaction failed.
+enum Failure {
+    /// In a job: the others may do better without it.
+    Job(rusqlite::Error),
+    /// At its begin or its end: nothing is kept.
+    Transaction(rusqlite::Error),
+}
+
+impl<'c> Writer<'c> {
+    fn new(connection: &'c Connection, queue: &'c Queue, file: &'c Path, dead_per_bot: u64) -> rusqlite::Result<Self> {
+        Ok(Self {
+            connection,
+            queue,
+            file,
+            begin: connection.prepare("BEGIN IMMEDIATE")?,
+            commit: connection.prepare("COMMIT")?,
+            tables: Tables::new(connection, dead_per_bot)?,
+            loaded: true,
+        })
+    }
+
+    fn work(&mut self) {
+        while let Some(group) = self.queue.take() {
+            self.write(group);
+            let t = std::time::Instant::now(); let c = self.tables.seen.is_crowded();
+            if self.tables.seen.is_crowded()
+                && let Err(Failure::Job(error) | Failure::Transaction(error)) =
+                    self.transaction(|tables| tables.seen.sort_in())
+            {
+                tracing::error!(file = %self.file.display(), %error, "the keys of arrivals could not be sorted in");
+            }
+            if c { eprintln!("sorted {:?}", t.elapsed()); }
+        }
+    }
+
+    fn write(&mut self, mut group: Vec<Box<dyn Job>>) {
+        match self.run(&mut group) {
+            Ok(()) => self.answer(group),
+            Err(Failure::Job(_)) if group.len() > 1 => self.one_by_one(group),
+            Err(Failure::Job(error) | Failure::Transaction(error)) => self.fail(group, &error),
+        }
+    }
+
+    /// A group in which a job failed: each job gets a transaction of its own, in the same order.
+    fn one_by_one(&mut self, group: Vec<Box<dyn Job>>) {
+        let mut jobs = group.into_iter();
+        while let Some(job) = jobs.next() {
+            let mut alone = vec![job];
+            match self.run(&mut alone) {
+                Ok(()) => self.answer(alone),
+                Err(Failure::Job(error)) => self.fail(alone, &error),
+                Err(Failure::Transaction(error)) => {
+                    alone.extend(jobs);
+                    return self.fail(alone, &error);
+                }
+            }
+        }
+    }
+
+    fn run(&mut self, group: &mut [Box<dyn Job>]) -> Result<(), Failure> {
+        self.transaction(|tables| {
+            group.iter_mut().try_for_each(|job| job.run(tables))?;
+            tables.save()
+        })
+    }
+
+    /// Runs statements as one transaction, of which nothing stays if any of it fails.
+    fn transaction(&mut self, run: impl FnOnce(&mut Tables<'c>) -> rusqlite::Result<()>) -> Result<(), Failure> {
+        let done = self.begin().and_then(|()| {
+            run(&mut self.tables).map_err(Failure::Job)?;
+            self.commit.execute([]).map(drop).map_err(Failure::Transaction)
+        });
+        match done {
+            Ok(()) => self.tables.saved(),
+            Err(_) => self.roll_back(),
+        }
+        done
+    }
+
+    fn begin(&mut self) -> Result<(), Failure> {
+        self.begin.execute([]).map_err(Failure::Transaction)?;
+        if !self.loaded {
+            self.tables.load().map_err(Failure::Transaction)?;
+            self.loaded = true;
+        }
+        Ok(())
+    }
+
+    fn roll_back(&mut self) {
+        self.loaded = false;
+        // Some failures have already ended the transaction.
+        if !self.connection.is_autocommit()
+            && let Err(error) = self.connection.execute_batch("ROLLBACK")
+        {
+            tracing::error!(file = %self.file.display(), %error, "a failed transaction cannot be rolled back");
+        }
+    }
+
+    fn answer(&self, group: Vec<Box<dyn Job>>) {
+        for job in group {
+            if let Some(unfinished) = job.answer() {
+                self.queue.put_back(unfinished);
+            }
+        }
+    }
+
+    fn fail(&self, group: Vec<Box<dyn Job>>, error: &rusqlite::Error) {
+        tracing::error!(file = %self.file.display(), jobs = group.len(), %error, "a write failed");
+        for job in group {
+            let text = format!("{} in {}: {error}", job.operation(), self.file.display());
+            job.fail(StoreError::Failed(text));
+        }
+    }
+}
+
+/// Ends the queue with the thread, also where it panics, so that no caller waits for ever.
+pub(crate) struct EndOfQueue(pub(crate) Arc<Queue>);
+
+impl Drop for EndOfQueue {
+    fn drop(&mut self) {
+        self.0.abandon();
+    }
+}

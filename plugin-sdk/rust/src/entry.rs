@@ -1,0 +1,41 @@
+//! The way in: from the one function that a component exports to the methods of a bot.
+
+use crate::{Bot, Context, Event, Result};
+
+/// Handles one event with a new bot. [`export!`](crate::export) calls it.
+pub fn handle<B: Bot + Default>(event: &Event) -> Result {
+    let mut bot = B::default();
+    let ctx = Context::new(event);
+    match event {
+        Event::Message(message) => bot.on_message(&ctx, message),
+        Event::Timer(timer) => bot.on_timer(&ctx, timer),
+        Event::Delivery(delivery) => bot.on_delivery(&ctx, delivery),
+        Event::Other((name, json)) => bot.on_event_other(&ctx, name, json),
+    }
+}
+
+/// Makes a bot the one that this component runs. Write it once, with a type that is [`Bot`] and
+/// [`Default`].
+///
+/// Built for anything but WebAssembly it only checks that the type fits, so that a bot's crate
+/// still builds, lints and tests on the machine where it is written.
+#[macro_export]
+macro_rules! export {
+    ($bot:ty) => {
+        #[cfg(target_family = "wasm")]
+        const _: () = {
+            struct Component;
+
+            impl $crate::raw::exports::hodhod::bot::handler::Guest for Component {
+                fn handle(event: $crate::Event) -> $crate::Result {
+                    $crate::handle::<$bot>(&event)
+                }
+            }
+
+    $crate::raw::export_handler!(Component with_types_in $crate::raw);
+        };
+
+        #[cfg(not(target_family = "wasm"))]
+        const _: fn(&$crate::Event) -> $crate::Result = $crate::handle::<$bot>;
+    };
+}

@@ -1,0 +1,80 @@
+//! The host of a component: its imports.
+
+use crate::log::Level;
+use crate::raw::hodhod::bot::{files, messenger, timers};
+use crate::raw::wasi::{config::store as configuration, keyvalue::store, logging::logging};
+use crate::{Answer, Chat, Error, Outgoing};
+
+/// What one call of the host takes of an upload.
+const PIECE: usize = 1024 * 1024;
+
+pub(crate) fn send(to: &Chat, message: &Outgoing) -> Result<String, Error> {
+    Ok(messenger::send(to, message)?)
+}
+
+pub(crate) fn respond(answer: &Answer) -> Result<(), Error> {
+    Ok(messenger::respond(answer)?)
+}
+
+pub(crate) fn config(key: &str) -> Result<Option<String>, Error> {
+    Ok(configuration::get(key)?)
+}
+
+pub(crate) fn config_all() -> Result<Vec<(String, String)>, Error> {
+    Ok(configuration::get_all()?)
+}
+
+pub(crate) fn set_timer(id: &str, due: u64, chat: Option<&Chat>, payload: &str) -> Result<(), Error> {
+    Ok(timers::set(id, due, chat, payload)?)
+}
+
+pub(crate) fn cancel_timer(id: &str, chat: Option<&Chat>) -> Result<(), Error> {
+    Ok(timers::cancel(id, chat)?)
+}
+
+pub(crate) fn read_file(file: &str, offset: u64, length: u32) -> Result<Vec<u8>, Error> {
+    Ok(files::read(file, offset, length)?)
+}
+
+pub(crate) fn upload(connection: &str, name: &str, mime: &str, bytes: &[u8]) -> Result<String, Error> {
+    let upload = files::Upload::start(connection, name, mime)?;
+    for piece in bytes.chunks(PIECE) {
+        upload.write(piece)?;
+    }
+    Ok(upload.finish()?)
+}
+
+pub(crate) fn log(level: Level, context: &str, message: &str) {
+    logging::log(level, context, message);
+}
+
+#[derive(Debug)]
+pub(crate) struct Bucket(store::Bucket);
+
+impl Bucket {
+    pub(crate) fn open(name: &str) -> Result<Self, Error> {
+        Ok(Self(store::open(name)?))
+    }
+
+    pub(crate) fn get(&self, key: &str) -> Result<Option<Vec<u8>>, Error> {
+        Ok(self.0.get(key)?)
+    }
+
+    pub(crate) fn set(&self, key: &str, value: &[u8]) -> Result<(), Error> {
+        Ok(self.0.set(key, value)?)
+    }
+
+    pub(crate) fn delete(&self, key: &str) -> Result<(), Error> {
+        Ok(self.0.delete(key)?)
+    }
+
+    pub(crate) fn exists(&self, key: &str) -> Result<bool, Error> {
+        Ok(self.0.exists(key)?)
+    }
+
+    /// One page of keys, and where the next one begins.
+    pub(crate) fn list_keys(&self, cursor: Option<u64>) -> Result<(Vec<String>, Option<u64>), Error> {
+        let page = self.0.list_keys(cursor)?;
+        Ok((page.keys, page.cursor))
+    }
+}

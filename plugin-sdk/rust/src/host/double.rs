@@ -1,0 +1,140 @@
+//! The host of a test: everything in memory, for one turn at a time on one thread.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+
+use crate::log::Level;
+use crate::{Answer, Chat, Error, Outgoing, Timer};
+
+/// How many keys a page holds: so few that a test with a handful sees several pages.
+const KEYS_PER_PAGE: usize = 3;
+
+/// What lasts from turn to turn.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Lasting {
+    pub(crate) config: BTreeMap<String, String>,
+    /// By bucket, then by key.
+    pub(crate) values: BTreeMap<String, BTreeMap<String, Vec<u8>>>,
+    pub(crate) timers: BTreeMap<String, Timer>,
+    pub(crate) files: BTreeMap<String, Vec<u8>>,
+    /// How many messages were ever sent, which makes their ids.
+    pub(crate) sends: u64,
+}
+
+/// What one turn sees and does.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct World {
+    pub(crate) lasting: Lasting,
+    /// The full names of the buckets that this event has, by the names a bot uses.
+    pub(crate) buckets: BTreeMap<&'static str, String>,
+    pub(crate) sent: Vec<(Chat, Outgoing)>,
+    pub(crate) answers: Vec<Answer>,
+    pub(crate) lines: Vec<(Level, String)>,
+}
+
+thread_local! {
+    static WORLD: RefCell<World> = RefCell::default();
+}
+
+/// Puts a world in place and returns the one that was there.
+pub(crate) fn replace(world: World) -> World {
+    WORLD.replace(world)
+}
+
+fn with<T>(act: impl FnOnce(&mut World) -> T) -> T {
+    WORLD.with_borrow_mut(act)
+}
+
+pub(crate) fn send(to: &Chat, message: &Outgoing) -> Result<String, Error> {
+    with(|world| {
+        world.lasting.sends += 1;
+        world.sent.push((to.clone(), message.clone()));
+        Ok(format!("sent-{}", world.lasting.sends))
+    })
+}
+
+pub(crate) fn respond(answer: &Answer) -> Result<(), Error> {
+    with(|world| world.answers.push(answer.clone()));
+    Ok(())
+}
+
+pub(crate) fn config(key: &str) -> Result<Option<String>, Error> {
+    Ok(with(|world| world.lasting.config.get(key).cloned()))
+}
+
+pub(crate) fn config_all() -> Result<Vec<(String, String)>, Error> {
+    Ok(with(|world| world.lasting.config.clone().into_iter().collect()))
+}
+
+pub(crate) fn set_timer(id: &str, due: u64, chat: Option<&Chat>, payload: &str) -> Result<(), Error> {
+    let timer = Timer { id: id.into(), chat: chat.cloned(), due, payload: payload.into() };
+    with(|world| world.lasting.timers.insert(id.into(), timer));
+    Ok(())
+}
+
+pub(crate) fn cancel_timer(id: &str, _chat: Option<&Chat>) -> Result<(), Error> {
+    // The double has one chat, so an id is enough.
+    with(|world| world.lasting.timers.remove(id));
+    Ok(())
+}
+
+pub(crate) fn read_file(file: &str, offset: u64, length: u32) -> Result<Vec<u8>, Error> {
+    with(|world| {
+        let bytes = world.lasting.files.get(file).ok_or_else(|| Error::Invalid(format!("no file \"{file}\"")))?;
+        let offset = usize::try_from(offset).unwrap_or(usize::MAX);
+        let length = usize::try_from(length).unwrap_or(usize::MAX);
+        Ok(bytes.iter().skip(offset).take(length).copied().collect())
+    })
+}
+
+pub(crate) fn upload(_connection: &str, name: &str, _mime: &str, bytes: &[u8]) -> Result<String, Error> {
+    with(|world| world.lasting.files.insert(name.into(), bytes.into()));
+    Ok(name.into())
+}
+
+pub(crate) fn log(level: Level, _context: &str, message: &str) {
+    with(|world| world.lines.push((level, message.into())));
+}
+
+#[derive(Debug)]
+pub(crate) struct Bucket(String);
+
+impl Bucket {
+    pub(crate) fn open(name: &str) -> Result<Self, Error> {
+        with(|world| world.buckets.get(name).cloned())
+            .map(Self)
+            .ok_or_else(|| crate::raw::wasi::keyvalue::store::Error::NoSuchStore.into())
+    }
+
+    pub(crate) fn get(&self, key: &str) -> Result<Option<Vec<u8>>, Error> {
+        Ok(self.with(|values| values.get(key).cloned()))
+    }
+
+    pub(crate) fn set(&self, key: &str, value: &[u8]) -> Result<(), Error> {
+        self.with(|values| values.insert(key.into(), value.into()));
+        Ok(())
+    }
+
+    pub(crate) fn delete(&self, key: &str) -> Result<(), Error> {
+        self.with(|values| values.remove(key));
+        Ok(())
+    }
+
+    pub(crate) fn exists(&self, key: &str) -> Result<bool, Error> {
+        Ok(self.with(|values| values.contains_key(key)))
+    }
+
+    pub(crate) fn list_keys(&self, cursor: Option<u64>) -> Result<(Vec<String>, Option<u64>), Error> {
+        let start = usize::try_from(cursor.unwrap_or_default()).unwrap_or(usize::MAX);
+        self.with(|values| {
+            let page: Vec<String> = values.keys().skip(start).take(KEYS_PER_PAGE).cloned().collect();
+            let end = start.saturating_add(page.len());
+            let next = (end < values.len()).then_some(end).and_then(|end| u64::try_from(end).ok());
+            Ok((page, next))
+        })
+    }
+
+    fn with<T>(&self, act: impl FnOnce(&mut BTreeMap<String, Vec<u8>>) -> T) -> T {
+        with(|world| act(world.lasting.values.entry(self.0.clone()).or_default()))
+    }
+}

@@ -1,0 +1,30 @@
+//! The contract as the generator writes it, for what the rest of this crate has no word for.
+//!
+//! Everything here follows `wit/bot.wit` name by name. The functions work inside a component
+//! only: called natively, they panic.
+
+#![expect(missing_docs, reason = "generated from the contract, which leaves what is plain without a comment")]
+#![expect(clippy::mem_forget, reason = "generated: what the caller has taken over is not dropped here too")]
+
+wit_bindgen::generate!({
+    path: "../../wit",
+    world: "hodhod:bot/bot",
+    generate_all,
+    // Bots are other crates, and do not depend on the generator themselves.
+    pub_export_macro: true,
+    export_macro_name: "export_handler",
+    default_bindings_module: "::hodhod_plugin::raw",
+    runtime_path: "::hodhod_plugin::raw::rt",
+    additional_derives: [PartialEq],
+    // What a bot may want to keep among its values.
+    additional_type_attributes: {
+        "hodhod:bot/types@0.1.0/chat": [#[derive(Eq, Hash, ::serde::Serialize, ::serde::Deserialize)]],
+        "hodhod:bot/types@0.1.0/media-kind": [#[derive(::serde::Serialize, ::serde::Deserialize)]],
+        "hodhod:bot/types@0.1.0/media": [#[derive(Eq, ::serde::Serialize, ::serde::Deserialize)]],
+        "hodhod:bot/types@0.1.0/location": [#[derive(::serde::Serialize, ::serde::Deserialize)]],
+        "hodhod:bot/types@0.1.0/contact": [#[derive(Eq, ::serde::Serialize, ::serde::Deserialize)]],
+    },
+});
+
+#[doc(hidden)]
+pub use wit_bindgen::rt;

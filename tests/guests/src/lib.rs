@@ -1,0 +1,94 @@
+//! One component that does what the text of the message says, well or badly, so that a test of the
+//! host needs no component of its own. [`Guest::on_text`] is the list of what it understands.
+
+mod damage;
+mod effects;
+mod outside;
+mod random;
+mod words;
+
+use hodhod_plugin::{Bot, Context, Delivery, Error, Failure, Result};
+
+use crate::words::{number, one, three};
+
+#[derive(Default)]
+struct Guest;
+
+/// A command's work, and what to reply when it is done: `None` for nothing more.
+type Answer = Result<Option<String>, Error>;
+
+impl Bot for Guest {
+    /// A refusal of the host is replied in its own words, so that a test can read it.
+    fn on_text(&mut self, ctx: &Context, text: &str) -> Result {
+        let (verb, rest) = one(text);
+        let answer: Answer = match verb {
+            "echo" => Ok(Some(rest.to_owned())),
+
+            "retry" => return Err(retry(rest)),
+            "reject" => return Err(Failure::reject(rest)),
+            "trap" => damage::trap(),
+            "panic" => damage::panic(rest),
+            "spin" => damage::spin(),
+            "recurse" => damage::recurse(),
+            "alloc" if rest.is_empty() => damage::alloc_without_end(),
+            "alloc" => number(rest).map(damage::alloc),
+            "burn" => number(rest).map(damage::burn),
+            "sleep" => number(rest).map(damage::sleep),
+
+            // Do something first, so that a test can see whether it took effect.
+            "then-retry" => return effects::mark(ctx, rest).and(Err(retry(rest))),
+            "then-reject" => return effects::mark(ctx, rest).and(Err(Failure::reject(rest))),
+            "then-trap" => effects::mark(ctx, rest).map(|()| damage::trap())?,
+            "then-spin" => effects::mark(ctx, rest).map(|()| damage::spin())?,
+            "then-alloc" => effects::mark(ctx, rest).map(|()| damage::alloc_without_end())?,
+
+            "send" => number(rest).and_then(|n| effects::send(ctx, n)),
+            "send-to" => effects::send_to(ctx, three(rest)),
+            "report" => effects::report(ctx, rest),
+            "respond" => effects::respond(ctx, rest),
+            "keyboard" => effects::keyboard(ctx),
+            "hide" => effects::hide(ctx),
+            "location" => effects::location(ctx, one(rest)),
+
+            "set" => effects::set(three(rest)),
+            "get" => effects::get(one(rest)),
+            "delete" => effects::delete(one(rest)),
+            "exists" => effects::exists(one(rest)),
+            "keys" => effects::keys(rest),
+            "count" => effects::count(one(rest)),
+
+            "config" => ctx.config(rest).map(|value| Some(value.unwrap_or_else(|| "none".into()))),
+            "config-all" => outside::config_all(ctx),
+            "log" => outside::log(one(rest)),
+            "print" => outside::print(rest),
+            "eprint" => outside::eprint(rest),
+            "now" => Ok(Some(ctx.now().to_string())),
+            "random" => Ok(Some(random::hex())),
+            "env" => outside::env(),
+
+            _ => Ok(Some(text.to_owned())),
+        };
+        match answer {
+            Ok(None) => {}
+            Ok(Some(text)) => drop(ctx.reply(text)?),
+            Err(refusal) => drop(ctx.reply(refusal.to_string())?),
+        }
+        Ok(())
+    }
+
+    /// Keeps «message:ok» or «message:err reason» under `last-delivery` of the bot's bucket.
+    fn on_delivery(&mut self, _ctx: &Context, delivery: &Delivery) -> Result {
+        let outcome = match &delivery.outcome {
+            Ok(_) => "ok".to_owned(),
+            Err(reason) => format!("err {reason}"),
+        };
+        effects::set(("bot", "last-delivery", &format!("{}:{outcome}", delivery.message)))?;
+        Ok(())
+    }
+}
+
+fn retry(ms: &str) -> Failure {
+    number(ms).map_or_else(Failure::from, Failure::Retry)
+}
+
+hodhod_plugin::export!(Guest);
