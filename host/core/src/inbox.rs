@@ -45,7 +45,7 @@ impl Inbox {
                 .iter()
                 .map(|bot| Route { bot: bot.name().clone(), overflow: self.turns.overflow(bot.name(), &chat) })
                 .collect();
-            arrivals.push(Arrival { chat, key, received, routes, event: Arc::new(event) });
+            arrivals.push(Arrival { chat, key, received, routes, event });
         }
         let waiting: Vec<_> = arrivals
             .iter()

@@ -4,6 +4,7 @@
 //! arrivals to an [`Intake`], which returns when they are durable; only then may the platform be
 //! told that they arrived.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::BoxFuture;
@@ -52,8 +53,8 @@ pub trait Intake: Send + Sync {
 pub struct Incoming {
     /// Identifies it within the connection, so that a second delivery is recognised.
     pub key: String,
-    /// The event.
-    pub event: Event,
+    /// The event; shared, so that a batch can be kept until it is taken.
+    pub event: Arc<Event>,
 }
 
 /// A message that the platform took.
@@ -111,5 +112,5 @@ pub struct Connection {
     /// Its name in the configuration.
     pub name: ConnectionName,
     /// The account.
-    pub platform: std::sync::Arc<dyn Platform>,
+    pub platform: Arc<dyn Platform>,
 }

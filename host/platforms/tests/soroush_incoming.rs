@@ -22,7 +22,7 @@ fn read(json: impl ToString) -> Message {
     let (mut events, skipped) = read_all(&[json.to_string().trim()]);
     assert_eq!(events.len(), 1, "{skipped:?}");
     let incoming = events.remove(0);
-    let Event::Message(message) = incoming.event else { panic!("{incoming:?}") };
+    let Event::Message(message) = (*incoming.event).clone() else { panic!("{incoming:?}") };
     assert_eq!(incoming.key, message.id);
     message
 }
@@ -342,7 +342,7 @@ fn half_a_character_does_not_cost_the_message() {
     let (events, skipped) =
         read_all(&[r#"{"type":"TEXT","from":"a","time":"5","body":"x\ud83d","nickName":"\ude00"}"#]);
     assert_eq!(skipped, [("mended", 1)]);
-    let Event::Message(message) = &events[0].event else { panic!() };
+    let Event::Message(message) = &*events[0].event else { panic!() };
     assert_eq!(message.content, Content::Text("x\u{fffd}".to_owned()));
 }
 

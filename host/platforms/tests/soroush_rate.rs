@@ -53,6 +53,7 @@ fn hostile_streams_take_linear_time() {
             1400,
         ),
         ("escapes of half characters", format!("data:{{\"a\":\"{}\"}}\n", "\\ud800".repeat(MIB / 8)), 1400),
+        ("objects in objects", format!("data:{}1{}\n", "{\"body\":".repeat(MIB / 10), "}".repeat(MIB / 10)), 1400),
         ("open braces", "data:".to_owned() + &"{".repeat(MIB), 1400),
     ];
     for (name, stream, chunk) in streams {

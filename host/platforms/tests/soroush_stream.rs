@@ -28,7 +28,7 @@ fn text(body: &str) -> String {
 fn bodies(events: &[Incoming]) -> Vec<String> {
     events
         .iter()
-        .map(|incoming| match &incoming.event {
+        .map(|incoming| match &*incoming.event {
             Event::Message(message) => match &message.content {
                 Content::Text(text) => text.clone(),
                 other => panic!("{other:?}"),

@@ -69,7 +69,7 @@ pub(crate) fn text(chat: &str, id: &str, text: &str) -> Incoming {
         reply_to: None,
         annotations: Vec::new(),
     };
-    Incoming { key: id.to_owned(), event: Event::Message(message) }
+    Incoming { key: id.to_owned(), event: Arc::new(Event::Message(message)) }
 }
 
 /// The text of the message that a turn handles; empty for anything else.

@@ -106,7 +106,7 @@ impl Decoder {
     }
 
     fn is_too_old(&self, incoming: &Incoming, received: Millis) -> bool {
-        let Event::Message(message) = &incoming.event else { return false };
+        let Event::Message(message) = &*incoming.event else { return false };
         self.max_age.is_some_and(|limit| received.since(message.sent_at) > limit)
     }
 

@@ -7,6 +7,8 @@
 //! Nothing that came with a message proves who wrote it except `from`. A name or a phone number in
 //! it is the content of a card, or an annotation.
 
+use std::sync::Arc;
+
 use hodhod_core::event::{Contact, Content, Event, Location, Media, MediaKind, Message, Sender};
 use hodhod_core::ids::{Chat, ChatId, ConnectionName, SenderId};
 use hodhod_core::platform::Incoming;
@@ -104,7 +106,7 @@ fn convert(wire: &Wire<'_>, connection: &ConnectionName, received: Millis, statu
         reply_to: None,
         annotations: notes.0,
     };
-    Read::Event(Box::new(Incoming { key: id, event: Event::Message(message) }))
+    Read::Event(Box::new(Incoming { key: id, event: Arc::new(Event::Message(message)) }))
 }
 
 fn file(wire: &Wire<'_>, notes: &mut Notes, status: &Status) -> Result<Content, Skip> {
@@ -222,12 +224,7 @@ impl Identity {
     /// 128 bits are plenty: nobody gains by making his own messages collide.
     fn finish(mut self, sent_at: Millis) -> String {
         self.add(&sent_at.0.to_le_bytes());
-        let mut hex = String::with_capacity(32);
-        for byte in self.0.finalize().iter().take(16) {
-            for nibble in [byte >> 4, byte & 15] {
-                hex.extend(char::from_digit(u32::from(nibble), 16));
-            }
-        }
-        hex
+        let digest = self.0.finalize();
+        format!("{:032x}", u128::from_be_bytes(digest.first_chunk().copied().unwrap_or_default()))
     }
 }

@@ -13,14 +13,14 @@ use hodhod_core::ids::ConnectionName;
 use hodhod_core::platform::{Incoming, Intake};
 use hodhod_core::time::{Millis, whole_millis};
 use reqwest::Response;
-use reqwest::header::CONTENT_TYPE;
+use reqwest::header::{CONTENT_TYPE, HeaderMap};
 use tokio::time::{Instant, sleep, timeout};
 
 use super::api::Api;
 use super::config::Options;
 use super::decode::Decoder;
 use super::patience::{Course, Ending, Patience, jittered};
-use super::status::Status;
+use super::status::{Skip, Status};
 
 /// Events in one hand-over: enough to share one commit of the store among a burst, few enough that
 /// the first of them does not wait for long.
@@ -49,14 +49,17 @@ impl Receiver<'_> {
         loop {
             let began = Instant::now();
             let mut decoder = Decoder::with_status(self.name.clone(), self.options, Arc::clone(self.status));
-            let ending = self.listen(&mut decoder, &last_event_id).await;
+            let ending = self.listen(&mut decoder, &last_event_id, patience.suspects_token()).await;
 
+            if decoder.buffered() > 0 {
+                self.status.skip(Skip::CutOff);
+            }
             if !decoder.last_event_id().is_empty() {
                 decoder.last_event_id().clone_into(&mut last_event_id);
             }
             let course = Course { lasted: began.elapsed(), objects: decoder.objects(), retry: decoder.retry() };
             let wait = patience.after(&ending, course, timing, rand::random());
-            self.report(&ending, patience.suspects_token());
+            self.report(&ending, course, patience.suspects_token());
             tracing::info!(
                 connection = %self.name, ?ending, lasted_ms = whole_millis(course.lasted),
                 objects = course.objects, wait_ms = whole_millis(wait), "the connection ended"
@@ -67,7 +70,7 @@ impl Receiver<'_> {
     }
 
     /// One connection, from its beginning to its end.
-    async fn listen(&self, decoder: &mut Decoder, last_event_id: &str) -> Ending {
+    async fn listen(&self, decoder: &mut Decoder, last_event_id: &str, suspicious: bool) -> Ending {
         let idle = self.options.idle();
         // The head of the answer may come as late as the first message.
         let mut response = match timeout(idle, self.api.get_message(last_event_id)).await {
@@ -77,10 +80,15 @@ impl Receiver<'_> {
         };
         let _connected = Connected::new(self.status);
         let typed = response.headers().contains_key(CONTENT_TYPE);
-        let mut trusted = false;
+        match strange_type(response.headers()) {
+            Some(form) => self.status.set_trouble(format!("getMessage is answered with {form}: is the address right?")),
+            None if typed || !suspicious => self.status.clear_trouble(),
+            None => {}
+        }
+        let mut proven = false;
         loop {
-            if !trusted && (typed || decoder.objects() > 0) {
-                trusted = true;
+            if !proven && decoder.objects() > 0 {
+                proven = true;
                 self.status.clear_trouble();
             }
             let chunk = match timeout(idle, response.chunk()).await {
@@ -122,7 +130,7 @@ impl Receiver<'_> {
     async fn hand_over(&self, mut arrived: Vec<Incoming>) {
         // What waited at the platform comes in one go and not always in order. Nothing else tells
         // the order than the platform's clock, to the millisecond; equals stay as they came.
-        arrived.sort_by_key(|incoming| match &incoming.event {
+        arrived.sort_by_key(|incoming| match &*incoming.event {
             Event::Message(message) => message.sent_at,
             _ => Millis::default(),
         });
@@ -145,7 +153,7 @@ impl Receiver<'_> {
             }
             refused = true;
             sleep(jittered(delay, rand::random())).await;
-            delay = (delay * 2).min(timing.max_delay);
+            delay = delay.saturating_mul(2).min(timing.max_delay);
         }
         if refused {
             tracing::info!(connection = %self.name, "the store takes events again");
@@ -154,7 +162,7 @@ impl Receiver<'_> {
     }
 
     /// Tells the operator what only he can mend.
-    fn report(&self, ending: &Ending, suspects_token: bool) {
+    fn report(&self, ending: &Ending, course: Course, suspects_token: bool) {
         if suspects_token {
             self.status.set_trouble(
                 "the token is probably not valid: the platform ends each stream at once, without a content type"
@@ -170,9 +178,20 @@ impl Receiver<'_> {
             Ending::Status { code, .. } => {
                 self.status.set_trouble(format!("getMessage is answered with HTTP {code}"));
             }
+            // A link that lasted was a good one, whatever was wrong before it.
+            Ending::Ended { .. } | Ending::Idle if course.lasted >= self.options.timing.quick => {
+                self.status.clear_trouble();
+            }
             Ending::Ended { .. } | Ending::Idle => {}
         }
     }
+}
+
+/// The content type, where it is none in which messages come: then it is a page of somebody else.
+fn strange_type(headers: &HeaderMap) -> Option<&str> {
+    let form = headers.get(CONTENT_TYPE)?.to_str().ok()?.split(';').next()?.trim();
+    let known = ["text/event-stream", "application/stream+json", "application/json", "application/x-ndjson"];
+    (!known.iter().any(|known| known.eq_ignore_ascii_case(form))).then_some(form)
 }
 
 /// Says that the platform is connected, for as long as it is.

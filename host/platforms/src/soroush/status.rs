@@ -34,10 +34,12 @@ pub(super) enum Skip {
     NoPlace,
     /// Older than the operator wants.
     TooOld,
+    /// The rest of it did not come before the connection ended.
+    CutOff,
 }
 
 impl Skip {
-    const ALL: [Self; 11] = [
+    const ALL: [Self; 12] = [
         Self::Oversized,
         Self::LongField,
         Self::Mended,
@@ -49,6 +51,7 @@ impl Skip {
         Self::NoFile,
         Self::NoPlace,
         Self::TooOld,
+        Self::CutOff,
     ];
 
     fn name(self) -> &'static str {
@@ -64,6 +67,7 @@ impl Skip {
             Self::NoFile => "no-file",
             Self::NoPlace => "no-place",
             Self::TooOld => "too-old",
+            Self::CutOff => "cut-off",
         }
     }
 }

@@ -191,7 +191,7 @@ impl Intake for Kept {
 }
 
 fn words(incoming: &Incoming) -> String {
-    match &incoming.event {
+    match &*incoming.event {
         Event::Message(message) => match &message.content {
             Content::Text(text) => text.clone(),
             other => format!("{other:?}"),

@@ -66,6 +66,7 @@ async fn it_connects_again_after_each_end_and_loses_nothing() {
     let health = receive_until(&soroush, &kept, |_| kept.texts().len() >= 3).await;
     assert_eq!(kept.texts(), ["1", "2", "3"]);
     assert_eq!((health.reconnects, health.connected, health.trouble), (4, true, None));
+    assert_eq!(health.skipped, [("cut-off", 1)], "said, not hidden");
 }
 
 #[tokio::test]
@@ -214,6 +215,22 @@ async fn errors_of_the_server_are_named_and_tried_again() {
         assert!(trouble.contains(named), "{trouble}");
         assert!(!health.connected);
     }
+}
+
+#[tokio::test]
+async fn a_page_in_place_of_a_stream_is_named() {
+    let page = answer("200 OK", "Content-Type: text/html; charset=utf-8\r\n", "<html><body>Welcome</body></html>\n");
+    let server =
+        Server::new([vec![page.clone()], vec![page], vec![stream_head(), say(text("1", 1)), Step::Hold]]).await;
+    let mut troubles = Vec::new();
+    let kept = Kept::default();
+    let health = receive_until(&server.soroush(), &kept, |health| {
+        troubles.extend(health.trouble.clone());
+        !kept.texts().is_empty()
+    })
+    .await;
+    assert!(troubles.iter().any(|trouble| trouble.contains("text/html")), "{troubles:?}");
+    assert_eq!(health.trouble, None);
 }
 
 #[tokio::test]
