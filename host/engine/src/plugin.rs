@@ -33,6 +33,9 @@ const REASON: usize = 1024;
 /// Longest wait that a `retry` may ask for.
 const LONGEST_RETRY: Duration = Duration::from_secs(24 * 3600);
 
+/// Bytes of a page of WebAssembly's memory.
+const PAGE: u64 = 64 << 10;
+
 /// Why a plugin cannot be loaded. The text says what to do about it.
 #[derive(Debug, Error)]
 pub enum LoadError {
@@ -105,10 +108,11 @@ impl Component {
         let component = wasmtime::component::Component::from_binary(&engine.inner, bytes)
             .map_err(|error| LoadError::NotAComponent(one_line(&error)))?;
         check_imports(&component, grants)?;
-        if let Some(needed) = component.resources_required().and_then(|needed| needed.max_initial_memory_size)
-            && needed as u64 > limits.memory
-        {
-            return Err(LoadError::Memory { needed: needed as u64, limit: limits.memory });
+        // Told in pages of WebAssembly; a component whose parts are only known when it runs tells nothing.
+        let pages = component.resources_required().and_then(|needed| needed.max_initial_memory_size);
+        let needed = pages.unwrap_or(0).saturating_mul(PAGE);
+        if needed > limits.memory {
+            return Err(LoadError::Memory { needed, limit: limits.memory });
         }
         let linker = engine.linker(grants).map_err(|error| LoadError::Contract(one_line(&error)))?;
         let pre = linker.instantiate_pre(&component).map_err(|error| LoadError::Contract(one_line(&error)))?;
@@ -139,9 +143,7 @@ impl Component {
         // From here on the store is only looked at: a guest that trapped is never entered again.
         let result = match called {
             Ok(Ok(Ok(()))) => TurnResult::Done,
-            Ok(Ok(Err(handler::Failure::Retry(ms)))) => {
-                TurnResult::Retry(Duration::from_millis(ms).min(LONGEST_RETRY))
-            }
+            Ok(Ok(Err(handler::Failure::Retry(ms)))) => TurnResult::Retry(Duration::from_millis(ms).min(LONGEST_RETRY)),
             Ok(Ok(Err(handler::Failure::Reject(reason)))) => TurnResult::Reject(clean(&reason, REASON)),
             Ok(Err(error)) => TurnResult::Failed(classify(&error, store.data())),
             Err(_elapsed) => TurnResult::Failed(Failure {
