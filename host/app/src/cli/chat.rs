@@ -13,6 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
+use futures::FutureExt;
 use hodhod_core::host::Host;
 use hodhod_core::outbox::{OnDoubt, Policy};
 use hodhod_core::pace::Rate;
@@ -315,7 +316,13 @@ impl Talk {
             tokio::select! {
                 biased;
                 (bot, sent) = next_of(&mut self.feeds) => self.show(bot, &sent),
-                done = &mut quiet => return done,
+                done = &mut quiet => {
+                    // What is delivered is in the feeds, though perhaps not looked at yet.
+                    while let Some((bot, sent)) = next_of(&mut self.feeds).now_or_never() {
+                        self.show(bot, &sent);
+                    }
+                    return done;
+                }
                 () = &mut deadline => bail!("not everything was answered within {} s", ANSWERS.as_secs()),
             }
         }

@@ -54,8 +54,8 @@ fn an_unknown_key_is_an_error_with_the_one_that_was_meant() {
     hodhod.toml:16: unknown key `memroy`
         write: memory = …
     ");
-    insta::assert_snapshot!(problems("[hots]\n"), @"
-    hodhod.toml:1: unknown key `hots`
+    insta::assert_snapshot!(problems("[hosts]\n"), @"
+    hodhod.toml:1: unknown key `hosts`
         write: host = …
     ");
 }

@@ -1,0 +1,27 @@
+//! Where the built things are.
+
+use std::path::{Path, PathBuf};
+
+/// The repository.
+pub fn repository() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().map(Path::to_owned).expect("tests/ has a parent")
+}
+
+fn target() -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| repository().join("target"), PathBuf::from)
+}
+
+fn built(path: PathBuf) -> PathBuf {
+    assert!(path.exists(), "{} is not built; `cargo xtask test` builds it", path.display());
+    path
+}
+
+/// A built component: `echo`, `counter` or `guests`.
+pub fn component(name: &str) -> PathBuf {
+    built(target().join("wasm32-wasip2/plugin").join(format!("{name}.wasm")))
+}
+
+/// The program.
+pub fn program() -> PathBuf {
+    built(target().join("debug/hodhod"))
+}

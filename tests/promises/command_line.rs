@@ -1,0 +1,95 @@
+//! What the command line says, and what it exits with.
+
+use hodhod_tests::{BotSetup, Setup};
+use serde_json::Value;
+
+async fn run(setup: &Setup, verb: &str, more: &[&str]) -> (i32, String, String) {
+    let output = setup.command(verb).args(more).output().await.unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
+}
+
+#[tokio::test]
+async fn check_finds_nothing_wrong_with_what_is_right() {
+    let setup = Setup::new([BotSetup::new("echo"), BotSetup::new("counter")]).await;
+    let (code, out, _) = run(&setup, "check", &[]).await;
+    assert_eq!(code, 0);
+    assert!(out.contains("nothing is wrong"), "{out}");
+    let (code, out, _) = run(&setup, "check", &["--json"]).await;
+    assert_eq!((code, serde_json::from_str::<Value>(&out).unwrap()["ok"].clone()), (0, true.into()));
+}
+
+#[tokio::test]
+async fn check_names_the_missing_grant_and_the_line_to_write() {
+    let setup = Setup::new([BotSetup::new("counter").grants("messenger = true")]).await;
+    let (code, _, complaint) = run(&setup, "check", &[]).await;
+    assert_eq!(code, 1);
+    assert!(complaint.contains("bots.counter"), "{complaint}");
+    assert!(complaint.contains("wasi:keyvalue/store"), "{complaint}");
+    assert!(complaint.contains("write: grants = { messenger = true, keyvalue = true }"), "{complaint}");
+    let (code, _, complaint) = run(&setup, "run", &[]).await;
+    assert_eq!(code, 1, "and run refuses the same");
+    assert!(complaint.contains("write: grants"), "{complaint}");
+}
+
+#[tokio::test]
+async fn check_tells_what_is_no_component_and_what_is_not_there() {
+    let setup = Setup::new([BotSetup::new("echo"), BotSetup::new("counter")]).await;
+    let bad = setup.folder.path().join("bad.wasm");
+    std::fs::write(&bad, b"\0asm\x01\0\0\0").unwrap();
+    let text = std::fs::read_to_string(setup.config()).unwrap();
+    let echo = format!("{:?}", hodhod_tests::component("echo"));
+    let counter = format!("{:?}", hodhod_tests::component("counter"));
+    let text = text.replace(&echo, "\"bad.wasm\"").replace(&counter, "\"gone.wasm\"");
+    std::fs::write(setup.config(), text).unwrap();
+    let (code, out, _) = run(&setup, "check", &["--json"]).await;
+    assert_eq!(code, 1);
+    let report: Value = serde_json::from_str(&out).unwrap();
+    let problems = report["problems"].as_array().unwrap();
+    assert_eq!(problems.len(), 2, "{out}");
+    assert!(
+        problems[0]["at"] == "bots.counter.plugin" && problems[0]["what"].as_str().unwrap().contains("gone.wasm"),
+        "{out}"
+    );
+    assert!(
+        problems[1]["at"] == "bots.echo"
+            && problems[1]["what"].as_str().unwrap().contains("not a WebAssembly component"),
+        "{out}"
+    );
+}
+
+#[tokio::test]
+async fn a_missing_token_is_told_before_anything_starts() {
+    let setup = Setup::new([BotSetup::new("echo")]).await;
+    let output = setup.command("run").env_remove("E2E_TOKEN").output().await.unwrap();
+    let complaint = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(complaint.contains("connections.shop.token: the environment variable E2E_TOKEN is not set"), "{complaint}");
+    assert!(!setup.state().exists(), "nothing was made");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn status_tells_how_a_host_is_doing() {
+    let setup = Setup::new([BotSetup::new("guests")]).await;
+    let (code, _, complaint) = run(&setup, "status", &[]).await;
+    assert_eq!(code, 1);
+    assert!(complaint.contains("no host answers"), "{complaint}");
+
+    let host = setup.start_ready().await;
+    setup.say("sara", "reject no");
+    setup.say("sara", "echo yes");
+    setup.answers(1).await;
+    host.idle().await;
+    let (code, out, _) = run(&setup, "status", &[]).await;
+    assert_eq!(code, 0);
+    assert!(out.contains("connection shop: connected") && out.contains("bot guests: generation 1, 1 handled"), "{out}");
+    assert!(out.contains("1 dead letters"), "{out}");
+    let (code, out, _) = run(&setup, "status", &["--json"]).await;
+    let status: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!((code, &status["totals"]["handled"]), (0, &1.into()));
+
+    let metrics = host.page("/metrics").await;
+    assert!(metrics.contains("hodhod_turns_total{bot=\"guests\",end=\"reject\"} 1"), "{metrics}");
+    assert_eq!(host.page("/healthz").await, "ok\n");
+    host.stop().await;
+}

@@ -1,0 +1,11 @@
+//! The promises of hodhod, kept by the real program: one file each.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod answers;
+mod architecture;
+mod command_line;
+mod crash;
+mod failures;
+mod fairness;
+mod sandbox;
+mod shutdown;
