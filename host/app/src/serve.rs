@@ -56,10 +56,23 @@ pub(crate) async fn serve(
     });
     tracing::info!("ready");
 
-    stop.await;
+    let (mut serving, mut receiving) = (serving, receiving);
+    // None of these ends by itself, unless it panicked; then the rest stops too and whoever
+    // supervises the process starts it anew.
+    let failed = tokio::select! {
+        () = stop => None,
+        _ = &mut serving => Some("committing and sending"),
+        _ = &mut receiving => Some("receiving"),
+        () = workers.any_ended() => Some("a thread for turns"),
+    };
+    if let Some(what) = failed {
+        tracing::error!("{what} has failed; the host stops");
+    }
     tracing::info!(turns = host.turns().under_way(), "draining");
     receiving.abort();
-    let _cancelled = receiving.await;
+    if !receiving.is_finished() {
+        let _cancelled = receiving.await;
+    }
     host.drain();
     let ended = workers.ended();
     if tokio::time::timeout(config.grace, ended).await.is_err() {
@@ -71,7 +84,7 @@ pub(crate) async fn serve(
         workers.ended().await;
     }
     host.close();
-    if tokio::time::timeout(LAST_COMMITS, serving).await.is_err() {
+    if !serving.is_finished() && tokio::time::timeout(LAST_COMMITS, serving).await.is_err() {
         tracing::warn!("sends under way are cut off and in doubt");
     }
     web.abort();
@@ -79,7 +92,10 @@ pub(crate) async fn serve(
     store.close().await;
     workers.join();
     tracing::info!("stopped");
-    Ok(())
+    match failed {
+        Some(what) => anyhow::bail!("{what} has failed; see the log"),
+        None => Ok(()),
+    }
 }
 
 /// The threads that run turns.
@@ -111,6 +127,13 @@ impl Workers {
             })
             .collect::<anyhow::Result<_>>()?;
         Ok(Self { threads, running: running_seen })
+    }
+
+    /// Resolves when a worker has ended.
+    async fn any_ended(&self) {
+        let (mut running, all) = (self.running.clone(), self.threads.len());
+        // An error means that every worker and its counter is gone, which is more than one.
+        let _gone = running.wait_for(|running| *running < all).await;
     }
 
     /// Resolves when no worker runs.

@@ -7,6 +7,7 @@ use anyhow::Context;
 use hodhod_core::bot::Bot;
 use hodhod_core::host::Host;
 use hodhod_core::platform::Platform;
+use hodhod_core::runtime::Grants;
 use hodhod_core::turn::Actor;
 use hodhod_engine::{Component, Engine, PoolSize};
 use hodhod_platforms::soroush::{Options, Soroush, SoroushConfig};
@@ -69,22 +70,24 @@ pub(crate) fn plugin(engine: &Engine, bot: &BotEntry) -> Result<Component, Probl
     Component::load(engine, &bytes, bot.grants, bot.limits.clone(), bot.config.clone()).map_err(|error| {
         let problem = Problem::new(&at, format!("{path}: {error}"));
         match error {
-            hodhod_engine::LoadError::NotGranted { grant, .. } => problem.write(grants_line(bot, grant)),
+            hodhod_engine::LoadError::NotGranted { missing, .. } => problem.write(grants_line(bot, &missing)),
             _ => problem,
         }
     })
 }
 
-/// The line of grants that the bot has, with one more.
-fn grants_line(bot: &BotEntry, missing: &str) -> String {
-    let has = [
-        ("messenger", bot.grants.messenger),
-        ("keyvalue", bot.grants.keyvalue),
-        ("config", bot.grants.config && missing == "config"),
-        ("logging", bot.grants.logging && missing == "logging"),
+/// The line of grants that the bot has, with those that are missing.
+fn grants_line(bot: &BotEntry, missing: &[&str]) -> String {
+    let (has, usual) = (bot.grants, Grants::default());
+    let all = [
+        ("messenger", has.messenger, usual.messenger),
+        ("keyvalue", has.keyvalue, usual.keyvalue),
+        ("config", has.config, usual.config),
+        ("logging", has.logging, usual.logging),
     ];
-    let granted = has.into_iter().filter(|(name, has)| *has || *name == missing);
-    let list: Vec<_> = granted.map(|(name, _)| format!("{name} = true")).collect();
+    let wanted = all.map(|(name, has, usual)| (name, has || missing.contains(&name), usual));
+    let unusual = wanted.into_iter().filter(|(_, wanted, usual)| wanted != usual);
+    let list: Vec<_> = unusual.map(|(name, wanted, _)| format!("{name} = {wanted}")).collect();
     format!("grants = {{ {} }}", list.join(", "))
 }
 
@@ -110,7 +113,8 @@ pub(crate) fn host(
     let store = SqliteStore::open(&config.host.state, &hodhod_store::Options::default())
         .with_context(|| format!("the state folder {} cannot be used", config.host.state.display()))?;
     let store = Arc::new(store);
-    let mut host = Host::new(store.clone(), Arc::new(SystemClock), config.host.workers);
+    let mut host =
+        Host::new(store.clone(), Arc::new(SystemClock::new()), config.host.workers, config.host.turns as usize);
     let mut by_name = HashMap::new();
     for (connection, platform) in config.connections.iter().zip(platforms) {
         by_name.insert(connection.name.clone(), platform.clone());
@@ -122,7 +126,8 @@ pub(crate) fn host(
             .iter()
             .filter_map(|name| by_name.get(name).map(|platform| (name.clone(), platform.clone())))
             .collect();
-        let actor = Actor { bot: entry.name.clone(), connections, limits: entry.limits.clone() };
+        let outboxes = host.outboxes().clone();
+        let actor = Actor { bot: entry.name.clone(), connections, limits: entry.limits.clone(), outboxes };
         host.add_bot(Bot::new(actor, Arc::new(plugin)));
     }
     Ok((host, store))

@@ -60,7 +60,7 @@ impl Bot {
 }
 
 /// What has been seen of a bot since the host started.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct BotStats {
     handled: AtomicU64,
     retried: AtomicU64,
@@ -84,15 +84,36 @@ pub struct LastFailure {
     pub detail: String,
 }
 
+impl Default for BotStats {
+    fn default() -> Self {
+        Self {
+            handled: AtomicU64::default(),
+            retried: AtomicU64::default(),
+            rejected: AtomicU64::default(),
+            conflicts: AtomicU64::default(),
+            failures: Default::default(),
+            cpu_total: AtomicU64::default(),
+            // Of a bot that was never seen the worst is assumed: 1 ms, so that workers share its first turns.
+            cpu_usual: AtomicU64::new(1_000_000),
+            memory_peak: AtomicU64::default(),
+            last_failure: Mutex::default(),
+        }
+    }
+}
+
 impl BotStats {
-    /// Counts a turn that has ended.
-    pub fn ended(&self, result: &TurnResult, cpu: Duration, memory: u64, at: Millis) {
+    /// Counts what a turn took, whatever becomes of it.
+    pub fn used(&self, cpu: Duration, memory: u64) {
         let nanos = u64::try_from(cpu.as_nanos()).unwrap_or(u64::MAX);
         self.cpu_total.fetch_add(nanos, Ordering::Relaxed);
         self.memory_peak.fetch_max(memory, Ordering::Relaxed);
         // A running mean over about eight turns; two workers may each lose the other's update.
         let usual = self.cpu_usual.load(Ordering::Relaxed);
         self.cpu_usual.store(usual - usual / 8 + nanos / 8, Ordering::Relaxed);
+    }
+
+    /// Counts a turn whose end stands.
+    pub fn ended(&self, result: &TurnResult, at: Millis) {
         match result {
             TurnResult::Done => &self.handled,
             TurnResult::Retry(_) => &self.retried,

@@ -217,7 +217,7 @@ impl Event {
                 message.id.len() + message.content.weight() + annotations.sum::<usize>()
             }
             Self::Timer(timer) => timer.payload.len() + timer.id.len(),
-            Self::Delivery(delivery) => delivery.message.len(),
+            Self::Delivery(delivery) => delivery.message.len() + delivery.chat.id.as_str().len(),
             Self::Other(name, json) => name.len() + json.len(),
         };
         FRAME + text

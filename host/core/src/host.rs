@@ -54,10 +54,10 @@ pub struct Restored {
 }
 
 impl Host {
-    /// A host with nothing to serve, for `workers` workers.
-    pub fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>, workers: usize) -> Self {
+    /// A host with nothing to serve, for `workers` workers and at most `turns` turns at once.
+    pub fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>, workers: usize, turns: usize) -> Self {
         let outboxes = Arc::new(Outboxes::default());
-        let turns = Arc::new(Turns::new(store.clone(), clock.clone(), outboxes.clone(), workers));
+        let turns = Arc::new(Turns::new(store.clone(), clock.clone(), outboxes.clone(), workers, turns));
         let inbox = Arc::new(Inbox::new(store.clone(), clock.clone(), turns.clone()));
         Self { store, clock, turns, inbox, outboxes, connections: Vec::new() }
     }
@@ -159,6 +159,11 @@ impl Host {
     /// The inbox, for what delivers events without a connection that receives.
     pub fn inbox(&self) -> &Arc<Inbox> {
         &self.inbox
+    }
+
+    /// The outboxes, which a bot's actor needs.
+    pub fn outboxes(&self) -> &Arc<Outboxes> {
+        &self.outboxes
     }
 
     /// The turns.

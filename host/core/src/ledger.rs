@@ -75,9 +75,9 @@ impl<T: Send> Ledger<T> {
     /// The ticket, if the turn has to run again.
     pub fn submit(&self, reads: &Reads, commit: TurnCommit, ticket: T) -> Result<(), T> {
         let mut inner = self.lock();
-        // A turn without effects on values and chats cannot mislead anybody by what it read.
-        let matters = commit.mark == Mark::Done && !(commit.values.is_empty() && commit.sends.is_empty());
-        if matters && !inner.recent.is_current(reads) {
+        // An event that is going to be tried again may have read what it likes.
+        let is_final = !matches!(commit.mark, Mark::Retry { .. });
+        if is_final && !inner.recent.is_current(reads) {
             return Err(ticket);
         }
         let stamp = inner.recent.write(&commit.values);

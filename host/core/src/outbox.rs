@@ -20,7 +20,7 @@ use futures::stream::{FuturesUnordered, StreamExt};
 use tokio::sync::Notify;
 
 use crate::event::{Delivery, Event};
-use crate::ids::{ChatId, ConnectionName, InboxSeq, OutboxSeq};
+use crate::ids::{Chat, ChatId, ConnectionName, InboxSeq, OutboxSeq};
 use crate::lanes::{Lanes, Next, Out};
 use crate::pace::{Pace, Rate};
 use crate::platform::{Platform, SendError, Sent};
@@ -32,6 +32,15 @@ const BODIES: usize = 4 << 20;
 
 /// The wait before the store is asked again after it refused.
 const STORE_WAIT: Duration = Duration::from_millis(500);
+
+/// Sends that may wait for one chat, and for all chats of a connection. A bot that sends more is
+/// asked to wait, and a chat for which so much waits gets no further turns until some has gone: a
+/// chat that is written to faster than the platform takes it holds up itself only.
+const WAITING_CHAT: usize = 100;
+const WAITING: usize = 100_000;
+
+/// The wait before a bot tries again to send to a crowded chat.
+const CROWDED_WAIT: Duration = Duration::from_secs(1);
 
 /// What to do with a send of which nobody knows whether it arrived.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -100,6 +109,14 @@ impl Outboxes {
                 outbox.push(seq, send);
             }
         }
+    }
+
+    /// How long to wait before more is sent to a chat, where too much waits there already.
+    pub fn is_crowded(&self, chat: &Chat) -> Option<Duration> {
+        let outbox = self.get(&chat.connection)?;
+        let lanes = outbox.lanes();
+        let crowded = lanes.waiting_in_lane(&(), &chat.id) >= WAITING_CHAT || lanes.waiting() >= WAITING;
+        crowded.then_some(CROWDED_WAIT)
     }
 
     /// Lets no outbox begin another send.
@@ -189,7 +206,7 @@ impl Outbox {
     /// # Errors
     /// When the store cannot record what becomes of it.
     pub async fn restore(&self, row: WaitingSend) -> Result<(), StoreError> {
-        let mut not_before = row.not_before;
+        let (mut attempts, mut not_before) = (row.attempts, row.not_before);
         if row.attempted {
             match self.policy.on_doubt {
                 OnDoubt::Resend => {
@@ -198,6 +215,7 @@ impl Outbox {
                     tracing::warn!(connection = %self.connection, chat = %row.chat, seq = %row.seq,
                         "a send was in doubt when the host stopped; it is sent again");
                     self.store.settle(vec![Settlement { seq: row.seq, outcome: again, report: None }]).await?;
+                    attempts += 1;
                     not_before = Millis(0);
                 }
                 OnDoubt::Drop => {
@@ -209,7 +227,7 @@ impl Outbox {
                 }
             }
         }
-        self.enqueue(&row.chat.id, Queued { seq: row.seq, attempts: row.attempts, body: None }, not_before);
+        self.enqueue(&row.chat.id, Queued { seq: row.seq, attempts, body: None }, not_before);
         Ok(())
     }
 
@@ -276,7 +294,8 @@ impl Outbox {
         let Out { lane, item: Queued { seq, attempts, body }, .. } = out;
         let next = match self.try_send(seq, attempts, body).await {
             Ok(None) => Next::Done,
-            Ok(Some((attempts, not_before, body))) => Next::At(not_before, Queued { seq, attempts, body: Some(body) }),
+            // Whatever waits for its next try is read back, so that an outage does not fill the memory.
+            Ok(Some((attempts, not_before))) => Next::At(not_before, Queued { seq, attempts, body: None }),
             Err(error) => {
                 // What the store did not take is as it was before; the row decides after a restart.
                 tracing::error!(connection = %self.connection, %seq, %error, "a send cannot be recorded; its chat waits");
@@ -291,12 +310,10 @@ impl Outbox {
         seq: OutboxSeq,
         attempts: u32,
         body: Option<QueuedSend>,
-    ) -> Result<Option<(u32, Millis, QueuedSend)>, StoreError> {
+    ) -> Result<Option<(u32, Millis)>, StoreError> {
         let send = match body {
             Some(send) => {
-                if attempts == 0 {
-                    self.bodies.fetch_sub(weight(&send), Ordering::Relaxed);
-                }
+                self.bodies.fetch_sub(weight(&send), Ordering::Relaxed);
                 send
             }
             None => match self.store.send(seq).await? {
@@ -305,7 +322,8 @@ impl Outbox {
                 None => return Ok(None),
             },
         };
-        if self.clock.now().since(send.queued) > self.policy.give_up {
+        // One that was never tried gets its try, however long the host was away.
+        if attempts > 0 && self.clock.now().since(send.queued) > self.policy.give_up {
             let why = format!("given up after {} tries in {} s", attempts, self.policy.give_up.as_secs());
             self.settle(seq, &send, SendOutcome::Failed, Some(Err(why))).await?;
             return Ok(None);
@@ -346,7 +364,7 @@ impl Outbox {
         let not_before = self.clock.now() + wait;
         let again = SendOutcome::Again { attempts: tries, not_before, in_doubt };
         self.settle(seq, &send, again, None).await?;
-        Ok(Some((tries, not_before, send)))
+        Ok(Some((tries, not_before)))
     }
 
     /// Records the end of a try, and tells the bot in the same transaction if there is something to tell.

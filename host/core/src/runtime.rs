@@ -54,6 +54,13 @@ pub struct Failure {
     pub detail: String,
 }
 
+impl Failure {
+    /// A failure of the host itself, which is no try of the bot.
+    pub fn host(error: impl fmt::Display) -> Self {
+        Self { reason: Reason::Host, detail: error.to_string() }
+    }
+}
+
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.reason, self.detail)
@@ -108,7 +115,8 @@ impl fmt::Display for Reason {
     }
 }
 
-/// What the operator allows a bot. Everything that is not set is refused.
+/// What the operator allows a bot. Its own configuration and log lines are allowed unless they are
+/// taken away; everything else is refused unless it is given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 pub struct Grants {
     /// Writing to conversations.
@@ -141,6 +149,8 @@ pub struct Limits {
     pub turns: usize,
     /// Messages a turn may send.
     pub sends: usize,
+    /// Different values a turn may read.
+    pub reads: usize,
     /// Values a turn may write.
     pub writes: usize,
     /// Bytes a turn may buffer: messages, values and keys together.
@@ -171,6 +181,7 @@ impl Default for Limits {
             wall: Duration::from_secs(5),
             turns: 64,
             sends: 32,
+            reads: 1024,
             writes: 256,
             buffer: 1 << 20,
             value: 64 << 10,

@@ -6,17 +6,22 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
+use std::time::Duration;
 
 use thiserror::Error;
 
 use crate::event::Event;
 use crate::ids::{BotName, Chat, ConnectionName, InboxSeq, SendId};
+use crate::outbox::Outboxes;
 use crate::outgoing::{Answer, Body, Outgoing};
 use crate::platform::{Platform, Unsendable};
 use crate::runtime::Limits;
 use crate::store::{QueuedSend, StoreError};
 use crate::time::Millis;
-use crate::values::{Bucket, Reads, ValueKey, Written};
+use crate::values::{Bucket, Reads, ValueKey, Write};
+
+/// Longest id of a chat that a bot may send to, in bytes; those of platforms have up to 60.
+const LONGEST_CHAT: usize = 512;
 
 /// What a turn needs to know of its bot.
 pub struct Actor {
@@ -26,6 +31,8 @@ pub struct Actor {
     pub connections: HashMap<ConnectionName, Arc<dyn Platform>>,
     /// How much it may use.
     pub limits: Limits,
+    /// What waits to be sent.
+    pub outboxes: Arc<Outboxes>,
 }
 
 /// Where a turn reads stored values from: what other turns wrote, as of now.
@@ -68,6 +75,9 @@ pub enum Refusal {
     /// Over a count; the text names the limit.
     #[error("quota exceeded: {0}")]
     Quota(String),
+    /// Too much is waiting to be sent there; it may be tried again after this time.
+    #[error("too many messages wait for this chat; try again in {} ms", .0.as_millis())]
+    Wait(Duration),
     /// The host cannot do it now.
     #[error("unavailable: {0}")]
     Unavailable(String),
@@ -105,7 +115,7 @@ pub struct KeyPage {
 #[derive(Debug, Default)]
 pub struct Effects {
     /// Values, in the order of their keys.
-    pub values: Vec<(ValueKey, Written)>,
+    pub values: Vec<(ValueKey, Write)>,
     /// Sends, in the order of the calls.
     pub sends: Vec<QueuedSend>,
 }
@@ -119,7 +129,7 @@ pub struct Turn {
     actor: Arc<Actor>,
     view: Arc<dyn ValueView>,
     reads: Reads,
-    writes: BTreeMap<(Bucket, Arc<str>), Written>,
+    writes: BTreeMap<(Bucket, Arc<str>), Write>,
     sends: Vec<QueuedSend>,
     buffered: usize,
     answered: bool,
@@ -155,11 +165,6 @@ impl Turn {
         &self.event
     }
 
-    /// The inbox row of the event.
-    pub fn seq(&self) -> InboxSeq {
-        self.seq
-    }
-
     /// Who handles it.
     pub fn actor(&self) -> &Arc<Actor> {
         &self.actor
@@ -175,13 +180,17 @@ impl Turn {
         if self.sends.len() >= limits.sends {
             return Err(Refusal::Quota(format!("{} messages in one turn", limits.sends)));
         }
-        if to.id.as_str().is_empty() {
-            return Err(Refusal::Invalid("the chat has no id".to_owned()));
+        let id = to.id.as_str();
+        if id.is_empty() || id.len() > LONGEST_CHAT || id.chars().any(char::is_control) {
+            return Err(Refusal::Invalid("no chat has such an id".to_owned()));
         }
         let platform = self.actor.connections.get(&to.connection).ok_or_else(|| {
             Refusal::Denied(format!("the bot does not serve the connection {:?}", shorten(to.connection.as_str())))
         })?;
         platform.accepts(&message)?;
+        if let Some(wait) = self.actor.outboxes.is_crowded(&to) {
+            return Err(Refusal::Wait(wait));
+        }
         let weight = outgoing_weight(&message) + to.id.as_str().len();
         self.reserve(weight)?;
         let index = u32::try_from(self.sends.len()).unwrap_or(u32::MAX);
@@ -233,6 +242,10 @@ impl Turn {
             return Ok(written.clone());
         }
         let key = ValueKey { bot: self.actor.bot.clone(), bucket: bucket.0.clone(), key };
+        let most = self.actor.limits.reads;
+        if self.reads.len() >= most && !self.reads.has(&key) {
+            return Err(Refusal::Quota(format!("{most} values read in one turn")));
+        }
         Ok(self.view.get(&key, &mut self.reads)?)
     }
 
@@ -312,7 +325,7 @@ impl Turn {
         (self.reads, Effects { values, sends: self.sends })
     }
 
-    fn write(&mut self, bucket: &BucketHandle, key: &str, value: Written) -> Result<(), Refusal> {
+    fn write(&mut self, bucket: &BucketHandle, key: &str, value: Write) -> Result<(), Refusal> {
         self.check_key(key)?;
         let place = (bucket.0.clone(), Arc::from(key));
         let limits = &self.actor.limits;
@@ -368,8 +381,9 @@ pub(crate) fn outgoing_weight(message: &Outgoing) -> usize {
             .sum(),
         Some(Keyboard::Hide) | None => 0,
     };
-    let extras: usize = message.annotations.iter().map(|(name, value)| name.len() + value.len()).sum();
-    body + keyboard + extras + message.reply_to.as_ref().map_or(0, String::len)
+    let pair = size_of::<(String, String)>();
+    let extras: usize = message.annotations.iter().map(|(name, value)| pair + name.len() + value.len()).sum();
+    size_of::<Outgoing>() + body + keyboard + extras + message.reply_to.as_ref().map_or(0, String::len)
 }
 
 /// The beginning of a text that a stranger chose, for an error.

@@ -25,13 +25,10 @@ use crate::ids::{BotName, Chat, InboxSeq};
 use crate::lanes::{Lanes, Next, Out};
 use crate::ledger::{Committed, Ledger};
 use crate::outbox::Outboxes;
-use crate::runtime::{Failure, Reason, TurnResult};
+use crate::runtime::{Reason, TurnResult};
 use crate::store::{Mark, Store, StoreError, TurnCommit, WaitingEvent};
 use crate::time::{Clock, Millis};
 use crate::turn::{Effects, Turn};
-
-/// Most turns one worker has under way: more than this only wait for each other.
-const PER_WORKER: usize = 256;
 
 /// Most events one worker takes at once, and the work it expects of them. A batch makes taking
 /// cheap; its bound keeps a turn from waiting behind another worker's backlog.
@@ -44,8 +41,9 @@ const BODIES: usize = 16 << 20;
 /// How often a turn is run again at once because of another's writes, before it gets to run alone.
 const CONFLICTS: u8 = 3;
 
-/// The longest wait between tries.
+/// The longest wait between tries after failures, and the longest that a bot may ask for.
 const LONGEST_BACKOFF: Duration = Duration::from_secs(3600);
+const LONGEST_RETRY: Duration = Duration::from_secs(24 * 3600);
 
 /// The wait before an event is tried again whose body could not be read.
 const UNREADABLE_WAIT: Duration = Duration::from_secs(1);
@@ -77,14 +75,21 @@ pub struct Turns {
     lanes: Mutex<Lanes<BotName, Chat, Waiting>>,
     bodies: AtomicUsize,
     under_way: AtomicUsize,
+    most: usize,
     workers: Vec<Notify>,
     alarm: Notify,
     draining: AtomicBool,
 }
 
 impl Turns {
-    /// Turns for `workers` workers.
-    pub fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>, outboxes: Arc<Outboxes>, workers: usize) -> Self {
+    /// Turns for `workers` workers, at most `most` of them under way at once.
+    pub fn new(
+        store: Arc<dyn Store>,
+        clock: Arc<dyn Clock>,
+        outboxes: Arc<Outboxes>,
+        workers: usize,
+        most: usize,
+    ) -> Self {
         Self {
             ledger: Arc::new(Ledger::new(store.clone(), clock.clone())),
             store,
@@ -94,6 +99,7 @@ impl Turns {
             lanes: Mutex::default(),
             bodies: AtomicUsize::new(0),
             under_way: AtomicUsize::new(0),
+            most,
             workers: (0..workers).map(|_| Notify::new()).collect(),
             alarm: Notify::new(),
             draining: AtomicBool::new(false),
@@ -151,11 +157,11 @@ impl Turns {
     pub fn overflow(&self, bot: &BotName, chat: &Chat) -> Option<String> {
         let limits = self.bot(bot)?.actor.limits.clone();
         let lanes = self.lanes();
-        if lanes.waiting_in_lane(bot, chat) >= limits.waiting_chat {
-            return Some(format!("{} events were waiting in this chat", limits.waiting_chat));
-        }
-        (lanes.waiting_in(bot) >= limits.waiting)
-            .then(|| format!("{} events were waiting for this bot", limits.waiting))
+        let waiting = lanes.waiting_in_lane(bot, chat);
+        // A chat may have at most as much as is still free, so that however many flood, there is
+        // room for the others.
+        let room = limits.waiting.saturating_sub(lanes.waiting_in(bot)).min(limits.waiting_chat);
+        (waiting >= room).then(|| format!("{waiting} events were waiting in this chat"))
     }
 
     /// Runs turns until [`drain`](Self::drain) and what was begun has ended. Cancelling ends the
@@ -166,13 +172,18 @@ impl Turns {
         let mut running = FuturesUnordered::new();
         loop {
             let draining = self.draining.load(Ordering::Acquire);
-            if !draining && unstarted.get() == 0 && running.len() < PER_WORKER {
+            if !draining && unstarted.get() == 0 {
                 for out in self.take() {
                     unstarted.set(unstarted.get() + 1);
-                    let unstarted = unstarted.clone();
+                    let (unstarted, counted) = (unstarted.clone(), Count(self));
                     running.push(async move {
                         unstarted.set(unstarted.get() - 1);
+                        if unstarted.get() == 0 {
+                            // There may be room for more beside those that wait for something.
+                            woken.notify_one();
+                        }
                         self.turn(out).await;
+                        drop(counted);
                     });
                 }
             }
@@ -241,16 +252,24 @@ impl Turns {
         (lanes.waiting_in(bot), lanes.lanes_in(bot))
     }
 
+    /// Takes what goes next. Each that is taken counts as under way.
     fn take(&self) -> Vec<Out<BotName, Chat, Waiting>> {
         let mut taken = Vec::new();
         let mut work = Duration::ZERO;
         let now = self.clock.now();
         let mut lanes = self.lanes();
-        while taken.len() < BATCH && work < BATCH_WORK {
+        while taken.len() < BATCH && work < BATCH_WORK && self.under_way.load(Ordering::Relaxed) < self.most {
             let Some(out) = lanes.take(now) else { break };
+            if let Some(wait) = self.outboxes.is_crowded(&out.lane) {
+                lanes.finish(&out.group, &out.lane, Next::At(now + wait, out.item));
+                self.alarm.notify_one();
+                continue;
+            }
             if let Some(bot) = self.bot(&out.group) {
                 work += bot.stats.usual_cpu();
             }
+            // Only grows under the lock of the lanes, so the limit is never passed.
+            self.under_way.fetch_add(1, Ordering::Relaxed);
             taken.push(out);
         }
         taken
@@ -258,7 +277,6 @@ impl Turns {
 
     async fn turn(&self, out: Out<BotName, Chat, Waiting>) {
         let Out { group, lane: chat, item } = out;
-        let _count = Count::one(&self.under_way);
         let Waiting { seq, attempts, conflicts, event } = item;
         let Some(bot) = self.bot(&group) else { return };
         let event = match self.body(seq, event).await {
@@ -279,17 +297,22 @@ impl Turns {
         let turn = Turn::new(seq, event.clone(), chat.clone(), now, bot.actor.clone(), self.ledger.clone());
         let generation = bot.generation();
         let ended = generation.plugin.run(turn).await;
-        bot.stats.ended(&ended.result, ended.cpu, ended.memory, self.clock.now());
+        bot.stats.used(ended.cpu, ended.memory);
         if let TurnResult::Failed(failure) = &ended.result {
             tracing::warn!(bot = %group, %chat, %seq, attempt = attempts + 1, reason = %failure.reason,
                 "turn failed: {}", failure.detail);
         }
 
         let (reads, effects) = ended.turn.into_effects();
-        let commit = self.judge(&bot, seq, attempts, ended.result, effects);
+        let commit = self.judge(&bot, seq, attempts, &ended.result, effects);
         let ticket = Ticket { bot: group, chat, event };
-        if let Err(ticket) = self.ledger.submit(&reads, commit, ticket) {
+        let submitted = self.ledger.submit(&reads, commit, ticket);
+        if submitted.is_ok() {
+            bot.stats.ended(&ended.result, now);
+        }
+        if let Err(ticket) = submitted {
             bot.stats.conflict();
+            self.bodies.fetch_add(ticket.event.weight(), Ordering::Relaxed);
             let again = Waiting { seq, attempts, conflicts: conflicts + 1, event: Some(ticket.event) };
             let next = if conflicts < CONFLICTS { Next::At(Millis(0), again) } else { Next::Alone(again) };
             self.finish(&ticket.bot, &ticket.chat, next);
@@ -298,7 +321,7 @@ impl Turns {
     }
 
     /// What the end of a turn means for its event.
-    fn judge(&self, bot: &Bot, seq: InboxSeq, attempts: u32, result: TurnResult, effects: Effects) -> TurnCommit {
+    fn judge(&self, bot: &Bot, seq: InboxSeq, attempts: u32, result: &TurnResult, effects: Effects) -> TurnCommit {
         let at = self.clock.now();
         let limits = &bot.actor.limits;
         let tries = attempts + 1;
@@ -306,17 +329,23 @@ impl Turns {
             if tries >= limits.attempts {
                 Mark::Dead { attempts: tries, reason }
             } else {
-                Mark::Retry { attempts: tries, not_before: at + wait.min(LONGEST_BACKOFF) }
+                Mark::Retry { attempts: tries, not_before: at + wait }
             }
         };
         let mark = match result {
             TurnResult::Done => {
                 return TurnCommit { seq, mark: Mark::Done, at, values: effects.values, sends: effects.sends };
             }
-            TurnResult::Retry(wait) => again(wait, format!("the bot asked for it again {tries} times")),
+            TurnResult::Retry(wait) => {
+                again((*wait).min(LONGEST_RETRY), format!("the bot asked for it again {tries} times"))
+            }
             TurnResult::Reject(reason) => Mark::Dead { attempts: tries, reason: format!("rejected: {reason}") },
+            // Not the bot's doing, so it is no try of its.
+            TurnResult::Failed(failure) if failure.reason == Reason::Host => {
+                Mark::Retry { attempts, not_before: at + jittered(UNREADABLE_WAIT) }
+            }
             TurnResult::Failed(failure) => {
-                let doubled = limits.backoff.saturating_mul(1 << attempts.min(16));
+                let doubled = limits.backoff.saturating_mul(1 << attempts.min(16)).min(LONGEST_BACKOFF);
                 again(jittered(doubled), failure.to_string())
             }
         };
@@ -350,11 +379,7 @@ impl Turns {
     async fn body(&self, seq: InboxSeq, kept: Option<Arc<Event>>) -> Result<Option<Arc<Event>>, StoreError> {
         match kept {
             Some(event) => {
-                // An event that came back for another try is not counted any more.
-                let weight = event.weight();
-                let _before = self
-                    .bodies
-                    .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |bytes| Some(bytes.saturating_sub(weight)));
+                self.bodies.fetch_sub(event.weight(), Ordering::Relaxed);
                 Ok(Some(event))
             }
             None => self.store.event(seq).await,
@@ -389,25 +414,14 @@ fn jittered(wait: Duration) -> Duration {
     wait.mul_f64(rand::random_range(0.5..=1.0))
 }
 
-/// Counts while it lives.
-struct Count<'a>(&'a AtomicUsize);
-
-impl<'a> Count<'a> {
-    fn one(counter: &'a AtomicUsize) -> Self {
-        counter.fetch_add(1, Ordering::Relaxed);
-        Self(counter)
-    }
-}
+/// A turn under way, counted until it is dropped.
+struct Count<'a>(&'a Turns);
 
 impl Drop for Count<'_> {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-impl Failure {
-    /// A failure of the host itself.
-    pub fn host(error: impl std::fmt::Display) -> Self {
-        Self { reason: Reason::Host, detail: error.to_string() }
+        if self.0.under_way.fetch_sub(1, Ordering::Relaxed) == self.0.most {
+            // Others could not take anything and may now.
+            self.0.wake();
+        }
     }
 }

@@ -6,9 +6,8 @@
 //! visible to later turns at once, before it is on disk; that is safe because commits reach the
 //! disk in the order in which they passed, so a crash that loses one loses all that read it.
 //!
-//! [`Recent`] holds what passed and may still matter: values not yet on disk, and values written
-//! while a turn that might have read them is still running. Both are bounded by the number of
-//! turns under way.
+//! [`Recent`] holds what passed and may still matter: values not yet on disk, and of values written
+//! while a turn that might have read them is still running, when they were written.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::fmt;
@@ -59,11 +58,11 @@ pub struct ValueKey {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Stamp(u64);
 
-/// What a turn has read, and when.
+/// What a turn has read, and when it first did.
 #[derive(Clone, Debug, Default)]
 pub struct Reads {
-    values: Vec<(ValueKey, Stamp)>,
-    listings: Vec<(BotName, Bucket, Stamp)>,
+    values: BTreeMap<ValueKey, Stamp>,
+    listings: BTreeMap<(BotName, Bucket), Stamp>,
 }
 
 impl Reads {
@@ -71,25 +70,43 @@ impl Reads {
     pub fn is_empty(&self) -> bool {
         self.values.is_empty() && self.listings.is_empty()
     }
+
+    /// How many different values were read.
+    pub fn len(&self) -> usize {
+        self.values.len()
+    }
+
+    /// True if this value was read.
+    pub fn has(&self, key: &ValueKey) -> bool {
+        self.values.contains_key(key)
+    }
 }
 
 /// A value as a turn wrote it: `None` deletes.
-pub type Written = Option<Vec<u8>>;
+pub type Write = Option<Vec<u8>>;
 
 /// The values of turns that passed and may still matter to others.
 #[derive(Debug, Default)]
 pub struct Recent {
     stamp: Stamp,
-    buckets: HashMap<(BotName, Bucket), BTreeMap<Arc<str>, Entry>>,
+    buckets: HashMap<(BotName, Bucket), RecentBucket>,
     /// Turns under way, by the stamp at which they began.
     running: BTreeMap<Stamp, usize>,
     /// Values on disk, in the order of their stamps; they go when no turn began before them.
     durable: VecDeque<(Stamp, ValueKey)>,
 }
 
+#[derive(Debug, Default)]
+struct RecentBucket {
+    values: BTreeMap<Arc<str>, Entry>,
+    /// The newest write of any value, held or not.
+    newest: Stamp,
+}
+
 #[derive(Debug)]
 struct Entry {
-    value: Option<Arc<[u8]>>,
+    /// Absent once it is on disk, where it is read from; the stamp still matters.
+    value: Option<Option<Arc<[u8]>>>,
     stamp: Stamp,
 }
 
@@ -114,57 +131,64 @@ impl Recent {
     /// The value that a turn sees which reads now, where a recent turn decided it; otherwise the
     /// caller asks the store. The read is noted either way.
     pub fn read(&self, key: &ValueKey, reads: &mut Reads) -> Option<Option<Arc<[u8]>>> {
-        reads.values.push((key.clone(), self.stamp));
+        reads.values.entry(key.clone()).or_insert(self.stamp);
         let bucket = self.buckets.get(&(key.bot.clone(), key.bucket.clone()))?;
-        bucket.get(&key.key).map(|entry| entry.value.clone())
+        bucket.values.get(&key.key)?.value.clone()
     }
 
     /// The recent values of one bucket: keys, and whether each exists. The listing is noted.
     pub fn list(&self, bot: &BotName, bucket: &Bucket, reads: &mut Reads) -> BTreeMap<Arc<str>, bool> {
-        reads.listings.push((bot.clone(), bucket.clone(), self.stamp));
-        self.buckets
-            .get(&(bot.clone(), bucket.clone()))
-            .map(|values| values.iter().map(|(key, entry)| (key.clone(), entry.value.is_some())).collect())
-            .unwrap_or_default()
+        let place = (bot.clone(), bucket.clone());
+        let held = self.buckets.get(&place);
+        reads.listings.entry(place).or_insert(self.stamp);
+        held.map(|held| {
+            held.values.iter().filter_map(|(key, entry)| Some((key.clone(), entry.value.as_ref()?.is_some()))).collect()
+        })
+        .unwrap_or_default()
     }
 
     /// True if nothing that was read has been written since.
     pub fn is_current(&self, reads: &Reads) -> bool {
+        let bucket = |bot: &BotName, bucket: &Bucket| self.buckets.get(&(bot.clone(), bucket.clone()));
         reads.values.iter().all(|(key, at)| {
-            self.buckets
-                .get(&(key.bot.clone(), key.bucket.clone()))
-                .and_then(|values| values.get(&key.key))
-                .is_none_or(|entry| entry.stamp <= *at)
-        }) && reads.listings.iter().all(|(bot, bucket, at)| {
-            self.buckets
-                .get(&(bot.clone(), bucket.clone()))
-                .is_none_or(|values| values.values().all(|entry| entry.stamp <= *at))
-        })
+            let entry = bucket(&key.bot, &key.bucket).and_then(|bucket| bucket.values.get(&key.key));
+            entry.is_none_or(|entry| entry.stamp <= *at)
+        }) && reads.listings.iter().all(|(place, at)| self.buckets.get(place).is_none_or(|held| held.newest <= *at))
     }
 
     /// Makes the writes of a turn that passed visible to others. The stamp is for
     /// [`on_disk`](Self::on_disk).
-    pub fn write(&mut self, writes: &[(ValueKey, Written)]) -> Stamp {
+    pub fn write(&mut self, writes: &[(ValueKey, Write)]) -> Stamp {
         if writes.is_empty() {
             return self.stamp;
         }
         self.stamp.0 += 1;
         for (key, value) in writes {
-            let entry = Entry { value: value.as_deref().map(Arc::from), stamp: self.stamp };
-            self.buckets.entry((key.bot.clone(), key.bucket.clone())).or_default().insert(key.key.clone(), entry);
+            let entry = Entry { value: Some(value.as_deref().map(Arc::from)), stamp: self.stamp };
+            let bucket = self.buckets.entry((key.bot.clone(), key.bucket.clone())).or_default();
+            bucket.values.insert(key.key.clone(), entry);
+            bucket.newest = self.stamp;
         }
         self.stamp
     }
 
     /// Notes that the writes made under `stamp` are on disk. Called in the order of the stamps.
     pub fn on_disk(&mut self, stamp: Stamp, writes: impl IntoIterator<Item = ValueKey>) {
-        self.durable.extend(writes.into_iter().map(|key| (stamp, key)));
+        for key in writes {
+            let bucket = self.buckets.get_mut(&(key.bot.clone(), key.bucket.clone()));
+            if let Some(entry) = bucket.and_then(|held| held.values.get_mut(&key.key))
+                && entry.stamp == stamp
+            {
+                entry.value = None;
+            }
+            self.durable.push_back((stamp, key));
+        }
         self.prune();
     }
 
     /// How many values are held, for tests and status.
     pub fn len(&self) -> usize {
-        self.buckets.values().map(BTreeMap::len).sum()
+        self.buckets.values().map(|bucket| bucket.values.len()).sum()
     }
 
     /// True if no value is held.
@@ -180,11 +204,11 @@ impl Recent {
             }
             let Some((stamp, key)) = self.durable.pop_front() else { break };
             let bucket = (key.bot, key.bucket);
-            let Some(values) = self.buckets.get_mut(&bucket) else { continue };
+            let Some(held) = self.buckets.get_mut(&bucket) else { continue };
             // A newer write of the same key has a later stamp and stays.
-            if values.get(&key.key).is_some_and(|entry| entry.stamp == stamp) {
-                values.remove(&key.key);
-                if values.is_empty() {
+            if held.values.get(&key.key).is_some_and(|entry| entry.stamp == stamp) {
+                held.values.remove(&key.key);
+                if held.values.is_empty() {
                     self.buckets.remove(&bucket);
                 }
             }
@@ -200,7 +224,7 @@ mod tests {
         ValueKey { bot: "b".into(), bucket: Bucket::Bot, key: name.into() }
     }
 
-    fn put(name: &str, value: &str) -> Vec<(ValueKey, Written)> {
+    fn put(name: &str, value: &str) -> Vec<(ValueKey, Write)> {
         vec![(key(name), Some(value.as_bytes().to_vec()))]
     }
 

@@ -163,6 +163,7 @@ pub(crate) fn refusal(refusal: Refusal) -> wit::Error {
         Refusal::Invalid(text) => wit::Error::Invalid(text),
         Refusal::TooLarge(limit) => wit::Error::TooLarge(limit),
         Refusal::Quota(text) => wit::Error::QuotaExceeded(text),
+        Refusal::Wait(wait) => wit::Error::RateLimited(u64::try_from(wait.as_millis()).unwrap_or(u64::MAX)),
         Refusal::Unavailable(text) => wit::Error::Unavailable(text),
     }
 }

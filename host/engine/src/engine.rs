@@ -25,11 +25,12 @@ const STACK_KEPT: usize = 64 << 10;
 const GUEST_STACK: usize = 512 << 10;
 const CALL_STACK: usize = 2 << 20;
 
-/// Core instances and tables per component that the pool provides for, on average and at most.
-/// Components made by other languages' toolchains bring up to 40 of each.
-const CORE_INSTANCES: u32 = 16;
-const CORE_INSTANCES_MOST: u32 = 64;
-const MEMORIES_MOST: u32 = 16;
+/// Core instances, tables and memories that one component may have. Components made by other
+/// languages' toolchains bring up to 40 instances. The pool holds as many for each turn, so that no
+/// bot can take another's; what is not used is address space only.
+const CORE_INSTANCES: u32 = 64;
+const TABLES: u32 = 64;
+const MEMORIES: u32 = 4;
 
 /// How much the pool holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,12 +103,12 @@ fn config(size: PoolSize) -> Config {
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(size.turns)
         .total_core_instances(size.turns.saturating_mul(CORE_INSTANCES))
-        .total_memories(size.turns.saturating_mul(2))
-        .total_tables(size.turns.saturating_mul(CORE_INSTANCES))
+        .total_memories(size.turns.saturating_mul(MEMORIES))
+        .total_tables(size.turns.saturating_mul(TABLES))
         .total_stacks(size.turns)
-        .max_core_instances_per_component(CORE_INSTANCES_MOST)
-        .max_memories_per_component(MEMORIES_MOST)
-        .max_tables_per_component(CORE_INSTANCES_MOST)
+        .max_core_instances_per_component(CORE_INSTANCES)
+        .max_memories_per_component(MEMORIES)
+        .max_tables_per_component(TABLES)
         .max_memory_size(size.memory)
         .max_unused_warm_slots(size.turns)
         .linear_memory_keep_resident(MEMORY_KEPT)
@@ -121,6 +122,8 @@ fn config(size: PoolSize) -> Config {
     config
         .allocation_strategy(InstanceAllocationStrategy::Pooling(pool))
         .memory_init_cow(true)
+        // No toolchain of a bot needs 64-bit memories and tables, and they are one more thing to attack.
+        .wasm_memory64(false)
         .epoch_interruption(true)
         // Defence in depth: a stack is cleared before another turn gets it.
         .async_stack_zeroing(true)

@@ -2,7 +2,7 @@
 
 use hodhod_core::runtime::{Failure, Reason};
 use wasmtime::component::ResourceTableError;
-use wasmtime::{Error, Trap};
+use wasmtime::{Error, PoolConcurrencyLimitError, Trap};
 
 use crate::lines::clean;
 use crate::state::State;
@@ -15,6 +15,12 @@ pub(crate) fn classify(error: &Error, state: &State) -> Failure {
     if let Some(failure) = &state.ended {
         return failure.clone();
     }
+    if error.downcast_ref::<PoolConcurrencyLimitError>().is_some() {
+        return failure(Reason::Host, "there is no room for one more instance".to_owned());
+    }
+    if let Some(Trap::StackOverflow) = error.downcast_ref::<Trap>() {
+        return failure(Reason::Stack, "calls are nested too deeply".to_owned());
+    }
     if state.limiter.refused() {
         let limit = state.turn.actor().limits.memory;
         return failure(Reason::Memory, format!("limit {} MiB reached", limit >> 20));
@@ -23,7 +29,6 @@ pub(crate) fn classify(error: &Error, state: &State) -> Failure {
         return failure(Reason::Quota, "too many handles are open".to_owned());
     }
     match error.downcast_ref::<Trap>() {
-        Some(Trap::StackOverflow) => failure(Reason::Stack, "calls are nested too deeply".to_owned()),
         Some(Trap::Interrupt) => failure(Reason::Cpu, "interrupted".to_owned()),
         Some(trap) => {
             let said = state.lines.last_error();
@@ -31,7 +36,7 @@ pub(crate) fn classify(error: &Error, state: &State) -> Failure {
         }
         None => {
             let text = error.root_cause().to_string();
-            let reason = if text.contains("fuel") || text.contains("limit") { Reason::Quota } else { Reason::Panic };
+            let reason = if text.contains("fuel allocated for hostcalls") { Reason::Quota } else { Reason::Panic };
             failure(reason, text)
         }
     }

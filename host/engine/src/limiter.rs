@@ -4,7 +4,7 @@
 //! whose growth is refused usually aborts, which looks like any other panic; the limiter remembers
 //! that it refused, so that the reason can be told.
 
-use wasmtime::{Error, ResourceLimiter, Result};
+use wasmtime::{ResourceLimiter, Result};
 
 /// What an element of a table takes in the host, in bytes.
 const ELEMENT: usize = 16;
@@ -12,21 +12,19 @@ const ELEMENT: usize = 16;
 /// Core instances, memories and tables that one component may have. Engines of other languages
 /// that are compiled into a component are the largest: about 40 instances.
 const INSTANCES: usize = 64;
-const MEMORIES: usize = 16;
+const MEMORIES: usize = 4;
 const TABLES: usize = 64;
 
 #[derive(Debug)]
 pub(crate) struct Limiter {
     limit: usize,
     used: usize,
-    /// What was allowed last, to be given back if the allocation then fails.
-    last: usize,
     refused: bool,
 }
 
 impl Limiter {
     pub(crate) fn new(limit: u64) -> Self {
-        Self { limit: usize::try_from(limit).unwrap_or(usize::MAX), used: 0, last: 0, refused: false }
+        Self { limit: usize::try_from(limit).unwrap_or(usize::MAX), used: 0, refused: false }
     }
 
     /// Bytes that the turn has.
@@ -43,7 +41,6 @@ impl Limiter {
         match self.used.checked_add(bytes).filter(|total| *total <= self.limit) {
             Some(total) => {
                 self.used = total;
-                self.last = bytes;
                 true
             }
             None => {
@@ -52,30 +49,19 @@ impl Limiter {
             }
         }
     }
-
-    fn give_back(&mut self) {
-        self.used -= self.last;
-        self.last = 0;
-    }
 }
 
 impl ResourceLimiter for Limiter {
-    fn memory_growing(&mut self, current: usize, desired: usize, _maximum: Option<usize>) -> Result<bool> {
-        Ok(self.grow(desired.saturating_sub(current)))
+    // What was counted is never given back. wasmtime also reports growths as failed that it never
+    // asked about, so giving back would let a guest empty its account; and a growth that can be
+    // foreseen to fail is refused before it is counted.
+    fn memory_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> Result<bool> {
+        Ok(maximum.is_none_or(|most| desired <= most) && self.grow(desired.saturating_sub(current)))
     }
 
-    fn memory_grow_failed(&mut self, _error: Error) -> Result<()> {
-        self.give_back();
-        Ok(())
-    }
-
-    fn table_growing(&mut self, current: usize, desired: usize, _maximum: Option<usize>) -> Result<bool> {
-        Ok(self.grow(desired.saturating_sub(current).saturating_mul(ELEMENT)))
-    }
-
-    fn table_grow_failed(&mut self, _error: Error) -> Result<()> {
-        self.give_back();
-        Ok(())
+    fn table_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> Result<bool> {
+        let bytes = desired.saturating_sub(current).saturating_mul(ELEMENT);
+        Ok(maximum.is_none_or(|most| desired <= most) && self.grow(bytes))
     }
 
     fn instances(&self) -> usize {
@@ -107,10 +93,18 @@ mod tests {
     }
 
     #[test]
-    fn a_growth_that_fails_is_given_back() {
+    fn a_guest_cannot_empty_its_account_by_growths_that_fail() {
         let mut limiter = Limiter::new(1000);
-        assert!(limiter.memory_growing(0, 1000, None).unwrap());
-        limiter.memory_grow_failed(Error::msg("no")).unwrap();
-        assert!(limiter.memory_growing(0, 1000, None).unwrap());
+        assert!(limiter.memory_growing(0, 900, None).unwrap());
+        limiter.table_grow_failed(wasmtime::Error::msg("of a growth nobody asked about")).unwrap();
+        limiter.memory_grow_failed(wasmtime::Error::msg("the same")).unwrap();
+        assert!(!limiter.memory_growing(0, 200, None).unwrap());
+    }
+
+    #[test]
+    fn a_growth_beyond_its_own_maximum_is_refused_and_not_counted() {
+        let mut limiter = Limiter::new(1000);
+        assert!(!limiter.memory_growing(0, 600, Some(500)).unwrap());
+        assert_eq!((limiter.used(), limiter.refused()), (0, false));
     }
 }

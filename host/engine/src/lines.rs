@@ -12,6 +12,9 @@ use wasmtime_wasi::p2::{OutputStream, Pollable, StreamResult};
 /// Bytes that a guest may write to a stream at once.
 const WRITE: usize = 64 << 10;
 
+/// Bytes of a line that are kept until its end: more than is shown of any.
+const LINE: usize = 8 << 10;
+
 /// How loud a line is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Level {
@@ -169,11 +172,9 @@ impl OutputStream for LineWriter {
             self.emit(&line);
             rest = &rest[end + 1..];
         }
-        self.partial.extend_from_slice(rest);
-        if self.partial.len() > WRITE {
-            let line = std::mem::take(&mut self.partial);
-            self.emit(&line);
-        }
+        // A line is shown cut, so the rest of a long one need not be kept.
+        let room = LINE.saturating_sub(self.partial.len());
+        self.partial.extend_from_slice(&rest[..rest.len().min(room)]);
         Ok(())
     }
 

@@ -2,13 +2,15 @@
 //!
 //! A turn's processor time is the time spent polling it. One that runs past a tick is heavy: it
 //! yields, and goes on only when it holds the thread's one *slice*, so that between two slices of
-//! heavy turns every light turn gets to run, however many heavy ones there are. A turn gives its
-//! slice up whenever it waits for something else.
+//! heavy turns every light turn gets to run, however many heavy ones there are. Before that it has
+//! to be the one of its bot that asks for the slice, so that bots get it in turn, not turns. A turn
+//! gives its slice up whenever it waits for something else.
 //!
 //! The yield must be tokio's own: wasmtime's built-in one wakes itself before it returns, which
 //! keeps the run queue busy and starves timers and sockets for hundreds of milliseconds.
 
-use std::cell::OnceCell;
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -16,10 +18,31 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
+use hodhod_core::ids::BotName;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 thread_local! {
-    static SLICE: OnceCell<Arc<Semaphore>> = const { OnceCell::new() };
+    static SLICES: RefCell<Slices> = RefCell::new(Slices::default());
+}
+
+/// Who may run on this thread.
+struct Slices {
+    thread: Arc<Semaphore>,
+    /// One for each bot that was ever heavy here; there are as many bots as the operator configured.
+    bots: HashMap<BotName, Arc<Semaphore>>,
+}
+
+impl Default for Slices {
+    fn default() -> Self {
+        Self { thread: Arc::new(Semaphore::new(1)), bots: HashMap::new() }
+    }
+}
+
+impl Slices {
+    fn of(&mut self, bot: &BotName) -> [Arc<Semaphore>; 2] {
+        let own = self.bots.entry(bot.clone()).or_insert_with(|| Arc::new(Semaphore::new(1)));
+        [own.clone(), self.thread.clone()]
+    }
 }
 
 /// Measures one turn.
@@ -30,12 +53,15 @@ pub(crate) struct Meter {
     used: AtomicU64,
     /// When the poll under way began, in nanoseconds after `base`.
     poll_began: AtomicU64,
-    slice: Mutex<Option<OwnedSemaphorePermit>>,
+    bot: BotName,
+    /// The bot's own permit and the thread's.
+    slice: Mutex<Option<[OwnedSemaphorePermit; 2]>>,
 }
 
 impl Meter {
-    pub(crate) fn new() -> Arc<Self> {
+    pub(crate) fn new(bot: BotName) -> Arc<Self> {
         Arc::new(Self {
+            bot,
             base: Instant::now(),
             used: AtomicU64::new(0),
             poll_began: AtomicU64::new(0),
@@ -58,20 +84,20 @@ impl Meter {
     /// Lets everything else on this thread run, then waits for the slice.
     pub(crate) fn next_slice(self: &Arc<Self>) -> impl Future<Output = ()> + Send + 'static {
         let meter = self.clone();
-        let slices = SLICE.with(|slice| slice.get_or_init(|| Arc::new(Semaphore::new(1))).clone());
+        let [own, thread] = SLICES.with_borrow_mut(|slices| slices.of(&meter.bot));
         meter.give_up_slice();
         async move {
             tokio::task::yield_now().await;
-            // The semaphore is never closed; if it were, running on is all there is to do.
-            if let Ok(permit) = slices.acquire_owned().await {
-                *meter.slice.lock().unwrap_or_else(PoisonError::into_inner) = Some(permit);
-            }
+            // Neither is ever closed; if one were, running on is all there is to do.
+            let Ok(own) = own.acquire_owned().await else { return };
+            let Ok(thread) = thread.acquire_owned().await else { return };
+            *meter.slice.lock().unwrap_or_else(PoisonError::into_inner) = Some([own, thread]);
         }
     }
 
     fn give_up_slice(&self) {
-        let permit = self.slice.lock().unwrap_or_else(PoisonError::into_inner).take();
-        drop(permit);
+        let permits = self.slice.lock().unwrap_or_else(PoisonError::into_inner).take();
+        drop(permits);
     }
 }
 

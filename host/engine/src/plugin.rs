@@ -9,6 +9,7 @@ use hodhod_core::runtime::{BotConfig, Ended, Failure, Grants, Limits, Plugin, Re
 use hodhod_core::turn::Turn;
 use sha2::{Digest, Sha256};
 use thiserror::Error;
+use wasmtime::component::ResourceTable;
 use wasmtime::{Store, StoreContextMut, UpdateDeadline};
 
 use crate::bindings::exports::hodhod::bot::handler;
@@ -20,6 +21,7 @@ use crate::grants::{self, Need};
 use crate::lines::clean;
 use crate::meter::Metered;
 use crate::state::State;
+use crate::ticker::TICK;
 
 /// Bytes that the host lifts out of a guest per call, besides what it sends and stores.
 const HOST_CALL_BYTES: usize = 4 << 20;
@@ -29,9 +31,6 @@ const COMPONENT_HANDLES: usize = 1024;
 
 /// Longest reason of a `reject`, in bytes.
 const REASON: usize = 1024;
-
-/// Longest wait that a `retry` may ask for.
-const LONGEST_RETRY: Duration = Duration::from_secs(24 * 3600);
 
 /// Bytes of a page of WebAssembly's memory.
 const PAGE: u64 = 64 << 10;
@@ -46,12 +45,12 @@ pub enum LoadError {
     #[error("already compiled: give the component itself, not a .cwasm file")]
     Compiled,
     /// It imports what was not granted.
-    #[error("it imports {}, which needs a grant: add `{} = true` to grants", .imports.join(", "), .grant)]
+    #[error("it imports {}, which is not granted: add `{} = true` to grants", .imports.join(", "), .missing.join(" = true, "))]
     NotGranted {
         /// The imports.
         imports: Vec<String>,
-        /// The missing grant.
-        grant: &'static str,
+        /// The missing grants.
+        missing: Vec<&'static str>,
     },
     /// It imports what this host has not.
     #[error("it imports {0}, which this host does not serve")]
@@ -140,10 +139,12 @@ impl Component {
             let call = Box::pin(self.call(&mut store, &event));
             tokio::time::timeout(self.limits.wall, Metered { meter: meter.clone(), inner: call }).await
         };
-        // From here on the store is only looked at: a guest that trapped is never entered again.
+        // A guest that trapped is never entered again. Its streams are closed, so that what it said last
+        // is known before the reason is looked for.
+        store.data_mut().table = ResourceTable::new();
         let result = match called {
             Ok(Ok(Ok(()))) => TurnResult::Done,
-            Ok(Ok(Err(handler::Failure::Retry(ms)))) => TurnResult::Retry(Duration::from_millis(ms).min(LONGEST_RETRY)),
+            Ok(Ok(Err(handler::Failure::Retry(ms)))) => TurnResult::Retry(Duration::from_millis(ms)),
             Ok(Ok(Err(handler::Failure::Reject(reason)))) => TurnResult::Reject(clean(&reason, REASON)),
             Ok(Err(error)) => TurnResult::Failed(classify(&error, store.data())),
             Err(_elapsed) => TurnResult::Failed(Failure {
@@ -180,7 +181,12 @@ impl Plugin for Component {
 /// A tick has passed while the guest was running.
 fn on_tick(mut store: StoreContextMut<'_, State>, limit: Duration) -> wasmtime::Result<UpdateDeadline> {
     let state = store.data_mut();
-    if state.meter.now() >= limit {
+    let used = state.meter.now();
+    // The tick is one for all; a turn that began just before it has not used one up.
+    if used < TICK && used < limit {
+        return Ok(UpdateDeadline::Continue(1));
+    }
+    if used >= limit {
         let detail = format!("limit {} ms reached", limit.as_millis());
         state.ended = Some(Failure { reason: Reason::Cpu, detail });
         return Ok(UpdateDeadline::Interrupt);
@@ -190,22 +196,22 @@ fn on_tick(mut store: StoreContextMut<'_, State>, limit: Duration) -> wasmtime::
 
 fn check_imports(component: &wasmtime::component::Component, grants: Grants) -> Result<(), LoadError> {
     let ty = component.component_type();
-    let mut missing: Vec<(&'static str, Vec<String>)> = Vec::new();
+    let mut imports = Vec::new();
+    let mut missing = Vec::new();
     for (name, _) in ty.imports(component.engine()) {
         match grants::need(name) {
             Need::Nothing => {}
             Need::Grant(grant) if grants::is_granted(grants, grant) => {}
-            Need::Grant(grant) => match missing.iter_mut().find(|(other, _)| *other == grant) {
-                Some((_, imports)) => imports.push(clean(name, 100)),
-                None => missing.push((grant, vec![clean(name, 100)])),
-            },
+            Need::Grant(grant) => {
+                imports.push(clean(name, 100));
+                if !missing.contains(&grant) {
+                    missing.push(grant);
+                }
+            }
             Need::NotServed | Need::Unknown => return Err(LoadError::Unknown(clean(name, 100))),
         }
     }
-    match missing.into_iter().next() {
-        Some((grant, imports)) => Err(LoadError::NotGranted { imports, grant }),
-        None => Ok(()),
-    }
+    if missing.is_empty() { Ok(()) } else { Err(LoadError::NotGranted { imports, missing }) }
 }
 
 /// An error with its causes, on one bounded line: parts of it may come from the component.

@@ -39,16 +39,8 @@ impl State {
             .build();
         let mut table = ResourceTable::new();
         table.set_max_capacity(HANDLES);
-        Self {
-            turn,
-            config,
-            limiter: Limiter::new(limits.memory),
-            meter: Meter::new(),
-            lines,
-            ended: None,
-            table,
-            wasi,
-        }
+        let meter = Meter::new(turn.actor().bot.clone());
+        Self { turn, config, limiter: Limiter::new(limits.memory), meter, lines, ended: None, table, wasi }
     }
 }
 

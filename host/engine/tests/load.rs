@@ -1,5 +1,7 @@
 //! What is refused when a plugin is loaded, and in which words.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking, and so do its helpers")]
+
 use hodhod_core::runtime::{BotConfig, Grants, Limits};
 use hodhod_engine::{Component, Engine, LoadError, PoolSize};
 
@@ -35,7 +37,7 @@ fn compiled_code_from_outside_is_refused() {
 #[test]
 fn an_import_that_was_not_granted_is_named_with_the_line_to_add() {
     let text = refusal(r#"(component (import "hodhod:bot/messenger@0.1.0" (instance)))"#);
-    assert_eq!(text, "it imports hodhod:bot/messenger@0.1.0, which needs a grant: add `messenger = true` to grants");
+    assert_eq!(text, "it imports hodhod:bot/messenger@0.1.0, which is not granted: add `messenger = true` to grants");
 }
 
 #[test]

@@ -130,6 +130,14 @@ pub(crate) fn parse(text: &str, name: &str, folder: &Path) -> Result<Config, Vec
     let names: Vec<&str> = raw.connections.keys().map(String::as_str).collect();
     let bots: Vec<_> =
         raw.bots.iter().filter_map(|(name, bot)| check_bot(name, bot, folder, &names, &mut problems)).collect();
+    // Only where nothing else is wrong: a name that was misspelt is told above.
+    if problems.is_empty() {
+        let served = |name: &str| raw.bots.values().any(|bot| bot.connections.iter().any(|used| used == name));
+        for name in names.iter().filter(|name| !served(name)) {
+            let what = "no bot serves it, so what is written there would be lost";
+            problems.push(Problem::new(format!("connections.{name}"), what));
+        }
+    }
     match host {
         Some(host) if problems.is_empty() => Ok(Config { host, connections, bots }),
         _ => Err(problems),

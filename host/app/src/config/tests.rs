@@ -106,3 +106,9 @@ fn what_is_no_toml_is_told_with_its_line() {
     let text = problems("[host]\nstate = \n");
     assert!(text.starts_with("hodhod.toml:2: "), "{text}");
 }
+
+#[test]
+fn a_connection_that_no_bot_serves_is_told() {
+    let text = format!("{GOOD}\n[connections.other]\nplatform = \"soroush\"\ntoken = {{ file = \"t\" }}\n");
+    insta::assert_snapshot!(problems(&text), @"connections.other: no bot serves it, so what is written there would be lost");
+}

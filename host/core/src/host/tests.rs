@@ -220,6 +220,59 @@ fn a_host_that_drains_ends_what_it_began_and_begins_nothing() {
     });
 }
 
+#[test]
+fn no_more_turns_are_under_way_than_the_host_has_room_for() {
+    run(async {
+        let (store, clock) = (MemoryStore::default(), TestClock::default());
+        let limits = Limits { turns: 1000, ..Limits::default() };
+        let rig = Rig::start(&store, &clock, fast(), limits, |turn: &mut Turn| {
+            let stuck = said(turn) == "stuck";
+            let text = said(turn);
+            answer(turn, &text);
+            async move {
+                if stuck {
+                    yield_now().await;
+                }
+                TurnResult::Done
+            }
+            .boxed()
+        })
+        .await;
+        rig.arrive((0..300).map(|n| text(&format!("c{n}"), &n.to_string(), "stuck")).collect()).await;
+        let mut most = 0;
+        rig.until(|| {
+            most = most.max(rig.host.turns().under_way());
+            rig.platform.tried().len() == 300
+        })
+        .await;
+        assert!(most <= 100, "{most} were under way");
+        assert_eq!(rig.host.turns().under_way(), 0);
+        rig.stop().await;
+    });
+}
+
+#[test]
+fn a_chat_whose_messages_pile_up_gets_no_turns_until_they_have_gone() {
+    run(async {
+        let (store, clock) = (MemoryStore::default(), TestClock::default());
+        let second = std::num::NonZeroU32::MIN;
+        let slow = Policy { chat: crate::pace::Rate::per_second(second), ..fast() };
+        let rig = Rig::start(&store, &clock, slow, Limits::default(), obedient).await;
+        rig.arrive((0..300).map(|n| text("flood", &n.to_string(), &n.to_string())).collect()).await;
+        rig.arrive(vec![text("b", "b", "hello")]).await;
+        for _ in 0..20 {
+            rig.settle().await;
+        }
+        assert_eq!(rig.sent_to("b"), ["hello"], "another chat does not wait");
+        let totals = store.totals().await.unwrap();
+        assert!(totals.waiting_sends <= 101, "{} messages wait", totals.waiting_sends);
+        assert!(totals.waiting_events >= 190);
+        rig.until(|| rig.sent_to("flood").len() == 300).await;
+        assert_eq!(rig.sent_to("flood"), (0..300).map(|n| n.to_string()).collect::<Vec<_>>());
+        rig.stop().await;
+    });
+}
+
 /// What may happen to a host, in any order.
 #[derive(Clone, Debug)]
 enum Step {

@@ -108,10 +108,11 @@ impl Rig {
     where
         F: for<'a> Fn(&'a mut Turn) -> BoxFuture<'a, TurnResult> + Send + Sync + 'static,
     {
-        let mut host = Host::new(Arc::new(store.clone()), Arc::new(clock.clone()), 1);
+        let mut host = Host::new(Arc::new(store.clone()), Arc::new(clock.clone()), 1, 100);
         host.add_connection(CONNECTION.into(), platform.clone(), policy);
         let connections = [(CONNECTION.into(), platform.clone() as Arc<_>)].into();
-        let bot = host.add_bot(Bot::new(Actor { bot: BOT.into(), connections, limits }, Arc::new(Native(bot))));
+        let actor = Actor { bot: BOT.into(), connections, limits, outboxes: host.outboxes().clone() };
+        let bot = host.add_bot(Bot::new(actor, Arc::new(Native(bot))));
         let host = Arc::new(host);
         let restored = host.restore().await.expect("the memory store can be read");
         let (worker, server) = (host.clone(), host.clone());

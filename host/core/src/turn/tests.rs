@@ -6,12 +6,14 @@ use super::*;
 use crate::event::{Content, Message, Sender};
 use crate::platform::Platform;
 use crate::testing::TestPlatform;
+use crate::values::Recent;
 
 /// Stored values that nobody else writes.
 struct Stored(BTreeMap<String, Vec<u8>>);
 
 impl ValueView for Stored {
-    fn get(&self, key: &ValueKey, _reads: &mut Reads) -> Result<Option<Vec<u8>>, StoreError> {
+    fn get(&self, key: &ValueKey, reads: &mut Reads) -> Result<Option<Vec<u8>>, StoreError> {
+        assert!(Recent::default().read(key, reads).is_none());
         Ok(self.0.get(&*key.key).cloned())
     }
 
@@ -41,7 +43,8 @@ fn turn_with(stored: &[&str], sender: Option<&str>, limits: Limits) -> Turn {
         annotations: Vec::new(),
     };
     let platform: Arc<dyn Platform> = Arc::new(TestPlatform::default());
-    let actor = Actor { bot: "bot".into(), connections: [("shop".into(), platform)].into(), limits };
+    let actor =
+        Actor { bot: "bot".into(), connections: [("shop".into(), platform)].into(), limits, outboxes: Arc::default() };
     let stored = Stored(stored.iter().map(|key| ((*key).to_owned(), b"old".to_vec())).collect());
     let event = Arc::new(Event::Message(message));
     Turn::new(InboxSeq(7), event, Chat::new("shop", "a"), Millis(0), Arc::new(actor), Arc::new(stored))
@@ -106,7 +109,7 @@ fn increments_add_up_and_refuse_what_is_no_number() {
 
 #[test]
 fn every_limit_of_a_turn_is_a_value_to_the_bot() {
-    let limits = Limits { sends: 2, writes: 2, value: 10, key: 4, buffer: 100, ..Limits::default() };
+    let limits = Limits { sends: 2, writes: 2, value: 10, key: 4, buffer: 1000, ..Limits::default() };
     let mut turn = turn_with(&[], Some("sara"), limits);
     let bucket = turn.bucket("bot").unwrap();
     let chat = Chat::new("shop", "a");
@@ -118,11 +121,31 @@ fn every_limit_of_a_turn_is_a_value_to_the_bot() {
     turn.set(&bucket, "b", vec![]).unwrap();
     turn.set(&bucket, "a", vec![1]).unwrap();
     assert!(matches!(turn.set(&bucket, "c", vec![]), Err(Refusal::Quota(_))));
-    assert!(matches!(turn.send(chat.clone(), Outgoing::text("x".repeat(200))), Err(Refusal::Quota(_))));
+    assert!(matches!(turn.send(chat.clone(), Outgoing::text("x".repeat(1000))), Err(Refusal::Quota(_))));
     turn.send(chat.clone(), Outgoing::text("1")).unwrap();
     let second = turn.send(chat.clone(), Outgoing::text("2")).unwrap();
     assert_eq!(second.to_string(), "7.1");
     assert!(matches!(turn.send(chat, Outgoing::text("3")), Err(Refusal::Quota(_))));
+}
+
+#[test]
+fn reading_many_values_runs_into_its_limit_and_reading_one_often_does_not() {
+    let mut turn = turn_with(&[], None, Limits { reads: 3, ..Limits::default() });
+    let bucket = turn.bucket("bot").unwrap();
+    for _ in 0..100 {
+        turn.get(&bucket, "a").unwrap();
+    }
+    turn.get(&bucket, "b").unwrap();
+    turn.get(&bucket, "c").unwrap();
+    assert!(matches!(turn.get(&bucket, "d"), Err(Refusal::Quota(_))));
+    turn.get(&bucket, "a").unwrap();
+}
+
+#[test]
+fn what_weighs_nothing_as_text_weighs_as_memory() {
+    let mut turn = turn(&[]);
+    let message = Outgoing { annotations: vec![(String::new(), String::new()); 50_000], ..Outgoing::text("x") };
+    assert!(matches!(turn.send(Chat::new("shop", "a"), message), Err(Refusal::Quota(_))));
 }
 
 #[test]
@@ -139,5 +162,7 @@ fn a_chat_of_another_connection_is_denied() {
     let mut turn = turn(&[]);
     let refused = turn.send(Chat::new("bank", "a"), Outgoing::text("x")).unwrap_err();
     assert_eq!(refused, Refusal::Denied("the bot does not serve the connection \"bank\"".to_owned()));
-    assert!(matches!(turn.send(Chat::new("shop", ""), Outgoing::text("x")), Err(Refusal::Invalid(_))));
+    for id in ["", "line\nbreak", "\u{1b}[2J", &"x".repeat(600)] {
+        assert!(matches!(turn.send(Chat::new("shop", id), Outgoing::text("x")), Err(Refusal::Invalid(_))), "{id:?}");
+    }
 }

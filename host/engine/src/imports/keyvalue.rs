@@ -1,5 +1,6 @@
 //! `wasi:keyvalue`: the three buckets of a bot, buffered in the turn.
 
+use hodhod_core::runtime::Failure;
 use hodhod_core::turn::{BucketHandle, Refusal};
 use wasmtime::component::Resource;
 use wasmtime::{Error as Trap, Result};
@@ -22,18 +23,24 @@ pub struct OpenBucket {
     pages: Vec<String>,
 }
 
-/// The refusal as the standard interface can say it.
-fn refused(refusal: Refusal) -> Error {
-    match refusal {
-        Refusal::Denied(_) => Error::AccessDenied,
-        other => Error::Other(other.to_string()),
-    }
-}
-
 impl State {
     /// The bucket behind a handle. A handle that is not there is a fault of the guest's runtime.
     fn opened(&self, bucket: &Resource<OpenBucket>) -> Result<BucketHandle, Trap> {
         Ok(self.table.get(bucket)?.handle.clone())
+    }
+
+    /// The result as the standard interface can say it. It has no word for a host that is unwell,
+    /// and a bot would take the refusal for a lasting one; so the turn ends, and is tried again.
+    fn answer<T>(&mut self, result: Result<T, Refusal>) -> Result<Result<T, Error>> {
+        match result {
+            Ok(value) => Ok(Ok(value)),
+            Err(Refusal::Denied(_)) => Ok(Err(Error::AccessDenied)),
+            Err(Refusal::Unavailable(why)) => {
+                self.ended = Some(Failure::host(why));
+                Err(Trap::msg("the host cannot read stored values"))
+            }
+            Err(other) => Ok(Err(Error::Other(other.to_string()))),
+        }
     }
 }
 
@@ -47,22 +54,26 @@ impl Host for State {
 impl HostBucket for State {
     fn get(&mut self, bucket: Resource<OpenBucket>, key: String) -> Result<Result<Option<Vec<u8>>, Error>> {
         let bucket = self.opened(&bucket)?;
-        Ok(self.turn.get(&bucket, &key).map_err(refused))
+        let result = self.turn.get(&bucket, &key);
+        self.answer(result)
     }
 
     fn set(&mut self, bucket: Resource<OpenBucket>, key: String, value: Vec<u8>) -> Result<Result<(), Error>> {
         let bucket = self.opened(&bucket)?;
-        Ok(self.turn.set(&bucket, &key, value).map_err(refused))
+        let result = self.turn.set(&bucket, &key, value);
+        self.answer(result)
     }
 
     fn delete(&mut self, bucket: Resource<OpenBucket>, key: String) -> Result<Result<(), Error>> {
         let bucket = self.opened(&bucket)?;
-        Ok(self.turn.delete(&bucket, &key).map_err(refused))
+        let result = self.turn.delete(&bucket, &key);
+        self.answer(result)
     }
 
     fn exists(&mut self, bucket: Resource<OpenBucket>, key: String) -> Result<Result<bool, Error>> {
         let bucket = self.opened(&bucket)?;
-        Ok(self.turn.get(&bucket, &key).map(|value| value.is_some()).map_err(refused))
+        let result = self.turn.get(&bucket, &key).map(|value| value.is_some());
+        self.answer(result)
     }
 
     fn list_keys(&mut self, bucket: Resource<OpenBucket>, cursor: Option<u64>) -> Result<Result<KeyResponse, Error>> {
@@ -74,9 +85,10 @@ impl HostBucket for State {
             (Some(_), None) => return Ok(Err(Error::Other("no such cursor".to_owned()))),
         };
         let handle = open.handle.clone();
-        let page = match self.turn.keys(&handle, after.as_deref(), PAGE) {
+        let result = self.turn.keys(&handle, after.as_deref(), PAGE);
+        let page = match self.answer(result)? {
             Ok(page) => page,
-            Err(refusal) => return Ok(Err(refused(refusal))),
+            Err(error) => return Ok(Err(error)),
         };
         let open = self.table.get_mut(&bucket)?;
         let next = match page.keys.last() {
@@ -99,6 +111,7 @@ impl HostBucket for State {
 impl atomics::Host for State {
     fn increment(&mut self, bucket: Resource<OpenBucket>, key: String, delta: u64) -> Result<Result<u64, Error>> {
         let bucket = self.opened(&bucket)?;
-        Ok(self.turn.increment(&bucket, &key, delta).map_err(refused))
+        let result = self.turn.increment(&bucket, &key, delta);
+        self.answer(result)
     }
 }

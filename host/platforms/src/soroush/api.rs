@@ -10,7 +10,7 @@ use hodhod_core::platform::{SendError, Sent};
 use reqwest::header::{ACCEPT, ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION};
 use reqwest::{Client, ClientBuilder, Response, Url, redirect};
 
-use super::config::{ConfigError, Options, SoroushConfig, StreamType};
+use super::config::{ConfigError, Options, SoroushConfig, StreamType, is_loopback};
 use super::judge::judge;
 use super::patience::Ending;
 use super::receive::now;
@@ -117,7 +117,11 @@ impl Api {
 
 fn builder(options: &Options) -> ClientBuilder {
     let identity = HeaderMap::from_iter([(ACCEPT_ENCODING, HeaderValue::from_static("identity"))]);
-    Client::builder()
+    let builder = Client::builder();
+    // A proxy of the environment cannot reach this machine's own loopback, and would see the token.
+    let is_local = options.base().is_ok_and(|base| base.host_str().is_some_and(is_loopback));
+    let builder = if is_local { builder.no_proxy() } else { builder };
+    builder
         .user_agent(concat!("hodhod/", env!("CARGO_PKG_VERSION")))
         // A compressing proxy would hold messages back until its block is full.
         .default_headers(identity)
