@@ -1,14 +1,16 @@
-//! Measures the store: turns a second with many chats under way, and single reads.
+//! Measures the store: turns a second, and single reads.
 //!
-//! `cargo run --release -p hodhod-store --example store_rate [-- <folder> [<chats>]]`
+//! `cargo run --release -p hodhod-store --example store_rate [-- <folder>]`
 //!
-//! Each chat appends one event, waits, commits its turn, waits, and begins anew. The folder should
-//! be on the disk that a host would use; it is left as it was.
+//! Each caller appends events, waits, commits their turns, waits, and begins anew: many callers
+//! with one event each, and few with many, as a host has them. The folder should be on the disk
+//! that a host would use; it is left as it was.
 
 #![expect(clippy::print_stdout, reason = "a measurement prints")]
 
 use std::error::Error;
 use std::fmt;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -46,76 +48,70 @@ impl fmt::Display for Turn {
 
 type Failure = Box<dyn Error + Send + Sync>;
 
+/// How the work is spread: callers, and events that each has under way.
+const SPREADS: [(u64, u64); 2] = [(256, 1), (4, 64)];
+
 fn main() -> Result<(), Failure> {
-    let mut arguments = std::env::args().skip(1);
-    let place = arguments.next().map_or_else(std::env::temp_dir, PathBuf::from);
-    let chats = arguments.next().map_or(Ok(256), |chats| chats.parse())?;
+    let place = std::env::args().nth(1).map_or_else(std::env::temp_dir, PathBuf::from);
     let runtime = tokio::runtime::Builder::new_multi_thread().build()?;
-    println!("{chats} chats, {CASE:?} a case, in {}", place.display());
-    for durability in [Durability::Full] {
-        for turn in [Turn::Nothing] {
-            let folder = tempfile::tempdir_in(&place)?;
-            let store = open(folder.path(), durability)?;
-            let rate = runtime.block_on(turns(store.clone(), chats, turn))?;
-            println!("{durability:?}, {turn}: {rate:.0} turns/s");
-            runtime.block_on(store.close());
+    println!("{CASE:?} a case, in {}", place.display());
+    for durability in [Durability::Full, Durability::Normal] {
+        for turn in [Turn::Nothing, Turn::StoreAndSend] {
+            for spread in SPREADS {
+                let folder = tempfile::tempdir_in(&place)?;
+                let store = open(folder.path(), durability)?;
+                let rate = runtime.block_on(turns(store.clone(), spread, turn))?;
+                println!("{durability:?}, {} callers x {} events, {turn}: {rate:.0} turns/s", spread.0, spread.1);
+                runtime.block_on(store.close());
+            }
         }
     }
     let folder = tempfile::tempdir_in(&place)?;
     let store = open(folder.path(), Durability::Full)?;
-    runtime.block_on(cycle(&store, 0, u64::MAX, Turn::StoreAndSend))?;
+    runtime.block_on(cycle(&store, 0, u64::MAX - 1..u64::MAX, Turn::StoreAndSend))?;
     println!("value: {:?} while nothing is written", value(&store)?);
-    let writing = runtime.spawn(turns(store.clone(), chats, Turn::StoreAndSend));
+    let writing = runtime.spawn(turns(store.clone(), SPREADS[0], Turn::StoreAndSend));
     std::thread::sleep(CASE / 3);
-    println!("value: {:?} while {chats} chats write", value(&store)?);
-    let rate = runtime.block_on(writing)??;
-    println!("Full, {} beside it: {rate:.0} turns/s", Turn::StoreAndSend);
+    println!("value: {:?} while {} callers write", value(&store)?, SPREADS[0].0);
+    runtime.block_on(writing)??;
     runtime.block_on(store.close());
     Ok(())
 }
 
 fn open(folder: &Path, durability: Durability) -> Result<Arc<SqliteStore>, Failure> {
-    Ok(Arc::new(SqliteStore::open(&std::env::var("FOLDER").map_or(folder.to_path_buf(), PathBuf::from), &Options { durability, ..Options::default() })?))
+    Ok(Arc::new(SqliteStore::open(folder, &Options { durability, ..Options::default() })?))
 }
 
 /// Turns a second.
-async fn turns(store: Arc<SqliteStore>, chats: u64, turn: Turn) -> Result<f64, Failure> {
+async fn turns(store: Arc<SqliteStore>, (callers, events): (u64, u64), turn: Turn) -> Result<f64, Failure> {
     let began = Instant::now();
     let mut under_way = JoinSet::new();
-    for chat in 0..chats {
+    for caller in 0..callers {
         let store = store.clone();
         under_way.spawn(async move {
             let mut done = 0;
             while began.elapsed() < CASE {
-                cycle(&store, chat, done, turn).await?;
-                done += 1;
+                cycle(&store, caller, done..done + events, turn).await?;
+                done += events;
             }
             Ok::<_, Failure>(done)
         });
     }
     let mut done = 0_u32;
-    while let Some(chat) = under_way.join_next().await {
-        done += u32::try_from(chat??)?;
+    while let Some(caller) = under_way.join_next().await {
+        done += u32::try_from(caller??)?;
     }
     Ok(f64::from(done) / began.elapsed().as_secs_f64())
 }
 
-/// One event from its arrival to its end.
-async fn cycle(store: &SqliteStore, chat: u64, number: u64, turn: Turn) -> Result<(), Failure> {
-    let seq = append(store, chat, number).await?;
-    let (mut values, mut sends) = (Vec::new(), Vec::new());
-    if let Turn::StoreAndSend = turn {
-        values.push((counter(chat), Some(number.to_string().into_bytes())));
-        sends.push(QueuedSend {
-            id: SendId { turn: seq, index: 0 },
-            bot: "bot".into(),
-            chat: lane(chat),
-            message: Arc::new(Outgoing::text(TEXT)),
-            queued: Millis(number),
-        });
-    }
-    let rows = store.commit(vec![TurnCommit { seq, mark: Mark::Done, at: Millis(number), values, sends }]).await?;
-    let rows = rows.concat();
+/// Events of one caller from their arrival to their end.
+async fn cycle(store: &SqliteStore, caller: u64, numbers: Range<u64>, turn: Turn) -> Result<(), Failure> {
+    let appended = store.append(numbers.map(|number| arrival(caller, number)).collect()).await?;
+    let turns = appended.into_iter().map(|row| match row {
+        Appended::Stored(rows) => Ok(end(caller, *rows.first().and_then(Option::as_ref).ok_or("no row")?, turn)),
+        Appended::Duplicate => Err("a new event was taken for one seen before".into()),
+    });
+    let rows = store.commit(turns.collect::<Result<_, Failure>>()?).await?.concat();
     if rows.is_empty() {
         return Ok(());
     }
@@ -125,30 +121,41 @@ async fn cycle(store: &SqliteStore, chat: u64, number: u64, turn: Turn) -> Resul
     Ok(())
 }
 
-async fn append(store: &SqliteStore, chat: u64, number: u64) -> Result<InboxSeq, Failure> {
+fn arrival(caller: u64, number: u64) -> Arrival {
     let event = Event::Message(Message {
         id: number.to_string(),
         platform: "soroush".into(),
-        chat: lane(chat),
+        chat: chat(caller),
         private: true,
-        sender: Sender { id: Some(format!("person {chat}").into()), name: Some("نام".into()), automated: false },
+        sender: Sender { id: Some(format!("person {caller}").into()), name: Some("نام".into()), automated: false },
         sent_at: Millis(number),
         edited: false,
         content: Content::Text(TEXT.into()),
         reply_to: None,
         annotations: Vec::new(),
     });
-    let arrival = Arrival {
-        chat: lane(chat),
-        key: format!("{chat}/{number}/{}", std::process::id()),
+    Arrival {
+        chat: chat(caller),
+        key: format!("{caller}/{number}"),
         received: Millis(number),
         routes: vec![Route { bot: "bot".into(), overflow: None }],
         event: Arc::new(event),
-    };
-    match store.append(vec![arrival]).await?.pop() {
-        Some(Appended::Stored(rows)) => rows.into_iter().flatten().next().ok_or_else(|| "no row".into()),
-        _ => Err("a new event was taken for one seen before".into()),
     }
+}
+
+fn end(caller: u64, seq: InboxSeq, turn: Turn) -> TurnCommit {
+    let (mut values, mut sends) = (Vec::new(), Vec::new());
+    if let Turn::StoreAndSend = turn {
+        values.push((counter(caller), Some(seq.to_string().into_bytes())));
+        sends.push(QueuedSend {
+            id: SendId { turn: seq, index: 0 },
+            bot: "bot".into(),
+            chat: chat(caller),
+            message: Arc::new(Outgoing::text(TEXT)),
+            queued: Millis(seq.0),
+        });
+    }
+    TurnCommit { seq, mark: Mark::Done, at: Millis(seq.0), values, sends }
 }
 
 /// The mean time of reading one value.
@@ -157,15 +164,15 @@ fn value(store: &SqliteStore) -> Result<Duration, Failure> {
     let key = counter(0);
     let began = Instant::now();
     for _ in 0..READS {
-        store.value(&key)?.ok_or("the value is gone")?;
+        store.value(&key)?;
     }
     Ok(began.elapsed() / READS)
 }
 
-fn lane(chat: u64) -> Chat {
-    Chat::new("connection", format!("chat {chat}"))
+fn chat(caller: u64) -> Chat {
+    Chat::new("connection", format!("chat {caller}"))
 }
 
-fn counter(chat: u64) -> ValueKey {
-    ValueKey { bot: "bot".into(), bucket: Bucket::Chat(lane(chat)), key: "count".into() }
+fn counter(caller: u64) -> ValueKey {
+    ValueKey { bot: "bot".into(), bucket: Bucket::Chat(chat(caller)), key: "count".into() }
 }

@@ -118,7 +118,8 @@ impl Weighs for NewArrival {
 
 impl Weighs for EndedTurn {
     fn weight(&self) -> Weight {
-        let values = self.values.iter().map(|(key, value)| Weight::row(key.key.len() + value.as_ref().map_or(0, Vec::len)));
+        let values =
+            self.values.iter().map(|(key, value)| Weight::row(key.key.len() + value.as_ref().map_or(0, Vec::len)));
         let sends = self.sends.iter().map(|send| Weight::row(send.body.len()));
         values.chain(sends).chain([Weight::row(0)]).sum()
     }

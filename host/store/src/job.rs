@@ -46,15 +46,17 @@ pub(crate) trait Job: Send {
     fn fail(self: Box<Self>, error: StoreError);
 }
 
+type Reply<W> = Result<<W as Work>::Output, StoreError>;
+
 /// A caller's work and the way back to the caller, who may have stopped listening.
 pub(crate) struct Call<W: Work> {
     work: W,
     output: Option<W::Output>,
-    reply: oneshot::Sender<Result<W::Output, StoreError>>,
+    reply: oneshot::Sender<Reply<W>>,
 }
 
 impl<W: Work> Call<W> {
-    pub(crate) fn new(work: W) -> (Box<dyn Job>, oneshot::Receiver<Result<W::Output, StoreError>>) {
+    pub(crate) fn job(work: W) -> (Box<dyn Job>, oneshot::Receiver<Reply<W>>) {
         let (reply, answer) = oneshot::channel();
         (Box::new(Self { work, output: None, reply }), answer)
     }

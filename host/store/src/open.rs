@@ -21,9 +21,10 @@ const CHECKPOINT_PAGES: i64 = 10_000;
 /// `CHECKPOINT_PAGES` while a reader held it open.
 const LOG_BYTES: i64 = 64 << 20;
 
-/// Memory for pages of the writing connection, in KiB: it should hold what is hot in the index of
-/// seen keys, and a whole transaction, which otherwise spills into the log early.
-const WRITER_CACHE: i64 = 64 << 10;
+/// Memory for pages of the writing connection, in KiB. It should hold a whole transaction, which
+/// otherwise spills into the log early. Far more does not pay: a commit that balanced a tree looks
+/// through the whole cache.
+const WRITER_CACHE: i64 = 32 << 10;
 
 /// Settings of a store.
 #[derive(Clone, Debug)]
@@ -121,9 +122,8 @@ pub(crate) fn writing(file: &Path, options: &Options) -> Result<Connection, Open
     if found > known {
         return Err(OpenError::Newer { file: file.into(), found, known });
     }
-    let journal: String = connection
-        .query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))
-        .map_err(OpenError::database(file))?;
+    let journal: String =
+        connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0)).map_err(OpenError::database(file))?;
     if journal != "wal" {
         return Err(OpenError::NoLog { file: file.into() });
     }
@@ -155,10 +155,10 @@ fn set_up(connection: &Connection, options: &Options) -> rusqlite::Result<()> {
             Durability::Normal => "NORMAL",
         },
     )?;
-    set("wal_autocheckpoint", std::env::var("CP").map_or(CHECKPOINT_PAGES, |s| s.parse().unwrap()))?;
+    set("wal_autocheckpoint", CHECKPOINT_PAGES)?;
     set("journal_size_limit", LOG_BYTES)?;
     set("cache_size", -WRITER_CACHE)?;
-    set("secure_delete", std::env::var("SD").map_or(1, |s| s.parse().unwrap()))?;
+    set("secure_delete", 1)?;
     if let Some(bytes) = options.most_bytes {
         let page: u64 = connection.query_row("PRAGMA page_size", [], |row| row.get::<_, i64>(0))?.unsigned_abs();
         set("max_page_count", i64::try_from(bytes / page.max(1)).unwrap_or(i64::MAX))?;

@@ -153,7 +153,7 @@ mod tests {
     }
 
     fn job(rows: usize, bytes: usize) -> (Box<dyn Job>, Receiver<Result<(), StoreError>>) {
-        Call::new(Idle(Weight { rows, bytes }))
+        Call::job(Idle(Weight { rows, bytes }))
     }
 
     fn push(queue: &Queue, rows: usize, bytes: usize) -> Receiver<Result<(), StoreError>> {

@@ -92,7 +92,7 @@ impl SqliteStore {
                 return Box::pin(async { Err(failed) });
             }
         };
-        let (job, answer) = Call::new(work);
+        let (job, answer) = Call::job(work);
         self.queue.push(job);
         // A reply is lost only with the writer thread.
         Box::pin(async { answer.await.unwrap_or(Err(StoreError::Closed)) })
@@ -174,7 +174,13 @@ impl Store for SqliteStore {
         self.readers.read("read a value", |connection| tables::value(connection, key))
     }
 
-    fn keys(&self, bot: &BotName, bucket: &Bucket, after: Option<&str>, limit: usize) -> Result<Vec<String>, StoreError> {
+    fn keys(
+        &self,
+        bot: &BotName,
+        bucket: &Bucket,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<String>, StoreError> {
         self.readers.read("list keys", |connection| tables::keys(connection, bot, bucket, after, limit))
     }
 

@@ -11,6 +11,9 @@ use crate::job::Job;
 use crate::queue::Queue;
 use crate::tables::Tables;
 
+/// Most shares of keys sorted in after one group.
+const SHARES: usize = 8;
+
 /// Runs until the queue is closed and empty. `ready` hears first whether the thread can work.
 pub(crate) fn run(
     connection: Connection,
@@ -74,14 +77,21 @@ impl<'c> Writer<'c> {
     fn work(&mut self) {
         while let Some(group) = self.queue.take() {
             self.write(group);
-            let t = std::time::Instant::now(); let c = self.tables.seen.is_crowded();
-            if self.tables.seen.is_crowded()
-                && let Err(Failure::Job(error) | Failure::Transaction(error)) =
-                    self.transaction(|tables| tables.seen.sort_in())
-            {
-                tracing::error!(file = %self.file.display(), %error, "the keys of arrivals could not be sorted in");
+            self.sort_in();
+        }
+    }
+
+    /// Keeps up with a group of the largest size, and is never long.
+    fn sort_in(&mut self) {
+        for _ in 0..SHARES {
+            if !self.tables.seen.is_crowded() {
+                return;
             }
-            if c { eprintln!("sorted {:?}", t.elapsed()); }
+            if let Err(Failure::Job(error) | Failure::Transaction(error)) =
+                self.transaction(|tables| tables.seen.sort_in())
+            {
+                tracing::error!(file = %self.file.display(), %error, "keys of arrivals could not be sorted in");
+            }
         }
     }
 

@@ -29,9 +29,7 @@ impl<'c> Inbox<'c> {
     }
 
     pub(crate) fn insert(&mut self, seq: InboxSeq, bot: &BotName, chat: &Chat, event: &[u8]) -> rusqlite::Result<()> {
-        self.insert
-            .execute((stored(seq.0), bot.as_str(), chat.connection.as_str(), chat.id.as_str(), event))
-            .map(drop)
+        self.insert.execute((stored(seq.0), bot.as_str(), chat.connection.as_str(), chat.id.as_str(), event)).map(drop)
     }
 
     /// False if the row is gone.

@@ -2,10 +2,15 @@
 //!
 //! Hashes come in no order, so a key that goes straight into an index dirties a page of its own,
 //! which the log then holds in full: 4 KiB for 16 bytes, half of what a turn costs. Keys are
-//! therefore written one after the other first, and kept in memory to be found; when there are
-//! many, they go into the index together, in its order, and share its pages.
+//! therefore written one after the other first, in `seen_lately`, and kept in memory to be found.
+//! When there are many, those that are neighbours in the index `seen` go into it together and
+//! share its pages; a sweep through all of them takes one such share after the other.
+//!
+//! A sweep ends by deleting the rows of `seen_lately` that were there when it began. A crash
+//! before that leaves keys in both tables, which harms nobody.
 
-use std::collections::HashSet;
+use std::collections::BTreeMap;
+use std::ops::Bound;
 
 use hodhod_core::time::Millis;
 use rusqlite::{Connection, OptionalExtension, Statement};
@@ -13,30 +18,58 @@ use rusqlite::{Connection, OptionalExtension, Statement};
 use super::stored;
 use crate::hash::KeyHash;
 
-/// Keys that go into the index together. More of them share pages better and hold others up for
-/// longer: these take about 20 ms, once in as many arrivals, and 1 MiB of memory.
-const TOGETHER: usize = 1 << 16;
+/// How much is done at once.
+#[derive(Clone, Copy)]
+struct Sizes {
+    /// Keys in memory beyond which some are sorted into the index.
+    lately: usize,
+    /// Keys sorted in at once.
+    share: usize,
+    /// Keys of the index looked at in one transaction when old ones are forgotten.
+    step: i64,
+}
 
-/// Keys looked at in one transaction when old ones are forgotten: about 40 pages, 1 ms.
-const STEP: i64 = 5000;
+const SIZES: Sizes = Sizes {
+    // About 3 MiB. A sweep meets as many keys again while it is under way, so up to four times as
+    // many are read back when the store is opened, in a tenth of a second.
+    lately: 1 << 16,
+    // With a million keys in the index they share some fifty pages.
+    share: 512,
+    // About 40 pages, 1 ms.
+    step: 5000,
+};
 
 pub(crate) struct Seen<'c> {
     find: Statement<'c>,
     insert: Statement<'c>,
     list_lately: Statement<'c>,
     sort_in: Statement<'c>,
-    clear_lately: Statement<'c>,
+    drop_lately: Statement<'c>,
     border: Statement<'c>,
     forget: Statement<'c>,
     forget_lately: Statement<'c>,
-    /// The keys in `seen_lately`.
-    lately: HashSet<KeyHash>,
+    /// The keys in `seen_lately` that this sweep has not sorted in, with their times.
+    lately: BTreeMap<KeyHash, i64>,
+    /// The next row of `seen_lately`. SQLite would use the number of a forgotten last row again,
+    /// and the end of a sweep would then delete what came after its beginning.
+    next: i64,
     /// Those that the open transaction brought.
     added: Vec<KeyHash>,
     /// True if the open transaction took some away.
     removed: bool,
-    /// How many there may be before they are sorted in.
+    sizes: Sizes,
+    /// How many there may be before some are sorted in.
     room: usize,
+    /// Where the sweep is; `None` before its first share.
+    sweep: Option<Sweep>,
+}
+
+#[derive(Clone, Copy)]
+struct Sweep {
+    /// The last key sorted in.
+    after: KeyHash,
+    /// The last row of `seen_lately` when the sweep began.
+    rows: i64,
 }
 
 /// How far forgetting got.
@@ -50,20 +83,26 @@ pub(crate) enum Step {
 
 impl<'c> Seen<'c> {
     pub(super) fn new(connection: &'c Connection) -> rusqlite::Result<Self> {
+        Self::with(connection, SIZES)
+    }
+
+    fn with(connection: &'c Connection, sizes: Sizes) -> rusqlite::Result<Self> {
         let mut seen = Self {
             find: connection.prepare("SELECT 1 FROM seen WHERE hash = ?1")?,
-            insert: connection.prepare("INSERT INTO seen_lately (hash, at) VALUES (?1, ?2)")?,
-            list_lately: connection.prepare("SELECT hash FROM seen_lately")?,
-            sort_in: connection
-                .prepare("INSERT OR IGNORE INTO seen (hash, at) SELECT hash, at FROM seen_lately ORDER BY hash")?,
-            clear_lately: connection.prepare("DELETE FROM seen_lately")?,
+            insert: connection.prepare("INSERT INTO seen_lately (id, hash, at) VALUES (?1, ?2, ?3)")?,
+            list_lately: connection.prepare("SELECT hash, at FROM seen_lately")?,
+            sort_in: connection.prepare("INSERT OR IGNORE INTO seen (hash, at) VALUES (?1, ?2)")?,
+            drop_lately: connection.prepare("DELETE FROM seen_lately WHERE id <= ?1")?,
             border: connection.prepare("SELECT hash FROM seen WHERE hash > ?1 ORDER BY hash LIMIT 1 OFFSET ?2")?,
             forget: connection.prepare("DELETE FROM seen WHERE hash > ?1 AND hash <= ?2 AND at < ?3")?,
             forget_lately: connection.prepare("DELETE FROM seen_lately WHERE at < ?1 RETURNING hash")?,
-            lately: HashSet::new(),
+            lately: BTreeMap::new(),
+            next: connection.query_row("SELECT coalesce(max(id), 0) + 1 FROM seen_lately", [], |row| row.get(0))?,
             added: Vec::new(),
             removed: true,
-            room: TOGETHER,
+            sizes,
+            room: sizes.lately,
+            sweep: None,
         };
         seen.load()?;
         Ok(seen)
@@ -72,7 +111,10 @@ impl<'c> Seen<'c> {
     /// Makes what is in memory match the tables again, after a rollback.
     pub(super) fn load(&mut self) -> rusqlite::Result<()> {
         if self.removed {
-            self.lately = self.list_lately.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
+            let all = self.list_lately.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            self.lately = all.collect::<Result<_, _>>()?;
+            // The sweep may be past keys that are back.
+            self.sweep = None;
         } else {
             for hash in &self.added {
                 self.lately.remove(hash);
@@ -90,45 +132,65 @@ impl<'c> Seen<'c> {
 
     /// True if the key is new.
     pub(crate) fn insert(&mut self, hash: &KeyHash, at: Millis) -> rusqlite::Result<bool> {
-        if self.lately.contains(hash) || self.find.exists([hash])? {
+        if self.lately.contains_key(hash) || self.find.exists([hash])? {
             return Ok(false);
         }
-        self.insert.execute((hash, stored(at.0)))?;
-        self.lately.insert(*hash);
+        self.insert.execute((self.next, hash, stored(at.0)))?;
+        self.next += 1;
+        self.lately.insert(*hash, stored(at.0));
         self.added.push(*hash);
         Ok(true)
     }
 
     /// True if it is time for [`sort_in`](Self::sort_in).
     pub(crate) fn is_crowded(&self) -> bool {
-        self.lately.len() >= self.room
+        self.lately.len() > self.room
     }
 
-    /// Puts what came lately into the index.
+    /// Puts the next share of what came lately into the index. To be called in a transaction of
+    /// its own.
     pub(crate) fn sort_in(&mut self) -> rusqlite::Result<()> {
-        // If this transaction fails, it is not tried again at once.
-        self.room = self.lately.len() + TOGETHER;
+        // If the transaction fails, it is not tried again at once.
+        self.room = self.lately.len() + self.sizes.lately;
         self.removed = true;
-        self.sort_in.execute([])?;
-        self.clear_lately.execute([])?;
-        self.lately.clear();
-        self.room = TOGETHER;
+        let rows = self.sweep.map_or(self.next - 1, |sweep| sweep.rows);
+        let rest = (self.sweep.map_or(Bound::Unbounded, |sweep| Bound::Excluded(sweep.after)), Bound::Unbounded);
+        let share: Vec<_> = self.lately.range(rest).take(self.sizes.share).map(|(hash, at)| (*hash, *at)).collect();
+        for (hash, at) in &share {
+            self.sort_in.execute((hash, at))?;
+            self.lately.remove(hash);
+        }
+        self.sweep = share.last().map(|(after, _)| Sweep { after: *after, rows });
+        if share.len() < self.sizes.share {
+            self.drop_lately.execute([rows])?;
+            self.sweep = None;
+        }
+        self.room = self.sizes.lately;
         Ok(())
     }
 
-    /// Forgets old keys: the next few of the index, and with the last of them those that came lately.
+    /// Forgets old keys: first those that came lately, then those of the index, the next few after
+    /// `after`. What is sorted in meanwhile is not old.
     pub(crate) fn forget(&mut self, before: Millis, after: Option<KeyHash>) -> rusqlite::Result<Step> {
-        let after = after.as_ref().map_or(&[][..], |hash| &hash[..]);
-        let border: Option<KeyHash> = self.border.query_row((after, STEP - 1), |row| row.get(0)).optional()?;
-        self.forget.execute((after, border.unwrap_or([0xff; 16]), stored(before.0)))?;
-        if let Some(border) = border {
-            return Ok(Step::To(border));
+        if after.is_none() {
+            self.forget_lately(before)?;
         }
+        let after = after.as_ref().map_or(&[][..], |hash| &hash[..]);
+        let border: Option<KeyHash> =
+            self.border.query_row((after, self.sizes.step - 1), |row| row.get(0)).optional()?;
+        self.forget.execute((after, border.unwrap_or([0xff; 16]), stored(before.0)))?;
+        Ok(border.map_or(Step::End, Step::To))
+    }
+
+    fn forget_lately(&mut self, before: Millis) -> rusqlite::Result<()> {
         self.removed = true;
         let mut old = self.forget_lately.query([stored(before.0)])?;
         while let Some(row) = old.next()? {
             self.lately.remove(&row.get::<_, KeyHash>(0)?);
         }
-        Ok(Step::End)
+        Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,134 @@
+//! The keys against a map, with sizes so small that they are sorted in all the time.
+
+use std::collections::HashMap;
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+
+use super::*;
+use crate::schema;
+
+const SMALL: Sizes = Sizes { lately: 20, share: 3, step: 4 };
+
+#[derive(Clone, Debug)]
+enum Op {
+    /// Keys that arrive, and whether their transaction is committed.
+    Arrive(Vec<(u8, u8)>, bool),
+    /// Sorts in while it is crowded; the first try may fail.
+    SortIn(bool),
+    Forget(u8, bool),
+    Reopen,
+}
+
+/// Spread like a hash, with the number to be found in it.
+fn hash(number: u8) -> KeyHash {
+    let mut hash = [number.wrapping_mul(167); 16];
+    hash[15] = number;
+    hash
+}
+
+fn transaction(connection: &Connection, seen: &mut Seen<'_>, commit: bool, run: impl FnOnce(&mut Seen<'_>)) {
+    connection.execute_batch("BEGIN").unwrap();
+    run(seen);
+    connection.execute_batch(if commit { "COMMIT" } else { "ROLLBACK" }).unwrap();
+    if commit { seen.saved() } else { seen.load().unwrap() }
+}
+
+fn apply(connection: &Connection, seen: &mut Seen<'_>, model: &mut HashMap<u8, u8>, op: &Op) {
+    match op {
+        Op::Arrive(keys, commit) => transaction(connection, seen, *commit, |seen| {
+            let mut after = model.clone();
+            for (key, at) in keys {
+                let new = seen.insert(&hash(*key), Millis(u64::from(*at))).unwrap();
+                assert_eq!(new, !after.contains_key(key), "{key}");
+                after.entry(*key).or_insert(*at);
+            }
+            if *commit {
+                *model = after;
+            }
+        }),
+        Op::SortIn(fail) => {
+            if *fail && seen.is_crowded() {
+                transaction(connection, seen, false, |seen| seen.sort_in().unwrap());
+            }
+            while seen.is_crowded() {
+                transaction(connection, seen, true, |seen| seen.sort_in().unwrap());
+            }
+        }
+        Op::Forget(before, fail) => {
+            let at = Millis(u64::from(*before));
+            if *fail {
+                transaction(connection, seen, false, |seen| assert!(seen.forget(at, None).is_ok()));
+            }
+            let mut step = None;
+            loop {
+                let mut next = Step::End;
+                transaction(connection, seen, true, |seen| next = seen.forget(at, step).unwrap());
+                let Step::To(key) = next else { break };
+                step = Some(key);
+            }
+            model.retain(|_, at| *at >= *before);
+        }
+        Op::Reopen => {}
+    }
+}
+
+/// Whether each key is known, asked in a transaction that is rolled back.
+fn compare(connection: &Connection, seen: &mut Seen<'_>, model: &HashMap<u8, u8>) {
+    transaction(connection, seen, false, |seen| {
+        for key in 0..=255 {
+            assert_eq!(seen.insert(&hash(key), Millis(0)).unwrap(), !model.contains_key(&key), "{key}");
+        }
+    });
+}
+
+fn an_op() -> impl Strategy<Value = Op> {
+    let keys = vec((any::<u8>(), 0..50_u8), 0..40);
+    prop_oneof![
+        6 => (keys, proptest::bool::weighted(0.8)).prop_map(|(keys, commit)| Op::Arrive(keys, commit)),
+        4 => any::<bool>().prop_map(Op::SortIn),
+        1 => (0..50_u8, any::<bool>()).prop_map(|(before, fail)| Op::Forget(before, fail)),
+        1 => Just(Op::Reopen),
+    ]
+}
+
+fn database() -> Connection {
+    let mut connection = Connection::open_in_memory().unwrap();
+    schema::migrate(&mut connection).unwrap();
+    connection
+}
+
+proptest! {
+    #[test]
+    fn a_key_is_known_from_its_arrival_until_it_is_forgotten(ops in vec(an_op(), 1..40)) {
+        let connection = database();
+        let mut seen = Seen::with(&connection, SMALL).unwrap();
+        let mut model = HashMap::new();
+        for op in &ops {
+            if let Op::Reopen = op {
+                seen = Seen::with(&connection, SMALL).unwrap();
+            }
+            apply(&connection, &mut seen, &mut model, op);
+            compare(&connection, &mut seen, &model);
+        }
+    }
+}
+
+#[test]
+fn memory_and_the_unsorted_table_stay_small_however_many_keys_come() {
+    let connection = database();
+    let mut seen = Seen::with(&connection, SMALL).unwrap();
+    for number in 0..5000_u32 {
+        let key = crate::hash::key_hash(&"c".into(), &number.to_string());
+        transaction(&connection, &mut seen, true, |seen| assert!(seen.insert(&key, Millis(1)).unwrap()));
+        while seen.is_crowded() {
+            transaction(&connection, &mut seen, true, |seen| seen.sort_in().unwrap());
+        }
+        let rows: usize = connection
+            .query_row("SELECT count(*) FROM seen_lately", [], |row| row.get::<_, u32>(0))
+            .unwrap()
+            .try_into()
+            .unwrap();
+        assert!(seen.lately.len() <= SMALL.lately && rows <= 5 * SMALL.lately, "{} {rows}", seen.lately.len());
+    }
+}

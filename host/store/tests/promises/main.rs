@@ -1,0 +1,26 @@
+//! What the store promises, one file per promise. The databases are real files.
+
+#[cfg(test)]
+mod crash;
+#[cfg(test)]
+mod dead;
+#[cfg(test)]
+mod duplicates;
+#[cfg(test)]
+mod faults;
+#[cfg(test)]
+mod kit;
+#[cfg(test)]
+mod model;
+#[cfg(test)]
+mod opening;
+#[cfg(test)]
+mod order;
+#[cfg(test)]
+mod privacy;
+#[cfg(test)]
+mod sends;
+#[cfg(test)]
+mod turns;
+#[cfg(test)]
+mod values;

@@ -1,0 +1,293 @@
+//! The store against a model: maps in memory that follow the contract's words.
+
+use std::collections::{BTreeMap, HashSet, VecDeque};
+
+use hodhod_core::ids::{InboxSeq, OutboxSeq};
+use hodhod_core::store::{
+    Appended, Arrival, Mark, QueuedSend, Route, SendOutcome, Settlement, Store, Totals, TurnCommit,
+};
+use hodhod_core::time::Millis;
+use hodhod_core::values::{Bucket, ValueKey};
+use hodhod_store::{Durability, Options};
+use proptest::collection::vec;
+use proptest::prelude::*;
+
+use crate::kit::{Kit, arrival, chat, done, key, send, settled};
+
+const MOST_DEAD: usize = 4;
+
+#[derive(Clone, Debug)]
+enum Op {
+    Append(Vec<Arrival>),
+    Commit(Vec<TurnCommit>),
+    Attempt(Vec<OutboxSeq>),
+    Settle(Vec<Settlement>),
+    Forget(Millis),
+    Reopen,
+}
+
+#[derive(Default)]
+struct Model {
+    seen: BTreeMap<String, Millis>,
+    next_inbox: u64,
+    next_outbox: u64,
+    inbox: BTreeMap<InboxSeq, Waiting>,
+    outbox: BTreeMap<OutboxSeq, Sent>,
+    values: BTreeMap<String, Vec<u8>>,
+    dead: VecDeque<(InboxSeq, String, String)>,
+    totals: Totals,
+}
+
+struct Waiting {
+    arrival: Arrival,
+    bot: String,
+    attempts: u32,
+    not_before: Millis,
+}
+
+struct Sent {
+    send: QueuedSend,
+    attempts: u32,
+    not_before: Millis,
+    attempted: bool,
+}
+
+impl Model {
+    fn append(&mut self, arrival: &Arrival) -> Appended {
+        if self.seen.contains_key(&arrival.key) {
+            self.totals.duplicates += 1;
+            return Appended::Duplicate;
+        }
+        self.seen.insert(arrival.key.clone(), arrival.received);
+        self.totals.arrivals += 1;
+        let mut rows = Vec::new();
+        for route in &arrival.routes {
+            self.next_inbox += 1;
+            let seq = InboxSeq(self.next_inbox);
+            let bot = route.bot.to_string();
+            rows.push(match &route.overflow {
+                Some(reason) => {
+                    self.bury(seq, bot, reason);
+                    None
+                }
+                None => {
+                    let waiting = Waiting { arrival: arrival.clone(), bot, attempts: 0, not_before: Millis(0) };
+                    self.inbox.insert(seq, waiting);
+                    Some(seq)
+                }
+            });
+        }
+        Appended::Stored(rows)
+    }
+
+    fn bury(&mut self, seq: InboxSeq, bot: String, reason: &str) {
+        self.dead.push_back((seq, bot.clone(), reason.into()));
+        self.totals.dead += 1;
+        let of_bot = |letter: &(InboxSeq, String, String)| letter.1 == bot;
+        if self.dead.iter().filter(|letter| of_bot(letter)).count() > MOST_DEAD {
+            let oldest = self.dead.iter().position(of_bot).unwrap();
+            self.dead.remove(oldest);
+            self.totals.dead_dropped += 1;
+        }
+    }
+
+    fn commit(&mut self, turn: &TurnCommit) -> Vec<OutboxSeq> {
+        let Some(waiting) = self.inbox.get_mut(&turn.seq) else { return Vec::new() };
+        match &turn.mark {
+            Mark::Retry { attempts, not_before } => {
+                (waiting.attempts, waiting.not_before) = (*attempts, *not_before);
+                return Vec::new();
+            }
+            Mark::Dead { reason, .. } => {
+                let bot = waiting.bot.clone();
+                self.inbox.remove(&turn.seq);
+                self.bury(turn.seq, bot, reason);
+                return Vec::new();
+            }
+            Mark::Done => {}
+        }
+        self.inbox.remove(&turn.seq);
+        self.totals.handled += 1;
+        for (key, value) in &turn.values {
+            match value {
+                Some(value) => self.values.insert(key.key.to_string(), value.clone()),
+                None => self.values.remove(&*key.key),
+            };
+        }
+        let mut rows = Vec::new();
+        for send in &turn.sends {
+            self.next_outbox += 1;
+            let seq = OutboxSeq(self.next_outbox);
+            let sent = Sent { send: send.clone(), attempts: 0, not_before: Millis(0), attempted: false };
+            self.outbox.insert(seq, sent);
+            rows.push(seq);
+        }
+        rows
+    }
+
+    fn settle(&mut self, item: &Settlement) -> Option<InboxSeq> {
+        let sent = self.outbox.get_mut(&item.seq)?;
+        match item.outcome {
+            SendOutcome::Again { attempts, not_before, in_doubt } => {
+                (sent.attempts, sent.not_before, sent.attempted) = (attempts, not_before, false);
+                self.totals.in_doubt_resent += u64::from(in_doubt);
+            }
+            SendOutcome::Delivered => self.totals.delivered += 1,
+            SendOutcome::Failed => self.totals.failed += 1,
+            SendOutcome::DroppedInDoubt => self.totals.in_doubt_dropped += 1,
+        }
+        if !matches!(item.outcome, SendOutcome::Again { .. }) {
+            self.outbox.remove(&item.seq);
+        }
+        match self.append(item.report.as_ref()?) {
+            Appended::Stored(rows) => rows.into_iter().flatten().next(),
+            Appended::Duplicate => None,
+        }
+    }
+
+    fn totals(&self) -> Totals {
+        Totals {
+            waiting_events: self.inbox.len() as u64,
+            waiting_sends: self.outbox.len() as u64,
+            dead_letters: self.dead.len() as u64,
+            ..self.totals
+        }
+    }
+}
+
+async fn apply(kit: &mut Kit, model: &mut Model, op: &Op) {
+    match op {
+        Op::Append(arrivals) => {
+            let expected: Vec<_> = arrivals.iter().map(|arrival| model.append(arrival)).collect();
+            assert_eq!(kit.append(arrivals.clone()).await.unwrap(), expected);
+        }
+        Op::Commit(turns) => {
+            let expected: Vec<_> = turns.iter().map(|turn| model.commit(turn)).collect();
+            assert_eq!(kit.commit(turns.clone()).await.unwrap(), expected);
+        }
+        Op::Attempt(rows) => {
+            for row in rows {
+                model.outbox.entry(*row).and_modify(|sent| sent.attempted = true);
+            }
+            kit.attempt(rows.clone()).await.unwrap();
+        }
+        Op::Settle(items) => {
+            let expected: Vec<_> = items.iter().map(|item| model.settle(item)).collect();
+            assert_eq!(kit.settle(items.clone()).await.unwrap(), expected);
+        }
+        Op::Forget(before) => {
+            model.seen.retain(|_, at| *at >= *before);
+            kit.forget_seen(*before).await.unwrap();
+        }
+        Op::Reopen => kit.reopen().await,
+    }
+}
+
+async fn compare(kit: &Kit, model: &Model) {
+    let events = kit.events().await;
+    assert_eq!(events.len(), model.inbox.len());
+    for (waiting, (seq, expected)) in events.iter().zip(&model.inbox) {
+        assert_eq!((waiting.seq, waiting.bot.as_str()), (*seq, expected.bot.as_str()));
+        assert_eq!((waiting.attempts, waiting.not_before), (expected.attempts, expected.not_before));
+        assert_eq!(waiting.chat, expected.arrival.chat);
+        assert_eq!(kit.event(*seq).await.unwrap().as_ref(), Some(&expected.arrival.event));
+    }
+    let sends = kit.outbox().await;
+    assert_eq!(sends.len(), model.outbox.len());
+    for (waiting, (seq, expected)) in sends.iter().zip(&model.outbox) {
+        assert_eq!((waiting.seq, &waiting.chat), (*seq, &expected.send.chat));
+        assert_eq!((waiting.attempts, waiting.not_before), (expected.attempts, expected.not_before));
+        assert_eq!(waiting.attempted, expected.attempted);
+        assert_eq!(kit.send(*seq).await.unwrap().as_ref(), Some(&expected.send));
+    }
+    let keys = kit.keys(&"bot".into(), &Bucket::Bot, None, usize::MAX).unwrap();
+    assert!(keys.iter().eq(model.values.keys()), "{keys:?}");
+    for (name, value) in &model.values {
+        assert_eq!(kit.value(&key(name)).unwrap().as_ref(), Some(value));
+    }
+    let dead = kit.dead_letters(usize::MAX).await.unwrap();
+    let dead: HashSet<_> = dead.into_iter().map(|dead| (dead.seq, dead.bot.to_string(), dead.reason)).collect();
+    assert_eq!(dead, model.dead.iter().cloned().collect());
+    assert_eq!(kit.counted().await, model.totals());
+}
+
+fn routes() -> impl Strategy<Value = Vec<Route>> {
+    let route = ("[ab]", proptest::option::weighted(0.2, "full|crowded"));
+    vec(route.prop_map(|(bot, overflow)| Route { bot: bot.into(), overflow }), 0..3)
+}
+
+fn an_arrival() -> impl Strategy<Value = Arrival> {
+    ("[a-z]{1,2}", 0..100_u64, routes()).prop_map(|(key, received, routes)| Arrival {
+        chat: chat(),
+        received: Millis(received),
+        routes,
+        ..arrival(&key)
+    })
+}
+
+fn a_value() -> impl Strategy<Value = (ValueKey, Option<Vec<u8>>)> {
+    ("[xyz]", any::<Option<Vec<u8>>>()).prop_map(|(name, value)| (key(&name), value))
+}
+
+/// Rows are named by small numbers, so that some are there, some are gone, and some never were.
+fn a_turn() -> impl Strategy<Value = TurnCommit> {
+    let mark = prop_oneof![
+        3 => Just(Mark::Done),
+        1 => (0..9_u32, 0..99_u64).prop_map(|(attempts, at)| Mark::Retry { attempts, not_before: Millis(at) }),
+        1 => "worn out|rejected".prop_map(|reason| Mark::Dead { attempts: 5, reason }),
+    ];
+    (1..40_u64, mark, vec(a_value(), 0..3), vec(".{0,20}", 0..3)).prop_map(|(seq, mark, values, texts)| {
+        let seq = InboxSeq(seq);
+        let sends = texts.iter().zip(0..).map(|(text, index)| send(seq, index, text)).collect();
+        TurnCommit { mark, values, sends, ..done(seq) }
+    })
+}
+
+fn a_settlement() -> impl Strategy<Value = Settlement> {
+    let outcome = prop_oneof![
+        Just(SendOutcome::Delivered),
+        Just(SendOutcome::Failed),
+        Just(SendOutcome::DroppedInDoubt),
+        (0..9_u32, 0..99_u64, any::<bool>()).prop_map(|(attempts, at, in_doubt)| SendOutcome::Again {
+            attempts,
+            not_before: Millis(at),
+            in_doubt
+        }),
+    ];
+    (1..40_u64, outcome, proptest::option::of(an_arrival()))
+        .prop_map(|(seq, outcome, report)| Settlement { report, ..settled(OutboxSeq(seq), outcome) })
+}
+
+fn an_op() -> impl Strategy<Value = Op> {
+    prop_oneof![
+        4 => vec(an_arrival(), 0..6).prop_map(Op::Append),
+        4 => vec(a_turn(), 0..6).prop_map(Op::Commit),
+        1 => vec((1..40_u64).prop_map(OutboxSeq), 0..6).prop_map(Op::Attempt),
+        2 => vec(a_settlement(), 0..6).prop_map(Op::Settle),
+        1 => (0..100_u64).prop_map(|before| Op::Forget(Millis(before))),
+        1 => Just(Op::Reopen),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+
+    #[test]
+    fn the_store_does_what_the_contract_says(ops in vec(an_op(), 1..60)) {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(async {
+            let options = Options {
+                durability: Durability::Normal,
+                dead_letters_per_bot: MOST_DEAD as u64,
+                readers: 1,
+                ..Options::default()
+            };
+            let mut kit = Kit::with(options);
+            let mut model = Model::default();
+            for op in &ops {
+                apply(&mut kit, &mut model, op).await;
+                compare(&kit, &model).await;
+            }
+        });
+    }
+}
