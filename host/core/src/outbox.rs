@@ -33,12 +33,6 @@ const BODIES: usize = 4 << 20;
 /// The wait before the store is asked again after it refused.
 const STORE_WAIT: Duration = Duration::from_millis(500);
 
-/// Sends that may wait for one chat, and for all chats of a connection. A bot that sends more is
-/// asked to wait, and a chat for which so much waits gets no further turns until some has gone: a
-/// chat that is written to faster than the platform takes it holds up itself only.
-const WAITING_CHAT: usize = 100;
-const WAITING: usize = 100_000;
-
 /// The wait before a bot tries again to send to a crowded chat.
 const CROWDED_WAIT: Duration = Duration::from_secs(1);
 
@@ -69,6 +63,12 @@ pub struct Policy {
     pub longest_backoff: Duration,
     /// How long a send is tried before it is given up.
     pub give_up: Duration,
+    /// Sends that may wait for one chat. A bot that sends more is asked to wait, and a chat for
+    /// which so much waits gets no further turns until some has gone: a chat that is written to
+    /// faster than the platform takes it holds up itself only.
+    pub waiting_chat: usize,
+    /// Sends that may wait for all chats.
+    pub waiting: usize,
 }
 
 /// Who takes the `delivery` events: gives back what the store needs to keep one.
@@ -115,7 +115,8 @@ impl Outboxes {
     pub fn is_crowded(&self, chat: &Chat) -> Option<Duration> {
         let outbox = self.get(&chat.connection)?;
         let lanes = outbox.lanes();
-        let crowded = lanes.waiting_in_lane(&(), &chat.id) >= WAITING_CHAT || lanes.waiting() >= WAITING;
+        let most = &outbox.policy;
+        let crowded = lanes.waiting_in_lane(&(), &chat.id) >= most.waiting_chat || lanes.waiting() >= most.waiting;
         crowded.then_some(CROWDED_WAIT)
     }
 

@@ -120,6 +120,8 @@ impl Chat {
             backoff: Duration::from_millis(100),
             longest_backoff: Duration::from_secs(5),
             give_up: Duration::from_secs(60),
+            waiting_chat: 100,
+            waiting: 100_000,
         };
         let mut connections = Vec::new();
         let mut bots = Vec::new();

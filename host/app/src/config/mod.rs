@@ -298,6 +298,8 @@ fn check_connection(
             units::duration,
             problems,
         ),
+        waiting_chat: 100,
+        waiting: 100_000,
     };
     let max_age = raw
         .max_age

@@ -52,6 +52,8 @@ pub(crate) fn fast() -> Policy {
         backoff: Duration::from_secs(1),
         longest_backoff: Duration::from_secs(60),
         give_up: Duration::from_secs(3600),
+        waiting_chat: 100,
+        waiting: 100_000,
     }
 }
 

@@ -1,0 +1,86 @@
+//! Measures hodhod: a turn, the way of a message, what its parts cost, and fairness.
+//!
+//! ```text
+//! cargo build --profile plugin --target wasm32-wasip2 -p echo -p counter -p guests
+//! cargo run --release -p hodhod-bench -- turn
+//! cargo run --release -p hodhod-bench -- pipeline
+//! cargo run --release -p hodhod-bench -- parts
+//! cargo run --release -p hodhod-bench -- fairness
+//! ```
+//!
+//! Each takes about a minute and prints its table with the machine above it. Cases run in turn;
+//! figures are medians of the rounds, with the least and the most. When others keep cores busy, the
+//! last line says so, and only ratios within one table mean anything.
+//!
+//! `load` runs the whole way for some seconds under full load, for a profiler. The comparison with
+//! another host is a workspace of its own, in `peers/`.
+
+#![expect(clippy::print_stdout, reason = "a measurement prints")]
+
+mod fairness;
+mod pipeline;
+mod turn;
+mod way;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::{Parser, ValueEnum};
+use hodhod_bench::machine::{self, Load};
+use hodhod_bench::rounds::Plan;
+
+/// Measures hodhod.
+#[derive(Debug, Parser)]
+struct Arguments {
+    /// What to measure.
+    what: What,
+    /// The folder for databases, which should be on the disk that a host would use.
+    #[arg(long, default_value_os_t = std::env::temp_dir())]
+    folder: PathBuf,
+    /// Rounds; each runs every case once.
+    #[arg(long)]
+    rounds: Option<usize>,
+    /// Seconds that a case runs in a round.
+    #[arg(long)]
+    seconds: Option<f64>,
+    /// `load` only: messages in flight.
+    #[arg(long, default_value_t = 1024)]
+    in_flight: u32,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum What {
+    /// A turn in the sandbox, next to a Rust call.
+    Turn,
+    /// The way of a message, next to the bare store.
+    Pipeline,
+    /// The same without some of its parts, and with delivery.
+    Parts,
+    /// What a flood and a spinning bot do to others.
+    Fairness,
+    /// The way of a message under full load, for a profiler.
+    Load,
+}
+
+impl Arguments {
+    fn plan(&self, rounds: usize, seconds: f64) -> Plan {
+        Plan { rounds: self.rounds.unwrap_or(rounds), length: Duration::from_secs_f64(self.seconds.unwrap_or(seconds)) }
+    }
+}
+
+fn main() -> anyhow::Result<ExitCode> {
+    let arguments = Arguments::parse();
+    let folder = arguments.folder.as_path();
+    println!("{}; {}", machine::describe(), machine::file_system(folder));
+    let load = Load::start();
+    match arguments.what {
+        What::Turn => turn::measure(arguments.plan(9, 0.3))?,
+        What::Pipeline => pipeline::measure(arguments.plan(3, 2.0), folder)?,
+        What::Parts => pipeline::measure_parts(arguments.plan(3, 2.0), folder)?,
+        What::Fairness => fairness::measure(arguments.plan(2, 5.0), folder)?,
+        What::Load => pipeline::load(arguments.plan(1, 10.0), folder, arguments.in_flight)?,
+    }
+    println!("\nOther processes kept {:.2} cores busy meanwhile.", load.others());
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,114 @@
+//! A store that passes every call on and tells the board when something is durable.
+
+use std::sync::Arc;
+
+use futures::future::BoxFuture;
+use hodhod_core::dead::DeadLetter;
+use hodhod_core::event::Event;
+use hodhod_core::ids::{BotName, InboxSeq, OutboxSeq};
+use hodhod_core::store::{
+    Appended, Arrival, QueuedSend, SendOutcome, Settlement, Store, StoreError, Totals, TurnCommit, WaitingEvent,
+    WaitingSend,
+};
+use hodhod_core::time::Millis;
+use hodhod_core::values::{Bucket, ValueKey};
+
+use super::board::{self, Board, Goal};
+
+pub(crate) struct Watched {
+    pub(crate) inner: Arc<dyn Store>,
+    pub(crate) board: Arc<Board>,
+}
+
+type Answer<T> = BoxFuture<'static, Result<T, StoreError>>;
+
+impl Store for Watched {
+    fn append(&self, arrivals: Vec<Arrival>) -> Answer<Vec<Appended>> {
+        let numbers: Vec<u32> = arrivals.iter().filter_map(|arrival| board::of_event(&arrival.event)).collect();
+        let (done, board) = (self.inner.append(arrivals), self.board.clone());
+        Box::pin(async move {
+            let appended = done.await?;
+            board.stored(&numbers);
+            Ok(appended)
+        })
+    }
+
+    fn commit(&self, turns: Vec<TurnCommit>) -> Answer<Vec<Vec<OutboxSeq>>> {
+        let replies = turns.iter().flat_map(|turn| &turn.sends);
+        let numbers: Vec<Option<u32>> = replies.map(|send| board::of_reply(&send.message)).collect();
+        let (done, board) = (self.inner.commit(turns), self.board.clone());
+        Box::pin(async move {
+            let rows = done.await?;
+            match board.goal() {
+                Goal::InOutbox => board.finish(numbers.into_iter().flatten().collect::<Vec<_>>().into_iter()),
+                Goal::Delivered => {
+                    for (number, row) in numbers.iter().zip(rows.iter().flatten()) {
+                        if let Some(number) = number {
+                            board.in_row(*number, row.0);
+                        }
+                    }
+                }
+            }
+            Ok(rows)
+        })
+    }
+
+    fn attempt(&self, rows: Vec<OutboxSeq>) -> Answer<()> {
+        self.inner.attempt(rows)
+    }
+
+    fn settle(&self, items: Vec<Settlement>) -> Answer<Vec<Option<InboxSeq>>> {
+        let delivered = items.iter().filter(|item| item.outcome == SendOutcome::Delivered);
+        let rows: Vec<u64> = delivered.map(|item| item.seq.0).collect();
+        let (done, board) = (self.inner.settle(items), self.board.clone());
+        Box::pin(async move {
+            let reports = done.await?;
+            if board.goal() == Goal::Delivered {
+                board.finish(rows.iter().map(|row| board.of_row(*row)));
+            }
+            Ok(reports)
+        })
+    }
+
+    fn waiting_events(&self, after: InboxSeq, limit: usize) -> Answer<Vec<WaitingEvent>> {
+        self.inner.waiting_events(after, limit)
+    }
+
+    fn waiting_sends(&self, after: OutboxSeq, limit: usize) -> Answer<Vec<WaitingSend>> {
+        self.inner.waiting_sends(after, limit)
+    }
+
+    fn event(&self, seq: InboxSeq) -> Answer<Option<Arc<Event>>> {
+        self.inner.event(seq)
+    }
+
+    fn send(&self, seq: OutboxSeq) -> Answer<Option<QueuedSend>> {
+        self.inner.send(seq)
+    }
+
+    fn value(&self, key: &ValueKey) -> Result<Option<Vec<u8>>, StoreError> {
+        self.inner.value(key)
+    }
+
+    fn keys(
+        &self,
+        bot: &BotName,
+        bucket: &Bucket,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<String>, StoreError> {
+        self.inner.keys(bot, bucket, after, limit)
+    }
+
+    fn forget_seen(&self, before: Millis) -> Answer<()> {
+        self.inner.forget_seen(before)
+    }
+
+    fn totals(&self) -> Answer<Totals> {
+        self.inner.totals()
+    }
+
+    fn dead_letters(&self, limit: usize) -> Answer<Vec<DeadLetter>> {
+        self.inner.dead_letters(limit)
+    }
+}
