@@ -1,5 +1,5 @@
 //! One component that does what the text of the message says, well or badly, so that a test of the
-//! host needs no component of its own. [`Guest::on_text`] is the list of what it understands.
+//! host needs no component of its own. `Guest::on_text` is the list of what it understands.
 
 mod damage;
 mod effects;
