@@ -184,6 +184,11 @@ impl Turn {
         if id.is_empty() || id.len() > LONGEST_CHAT || id.chars().any(char::is_control) {
             return Err(Refusal::Invalid("no chat has such an id".to_owned()));
         }
+        if let Body::Location(at) = &message.body
+            && !((-90.0..=90.0).contains(&at.latitude) && (-180.0..=180.0).contains(&at.longitude))
+        {
+            return Err(Refusal::Invalid("there is no such place".to_owned()));
+        }
         let platform = self.actor.connections.get(&to.connection).ok_or_else(|| {
             Refusal::Denied(format!("the bot does not serve the connection {:?}", shorten(to.connection.as_str())))
         })?;

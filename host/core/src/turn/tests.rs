@@ -142,6 +142,19 @@ fn reading_many_values_runs_into_its_limit_and_reading_one_often_does_not() {
 }
 
 #[test]
+fn a_place_that_cannot_be_is_refused() {
+    let mut turn = turn(&[]);
+    let mut send = |latitude, longitude| {
+        let place = crate::event::Location { latitude, longitude };
+        turn.send(Chat::new("shop", "a"), Outgoing { body: Body::Location(place), ..Outgoing::text("") })
+    };
+    for (latitude, longitude) in [(f64::NAN, 0.0), (0.0, f64::INFINITY), (91.0, 0.0), (0.0, -180.1)] {
+        assert!(matches!(send(latitude, longitude), Err(Refusal::Invalid(_))), "{latitude} {longitude}");
+    }
+    assert!(send(35.7, 51.4).is_ok());
+}
+
+#[test]
 fn what_weighs_nothing_as_text_weighs_as_memory() {
     let mut turn = turn(&[]);
     let message = Outgoing { annotations: vec![(String::new(), String::new()); 50_000], ..Outgoing::text("x") };
