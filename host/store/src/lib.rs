@@ -18,8 +18,8 @@
 //! 4. [`settle`](hodhod_core::store::Store::settle): the outbox row goes, or waits for its next
 //!    try without the mark; a `delivery` event that is due is appended with it. A crash before it
 //!    leaves the send in doubt.
-//! 5. [`forget_seen`](hodhod_core::store::Store::forget_seen): old hashes go, a thousand in each
-//!    transaction. A crash leaves the rest for the next call.
+//! 5. [`forget_seen`](hodhod_core::store::Store::forget_seen): old hashes go, a few thousand looked
+//!    at in each transaction. A crash leaves the rest for the next call.
 //!
 //! Sequence numbers and counters are one row, written by the transaction that changed them, so no
 //! number is used twice and no count is off after a crash.

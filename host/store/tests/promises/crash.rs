@@ -22,6 +22,9 @@ const ROUND: &str = "HODHOD_TEST_CRASH_ROUND";
 const EVENTS: usize = 5;
 const SENDS: u32 = 2;
 
+/// Rounds of a child that nobody stops.
+const ROUNDS: u64 = 10_000;
+
 /// Failed writes after which a child gives up.
 const PATIENCE: u32 = 20;
 
@@ -32,7 +35,7 @@ async fn child() {
     let first: u64 = env::var(ROUND).unwrap().parse().unwrap();
     let store = SqliteStore::open(Path::new(&folder), &Options::default()).unwrap();
     let mut failures = 0;
-    for round in first.. {
+    for round in first..first + ROUNDS {
         let arrivals: Vec<_> = (0..EVENTS).map(|n| arrival(&format!("{round}/{n}"))).collect();
         let Ok(appended) = store.append(arrivals).await else {
             println!("failed {round}");

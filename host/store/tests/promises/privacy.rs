@@ -38,6 +38,10 @@ async fn the_files_hold_no_body_of_what_is_done_after_a_close() {
         if round == 10 {
             assert!(found(&kit, EVENT) > 0 && kit.events().await.len() == 40, "the search finds what is there");
         }
+        if round % 5 == 4 {
+            // Now the bodies are not only in the log but in the database too.
+            kit.reopen().await;
+        }
         // Some wait while others come and go.
         let later = turns.split_off(35);
         let rows = kit.commit(turns).await.unwrap().concat();
