@@ -87,10 +87,12 @@ impl Meter {
         let [own, thread] = SLICES.with_borrow_mut(|slices| slices.of(&meter.bot));
         meter.give_up_slice();
         async move {
-            tokio::task::yield_now().await;
             // Neither is ever closed; if one were, running on is all there is to do.
             let Ok(own) = own.acquire_owned().await else { return };
             let Ok(thread) = thread.acquire_owned().await else { return };
+            // With the slice in hand, so that the next heavy turn does not begin in the very poll in
+            // which this one's predecessor ended: everything light runs in between.
+            tokio::task::yield_now().await;
             *meter.slice.lock().unwrap_or_else(PoisonError::into_inner) = Some([own, thread]);
         }
     }
