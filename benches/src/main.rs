@@ -30,6 +30,10 @@ use clap::{Parser, ValueEnum};
 use hodhod_bench::machine::{self, Load};
 use hodhod_bench::rounds::Plan;
 
+/// What the program uses.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Measures hodhod.
 #[derive(Debug, Parser)]
 struct Arguments {

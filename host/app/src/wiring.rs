@@ -51,7 +51,8 @@ fn soroush(config: &ConnectionConfig) -> Result<Soroush, Problem> {
 pub(crate) fn engine(config: &Config) -> anyhow::Result<Engine> {
     let default = PoolSize::default();
     let largest = config.bots.iter().map(|bot| usize::try_from(bot.limits.memory).unwrap_or(usize::MAX)).max();
-    let pool = PoolSize { turns: config.host.turns, memory: largest.unwrap_or(0).max(default.memory) };
+    let memory = largest.unwrap_or(0).max(default.memory);
+    let pool = PoolSize { turns: config.host.turns, memory, threads: config.host.workers };
     Ok(Engine::new(pool)?)
 }
 

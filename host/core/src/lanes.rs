@@ -6,6 +6,9 @@
 //! take turns, so neither a chat that floods nor a bot with many chats slows another down. A
 //! waiting item is one entry of a queue; an empty lane is gone, so memory follows what waits.
 //!
+//! An item that is out runs, and may then be over but not yet known to be done: it keeps its lane,
+//! and no longer counts among those of its group that run.
+//!
 //! This is a plain data structure: no locks, no tasks, no clock. Every operation is O(log n) or
 //! better, whatever waits.
 
@@ -31,10 +34,10 @@ struct Group<K, T> {
     lanes: HashMap<K, Lane<T>>,
     /// Lanes with an item that may go now, in the order in which they are asked.
     ready: VecDeque<K>,
-    /// Lanes whose item has to be the only one of the group that is out.
+    /// Lanes whose item has to be the only one of the group that runs.
     alone: VecDeque<K>,
-    out: usize,
-    out_alone: bool,
+    running: usize,
+    runs_alone: bool,
     limit: usize,
     waiting: usize,
     in_ring: bool,
@@ -50,8 +53,10 @@ struct Lane<T> {
 enum State {
     /// In `ready` or `alone`.
     Ready,
-    /// Its first item is out.
-    Out,
+    /// Its first item is out, and runs.
+    Running,
+    /// Its first item is out, and no longer runs.
+    Over,
     /// In `asleep`, under this key.
     Asleep(Millis, u64),
 }
@@ -74,7 +79,7 @@ pub enum Next<T> {
     Done,
     /// It goes again, first in its lane, not before the given time.
     At(Millis, T),
-    /// It goes again as soon as nothing else of its group is out, and alone.
+    /// It goes again as soon as nothing else of its group runs, and alone.
     Alone(T),
 }
 
@@ -85,14 +90,14 @@ impl<G, K, T> Default for Lanes<G, K, T> {
 }
 
 impl<G: Clone + Eq + Hash, K: Clone + Eq + Hash, T> Lanes<G, K, T> {
-    /// Makes a group known, or changes how many of its items may be out at once. With 0 its items wait.
+    /// Makes a group known, or changes how many of its items may run at once. With 0 its items wait.
     pub fn set_limit(&mut self, group: &G, limit: usize) {
         let entry = self.groups.entry(group.clone()).or_insert_with(|| Group {
             lanes: HashMap::new(),
             ready: VecDeque::new(),
             alone: VecDeque::new(),
-            out: 0,
-            out_alone: false,
+            running: 0,
+            runs_alone: false,
             limit,
             waiting: 0,
             in_ring: false,
@@ -133,11 +138,11 @@ impl<G: Clone + Eq + Hash, K: Clone + Eq + Hash, T> Lanes<G, K, T> {
             group.in_ring = false;
             let Some(lane_name) = group.next() else { continue };
             let taken = group.lanes.get_mut(&lane_name).and_then(|lane| {
-                lane.state = State::Out;
+                lane.state = State::Running;
                 lane.queue.pop_front()
             });
             let Some(item) = taken else { continue };
-            group.out += 1;
+            group.running += 1;
             group.waiting -= 1;
             self.waiting -= 1;
             self.offer(&name);
@@ -146,12 +151,32 @@ impl<G: Clone + Eq + Hash, K: Clone + Eq + Hash, T> Lanes<G, K, T> {
         None
     }
 
+    /// Tells that the item of a lane no longer runs; its lane waits until [`finish`](Self::finish)
+    /// tells what becomes of it. True if another of the group had to wait for that and may go now.
+    pub fn over(&mut self, group: &G, lane: &K) -> bool {
+        let Some(entry) = self.groups.get_mut(group) else { return false };
+        let Some(queue) = entry.lanes.get_mut(lane).filter(|lane| lane.state == State::Running) else { return false };
+        queue.state = State::Over;
+        let could = entry.may_go();
+        entry.running -= 1;
+        entry.runs_alone = false;
+        let can = entry.may_go();
+        self.offer(group);
+        can && !could
+    }
+
     /// Tells the end of a try. The lane's next item may go after it.
     pub fn finish(&mut self, group: &G, lane: &K, next: Next<T>) {
         let Some(entry) = self.groups.get_mut(group) else { return };
-        let Some(queue) = entry.lanes.get_mut(lane).filter(|lane| lane.state == State::Out) else { return };
-        entry.out -= 1;
-        entry.out_alone = false;
+        let Some(queue) = entry.lanes.get_mut(lane) else { return };
+        match queue.state {
+            State::Running => {
+                entry.running -= 1;
+                entry.runs_alone = false;
+            }
+            State::Over => {}
+            State::Ready | State::Asleep(..) => return,
+        }
         let (item, at) = match next {
             Next::Done => (None, None),
             Next::At(at, item) => (Some(item), Some(at)),
@@ -206,11 +231,6 @@ impl<G: Clone + Eq + Hash, K: Clone + Eq + Hash, T> Lanes<G, K, T> {
         self.groups.get(group).map_or(0, |group| group.lanes.len())
     }
 
-    /// Items of one group that are out.
-    pub fn out_in(&self, group: &G) -> usize {
-        self.groups.get(group).map_or(0, |group| group.out)
-    }
-
     fn wake(&mut self, now: Millis) {
         let mut woken = HashSet::new();
         while let Some(first) = self.asleep.first_entry().filter(|first| first.key().0 <= now) {
@@ -243,11 +263,11 @@ impl<G: Clone + Eq + Hash, K: Clone + Eq + Hash, T> Lanes<G, K, T> {
 
 impl<K: Clone + Eq + Hash, T> Group<K, T> {
     fn may_go(&self) -> bool {
-        if self.out_alone || self.out >= self.limit {
+        if self.runs_alone || self.running >= self.limit {
             return false;
         }
         // One that has to be alone holds back the others, or it would never find the group empty.
-        if self.alone.is_empty() { !self.ready.is_empty() } else { self.out == 0 }
+        if self.alone.is_empty() { !self.ready.is_empty() } else { self.running == 0 }
     }
 
     fn next(&mut self) -> Option<K> {
@@ -255,7 +275,7 @@ impl<K: Clone + Eq + Hash, T> Group<K, T> {
             return None;
         }
         if let Some(lane) = self.alone.pop_front() {
-            self.out_alone = true;
+            self.runs_alone = true;
             return Some(lane);
         }
         self.ready.pop_front()

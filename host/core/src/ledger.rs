@@ -6,7 +6,7 @@
 //! batch is being written the next one gathers, so the group grows with the load by itself. A batch
 //! that the store refuses is tried again until it is taken: its turns have passed and others may
 //! have read their values, so it can be neither dropped nor overtaken. Until then their lanes wait,
-//! which is what bounds the queue.
+//! and when the queue is full nobody begins another turn.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -22,6 +22,11 @@ use crate::values::{Bucket, Reads, Recent, Stamp, ValueKey};
 /// Most turns that one batch commits: about 10 ms of work for a disk.
 const BATCH: usize = 1024;
 
+/// Bytes of commits that may be held before no further turn begins, and what each counts for besides
+/// its values and messages.
+const HELD: usize = 16 << 20;
+const COMMIT_WEIGHT: usize = 1 << 10;
+
 /// The wait between tries of a batch that the store refused.
 const REFUSED_WAIT: Duration = Duration::from_millis(500);
 
@@ -36,11 +41,16 @@ pub struct Ledger<T> {
 struct Inner<T> {
     recent: Recent,
     queue: Vec<Entry<T>>,
+    /// Turns in the batch that is being written.
+    writing: usize,
+    /// Bytes in the queue and in the batch that is being written.
+    held: usize,
     closing: bool,
 }
 
 struct Entry<T> {
     commit: TurnCommit,
+    weight: usize,
     stamp: Stamp,
     ticket: T,
 }
@@ -58,30 +68,44 @@ pub struct Committed<T> {
 impl<T: Send> Ledger<T> {
     /// A ledger over a store.
     pub fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>) -> Self {
-        let inner = Inner { recent: Recent::default(), queue: Vec::new(), closing: false };
+        let inner = Inner { recent: Recent::default(), queue: Vec::new(), writing: 0, held: 0, closing: false };
         Self { store, clock, inner: Mutex::new(inner), more: Notify::new() }
     }
 
     /// Notes that a turn begins; the guard notes its end.
     pub fn begin(self: &Arc<Self>) -> Began<T> {
         let stamp = self.lock().recent.begin();
-        Began { ledger: self.clone(), stamp }
+        Began { ledger: self.clone(), stamp: Some(stamp) }
     }
 
-    /// Ends a turn: puts its commit into the queue, unless a value that it read has been written
-    /// since. Then it comes back and nothing has happened.
+    /// Ends a turn that `began`: puts its commit, of `weight` bytes, into the queue, unless a value that it read
+    /// has been written since. Then it comes back and nothing has happened.
     ///
     /// # Errors
     /// The ticket, if the turn has to run again.
-    pub fn submit(&self, reads: &Reads, commit: TurnCommit, ticket: T) -> Result<(), T> {
+    pub fn submit(
+        &self,
+        mut began: Began<T>,
+        reads: &Reads,
+        commit: TurnCommit,
+        weight: usize,
+        ticket: T,
+    ) -> Result<(), T> {
         let mut inner = self.lock();
+        let ended = began.stamp.take();
         // An event that is going to be tried again may have read what it likes.
         let is_final = !matches!(commit.mark, Mark::Retry { .. });
-        if is_final && !inner.recent.is_current(reads) {
+        let passes = !is_final || inner.recent.is_current(reads);
+        if let Some(ended) = ended {
+            inner.recent.end(ended);
+        }
+        if !passes {
             return Err(ticket);
         }
         let stamp = inner.recent.write(&commit.values);
-        inner.queue.push(Entry { commit, stamp, ticket });
+        let weight = weight + COMMIT_WEIGHT;
+        inner.held += weight;
+        inner.queue.push(Entry { commit, weight, stamp, ticket });
         drop(inner);
         self.more.notify_one();
         Ok(())
@@ -98,6 +122,7 @@ impl<T: Send> Ledger<T> {
                 if size == 0 && inner.closing {
                     return;
                 }
+                inner.writing = size;
                 inner.queue.drain(..size).collect::<Vec<_>>()
             };
             if batch.is_empty() {
@@ -108,6 +133,8 @@ impl<T: Send> Ledger<T> {
             let Some(rows) = rows else { return };
             {
                 let mut inner = self.lock();
+                inner.writing = 0;
+                inner.held -= batch.iter().map(|entry| entry.weight).sum::<usize>();
                 for entry in batch.iter().filter(|entry| !entry.commit.values.is_empty()) {
                     inner.recent.on_disk(entry.stamp, entry.commit.values.iter().map(|(key, _)| key.clone()));
                 }
@@ -125,10 +152,15 @@ impl<T: Send> Ledger<T> {
         self.more.notify_one();
     }
 
+    /// True if so much waits for the disk that no turn should begin.
+    pub fn is_full(&self) -> bool {
+        self.lock().held >= HELD
+    }
+
     /// Turns that passed and are not on disk, and values held for others, for status.
     pub fn held(&self) -> (usize, usize) {
         let inner = self.lock();
-        (inner.queue.len(), inner.recent.len())
+        (inner.queue.len() + inner.writing, inner.recent.len())
     }
 
     async fn write(&self, batch: &[Entry<T>]) -> Option<Vec<Vec<OutboxSeq>>> {
@@ -157,12 +189,15 @@ impl<T: Send> Ledger<T> {
 /// A turn under way, as far as stored values are concerned.
 pub struct Began<T: Send> {
     ledger: Arc<Ledger<T>>,
-    stamp: Stamp,
+    /// Absent once its end has been noted.
+    stamp: Option<Stamp>,
 }
 
 impl<T: Send> Drop for Began<T> {
     fn drop(&mut self) {
-        self.ledger.lock().recent.end(self.stamp);
+        if let Some(stamp) = self.stamp {
+            self.ledger.lock().recent.end(stamp);
+        }
     }
 }
 

@@ -16,7 +16,7 @@ use crate::event::Event;
 use crate::ids::{BotName, Chat, InboxSeq, OutboxSeq, SendId};
 use crate::outgoing::Outgoing;
 use crate::time::Millis;
-use crate::values::{Bucket, ValueKey};
+use crate::values::{Bucket, ValueKey, Write};
 
 /// Durable storage of one host.
 pub trait Store: Send + Sync + 'static {
@@ -134,7 +134,7 @@ pub struct TurnCommit {
     /// When.
     pub at: Millis,
     /// Stored values: `None` deletes. Empty unless the event is done.
-    pub values: Vec<(ValueKey, Option<Vec<u8>>)>,
+    pub values: Vec<(ValueKey, Write)>,
     /// Sends, in order. Empty unless the event is done.
     pub sends: Vec<QueuedSend>,
 }

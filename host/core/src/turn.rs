@@ -118,6 +118,8 @@ pub struct Effects {
     pub values: Vec<(ValueKey, Write)>,
     /// Sends, in the order of the calls.
     pub sends: Vec<QueuedSend>,
+    /// Bytes of both.
+    pub weight: usize,
 }
 
 /// One call of a bot's handler, under way.
@@ -244,7 +246,7 @@ impl Turn {
         self.check_key(key)?;
         let key: Arc<str> = key.into();
         if let Some(written) = self.writes.get(&(bucket.0.clone(), key.clone())) {
-            return Ok(written.clone());
+            return Ok(written.as_deref().map(<[u8]>::to_vec));
         }
         let key = ValueKey { bot: self.actor.bot.clone(), bucket: bucket.0.clone(), key };
         let most = self.actor.limits.reads;
@@ -262,7 +264,7 @@ impl Turn {
         if value.len() > self.actor.limits.value {
             return Err(Refusal::TooLarge(self.actor.limits.value as u64));
         }
-        self.write(bucket, key, Some(value))
+        self.write(bucket, key, Some(value.into()))
     }
 
     /// Deletes a value; it need not exist.
@@ -327,7 +329,7 @@ impl Turn {
             .into_iter()
             .map(|((bucket, key), value)| (ValueKey { bot: bot.clone(), bucket, key }, value))
             .collect();
-        (self.reads, Effects { values, sends: self.sends })
+        (self.reads, Effects { values, sends: self.sends, weight: self.buffered })
     }
 
     fn write(&mut self, bucket: &BucketHandle, key: &str, value: Write) -> Result<(), Refusal> {
@@ -337,7 +339,7 @@ impl Turn {
         if !self.writes.contains_key(&place) && self.writes.len() >= limits.writes {
             return Err(Refusal::Quota(format!("{} values in one turn", limits.writes)));
         }
-        self.reserve(key.len() + value.as_ref().map_or(0, Vec::len))?;
+        self.reserve(key.len() + value.as_ref().map_or(0, |value| value.len()))?;
         self.writes.insert(place, value);
         Ok(())
     }

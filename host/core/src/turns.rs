@@ -256,6 +256,10 @@ impl Turns {
     fn take(&self) -> Vec<Out<BotName, Chat, Waiting>> {
         let mut taken = Vec::new();
         let mut work = Duration::ZERO;
+        if self.ledger.is_full() {
+            // Told again when the batch under way is on disk.
+            return taken;
+        }
         let now = self.clock.now();
         let mut lanes = self.lanes();
         while taken.len() < BATCH && work < BATCH_WORK && self.under_way.load(Ordering::Relaxed) < self.most {
@@ -304,20 +308,27 @@ impl Turns {
         }
 
         let (reads, effects) = ended.turn.into_effects();
+        let weight = effects.weight;
         let commit = self.judge(&bot, seq, attempts, &ended.result, effects);
         let ticket = Ticket { bot: group, chat, event };
-        let submitted = self.ledger.submit(&reads, commit, ticket);
-        if submitted.is_ok() {
-            bot.stats.ended(&ended.result, now);
+        // One step, or the commit could be over before the lane knows that the turn is.
+        let mut lanes = self.lanes();
+        let mut wake = lanes.over(&ticket.bot, &ticket.chat);
+        match self.ledger.submit(began, &reads, commit, weight, ticket) {
+            Ok(()) => bot.stats.ended(&ended.result, now),
+            Err(ticket) => {
+                bot.stats.conflict();
+                self.bodies.fetch_add(ticket.event.weight(), Ordering::Relaxed);
+                let again = Waiting { seq, attempts, conflicts: conflicts + 1, event: Some(ticket.event) };
+                let next = if conflicts < CONFLICTS { Next::At(Millis(0), again) } else { Next::Alone(again) };
+                lanes.finish(&ticket.bot, &ticket.chat, next);
+                wake = true;
+            }
         }
-        if let Err(ticket) = submitted {
-            bot.stats.conflict();
-            self.bodies.fetch_add(ticket.event.weight(), Ordering::Relaxed);
-            let again = Waiting { seq, attempts, conflicts: conflicts + 1, event: Some(ticket.event) };
-            let next = if conflicts < CONFLICTS { Next::At(Millis(0), again) } else { Next::Alone(again) };
-            self.finish(&ticket.bot, &ticket.chat, next);
+        drop(lanes);
+        if wake {
+            self.wake();
         }
-        drop(began);
     }
 
     /// What the end of a turn means for its event.

@@ -82,8 +82,9 @@ impl Reads {
     }
 }
 
-/// A value as a turn wrote it: `None` deletes.
-pub type Write = Option<Vec<u8>>;
+/// A value as a turn wrote it: `None` deletes. Shared, because it is held for other turns until the
+/// disk has it.
+pub type Write = Option<Arc<[u8]>>;
 
 /// The values of turns that passed and may still matter to others.
 #[derive(Debug, Default)]
@@ -106,7 +107,7 @@ struct RecentBucket {
 #[derive(Debug)]
 struct Entry {
     /// Absent once it is on disk, where it is read from; the stamp still matters.
-    value: Option<Option<Arc<[u8]>>>,
+    value: Option<Write>,
     stamp: Stamp,
 }
 
@@ -130,7 +131,7 @@ impl Recent {
 
     /// The value that a turn sees which reads now, where a recent turn decided it; otherwise the
     /// caller asks the store. The read is noted either way.
-    pub fn read(&self, key: &ValueKey, reads: &mut Reads) -> Option<Option<Arc<[u8]>>> {
+    pub fn read(&self, key: &ValueKey, reads: &mut Reads) -> Option<Write> {
         reads.values.entry(key.clone()).or_insert(self.stamp);
         let bucket = self.buckets.get(&(key.bot.clone(), key.bucket.clone()))?;
         bucket.values.get(&key.key)?.value.clone()
@@ -164,7 +165,7 @@ impl Recent {
         }
         self.stamp.0 += 1;
         for (key, value) in writes {
-            let entry = Entry { value: Some(value.as_deref().map(Arc::from)), stamp: self.stamp };
+            let entry = Entry { value: Some(value.clone()), stamp: self.stamp };
             let bucket = self.buckets.entry((key.bot.clone(), key.bucket.clone())).or_default();
             bucket.values.insert(key.key.clone(), entry);
             bucket.newest = self.stamp;
@@ -225,7 +226,7 @@ mod tests {
     }
 
     fn put(name: &str, value: &str) -> Vec<(ValueKey, Write)> {
-        vec![(key(name), Some(value.as_bytes().to_vec()))]
+        vec![(key(name), Some(value.as_bytes().into()))]
     }
 
     #[test]

@@ -13,13 +13,14 @@ use wasmtime::component::Linker;
 use wasmtime::{Config, Enabled, InstanceAllocationStrategy, PoolingAllocationConfig};
 
 use crate::state::State;
+use crate::ticker::Pulse;
 use crate::{grants, ticker};
 
 /// Memory that is kept and cleared in place when an instance is put back: above what a guest
 /// touches in a turn, or the rest is given back to the kernel and faulted in again.
 const MEMORY_KEPT: usize = 16 << 20;
 const TABLE_KEPT: usize = 64 << 10;
-const STACK_KEPT: usize = 64 << 10;
+const STACK_KEPT: usize = 32 << 10;
 
 /// Stack of the guest, and of the guest with the host calls it makes.
 const GUEST_STACK: usize = 512 << 10;
@@ -39,11 +40,14 @@ pub struct PoolSize {
     pub turns: u32,
     /// The most bytes that one memory of any bot may have.
     pub memory: usize,
+    /// Threads that turns run on.
+    pub threads: usize,
 }
 
 impl Default for PoolSize {
     fn default() -> Self {
-        Self { turns: 512, memory: 128 << 20 }
+        let threads = std::thread::available_parallelism().map_or(1, usize::from);
+        Self { turns: 512, memory: 128 << 20, threads }
     }
 }
 
@@ -62,6 +66,7 @@ pub enum EngineError {
 #[derive(Clone)]
 pub struct Engine {
     pub(crate) inner: wasmtime::Engine,
+    pub(crate) pulse: Arc<Pulse>,
     pool: PoolSize,
     linkers: Arc<Mutex<HashMap<Grants, Arc<Linker<State>>>>>,
 }
@@ -73,14 +78,18 @@ impl Engine {
     /// When the machine cannot provide the pool, or the thread that ends runaway turns.
     pub fn new(pool: PoolSize) -> Result<Self, EngineError> {
         let inner = wasmtime::Engine::new(&config(pool)).map_err(|error| EngineError::Setup(format!("{error:#}")))?;
-        ticker::start(&inner)?;
+        let pulse = ticker::start(&inner)?;
         tracing::debug!(turns = pool.turns, clears_in_place = pagemap_scan(), "the WebAssembly engine is set up");
-        Ok(Self { inner, pool, linkers: Arc::default() })
+        Ok(Self { inner, pulse, pool, linkers: Arc::default() })
     }
 
     /// The most bytes that one memory of a bot may have.
     pub fn largest_memory(&self) -> usize {
         self.pool.memory
+    }
+
+    pub(crate) fn threads(&self) -> usize {
+        self.pool.threads
     }
 
     pub(crate) fn linker(&self, grants: Grants) -> wasmtime::Result<Arc<Linker<State>>> {

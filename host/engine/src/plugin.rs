@@ -19,9 +19,9 @@ use crate::engine::Engine;
 use crate::failure::classify;
 use crate::grants::{self, Need};
 use crate::lines::clean;
-use crate::meter::Metered;
+use crate::meter::{Meter, Metered, Places};
 use crate::state::State;
-use crate::ticker::TICK;
+use crate::ticker::{Pulse, TICK};
 
 /// Bytes that the host lifts out of a guest per call, besides what it sends and stores.
 const HOST_CALL_BYTES: usize = 4 << 20;
@@ -79,6 +79,8 @@ pub enum LoadError {
 /// A component, loaded for one bot.
 pub struct Component {
     engine: wasmtime::Engine,
+    pulse: Arc<Pulse>,
+    places: Places,
     pre: BotPre<State>,
     config: Arc<BotConfig>,
     limits: Limits,
@@ -121,19 +123,28 @@ impl Component {
             let _infallible = write!(hex, "{byte:02x}");
             hex
         });
-        Ok(Self { engine: engine.inner.clone(), pre, config: Arc::new(config), limits, digest })
+        Ok(Self {
+            engine: engine.inner.clone(),
+            pulse: engine.pulse.clone(),
+            places: Places::beside(engine.threads()),
+            pre,
+            config: Arc::new(config),
+            limits,
+            digest,
+        })
     }
 
     async fn turn(&self, turn: Turn) -> Ended {
         let event = convert::event(turn.event());
-        let mut store = Store::new(&self.engine, State::new(turn, self.config.clone(), &self.limits));
+        let meter = Meter::new(self.pulse.clone(), self.places.clone());
+        let state = State::new(turn, self.config.clone(), &self.limits, meter.clone());
+        let mut store = Store::new(&self.engine, state);
         store.limiter(|state| &mut state.limiter);
         store.set_hostcall_fuel(HOST_CALL_BYTES);
         store.set_max_component_handles(COMPONENT_HANDLES);
         store.set_epoch_deadline(1);
         let cpu_limit = self.limits.cpu;
         store.epoch_deadline_callback(move |state| on_tick(state, cpu_limit));
-        let meter = store.data().meter.clone();
 
         let called = {
             let call = Box::pin(self.call(&mut store, &event));
@@ -181,6 +192,7 @@ impl Plugin for Component {
 /// A tick has passed while the guest was running.
 fn on_tick(mut store: StoreContextMut<'_, State>, limit: Duration) -> wasmtime::Result<UpdateDeadline> {
     let state = store.data_mut();
+    state.meter.beat();
     let used = state.meter.now();
     // The tick is one for all; a turn that began just before it has not used one up.
     if used < TICK && used < limit {

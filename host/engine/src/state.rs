@@ -30,7 +30,7 @@ pub(crate) struct State {
 }
 
 impl State {
-    pub(crate) fn new(turn: Turn, config: Arc<BotConfig>, limits: &Limits) -> Self {
+    pub(crate) fn new(turn: Turn, config: Arc<BotConfig>, limits: &Limits, meter: Arc<Meter>) -> Self {
         let lines = Lines::new(turn.actor().bot.clone(), limits.log_lines, limits.log_line);
         let wasi = WasiCtx::builder()
             .stdout(LineStream::output(lines.clone()))
@@ -39,7 +39,6 @@ impl State {
             .build();
         let mut table = ResourceTable::new();
         table.set_max_capacity(HANDLES);
-        let meter = Meter::new(turn.actor().bot.clone());
         Self { turn, config, limiter: Limiter::new(limits.memory), meter, lines, ended: None, table, wasi }
     }
 }

@@ -146,7 +146,7 @@ fn arrival(caller: u64, number: u64) -> Arrival {
 fn end(caller: u64, seq: InboxSeq, turn: Turn) -> TurnCommit {
     let (mut values, mut sends) = (Vec::new(), Vec::new());
     if let Turn::StoreAndSend = turn {
-        values.push((counter(caller), Some(seq.to_string().into_bytes())));
+        values.push((counter(caller), Some(seq.to_string().into_bytes().into())));
         sends.push(QueuedSend {
             id: SendId { turn: seq, index: 0 },
             bot: "bot".into(),

@@ -4,7 +4,7 @@
 use hodhod_core::ids::{BotName, Chat, InboxSeq, OutboxSeq, SendId};
 use hodhod_core::store::{Arrival, Mark, QueuedSend, Route, SendOutcome, Settlement, TurnCommit};
 use hodhod_core::time::Millis;
-use hodhod_core::values::ValueKey;
+use hodhod_core::values::{ValueKey, Write};
 
 use crate::hash::{KeyHash, key_hash};
 
@@ -53,7 +53,7 @@ pub(crate) struct EndedTurn {
     pub(crate) seq: InboxSeq,
     pub(crate) mark: Mark,
     pub(crate) at: Millis,
-    pub(crate) values: Vec<(ValueKey, Option<Vec<u8>>)>,
+    pub(crate) values: Vec<(ValueKey, Write)>,
     pub(crate) sends: Vec<NewSend>,
 }
 
@@ -118,8 +118,10 @@ impl Weighs for NewArrival {
 
 impl Weighs for EndedTurn {
     fn weight(&self) -> Weight {
-        let values =
-            self.values.iter().map(|(key, value)| Weight::row(key.key.len() + value.as_ref().map_or(0, Vec::len)));
+        let values = self
+            .values
+            .iter()
+            .map(|(key, value)| Weight::row(key.key.len() + value.as_ref().map_or(0, |value| value.len())));
         let sends = self.sends.iter().map(|send| Weight::row(send.body.len()));
         values.chain(sends).chain([Weight::row(0)]).sum()
     }

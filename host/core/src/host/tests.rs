@@ -161,6 +161,29 @@ fn a_store_that_fails_holds_chats_up_and_loses_nothing() {
 }
 
 #[test]
+fn no_turn_begins_while_too_much_waits_for_the_disk() {
+    run(async {
+        let (store, clock) = (MemoryStore::default(), TestClock::default());
+        let rig = Rig::start(&store, &clock, fast(), Limits::default(), |turn: &mut Turn| {
+            let bucket = turn.bucket("chat").expect("a chat");
+            for key in ["1", "2", "3", "4", "5", "6", "7", "8"] {
+                turn.set(&bucket, key, vec![b'x'; 64 << 10]).expect("writable");
+            }
+            async { TurnResult::Done }.boxed()
+        })
+        .await;
+        store.fail([Failpoint::Commit, Failpoint::Commit]);
+        rig.arrive((0..300).map(|n| text(&format!("c{n}"), &n.to_string(), "keep")).collect()).await;
+        rig.settle().await;
+        // Half a MiB each; what one worker had taken when it was full still runs.
+        let held = rig.host.turns().held().0;
+        assert!((32..120).contains(&held), "{held} turns are held in memory");
+        rig.until(|| rig.bot.stats.handled() == 300 && rig.host.turns().held() == (0, 0)).await;
+        rig.stop().await;
+    });
+}
+
+#[test]
 fn a_bot_without_room_gets_dead_letters_and_holds_nobody_up() {
     run(async {
         let (store, clock) = (MemoryStore::default(), TestClock::default());

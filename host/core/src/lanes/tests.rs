@@ -92,6 +92,22 @@ fn an_item_that_must_be_alone_waits_for_the_others_and_holds_them_back() {
 }
 
 #[test]
+fn an_item_that_is_over_keeps_its_lane_and_leaves_its_place_to_another() {
+    let mut lanes = lanes(&[("a", 1)]);
+    push(&mut lanes, "a", 1, 10);
+    push(&mut lanes, "a", 1, 11);
+    push(&mut lanes, "a", 2, 20);
+    assert_eq!(take(&mut lanes), Some(("a", 1, 10)));
+    assert_eq!(take(&mut lanes), None, "one at once");
+    assert!(lanes.over(&"a", &1), "another waited for that");
+    assert_eq!(take(&mut lanes), Some(("a", 2, 20)));
+    assert!(!lanes.over(&"a", &2), "11 has to wait for 10");
+    assert_eq!(take(&mut lanes), None);
+    lanes.finish(&"a", &1, Next::At(Millis(0), 10));
+    assert_eq!(take(&mut lanes), Some(("a", 1, 10)), "first in its lane still");
+}
+
+#[test]
 fn a_group_with_limit_zero_keeps_everything_and_gives_nothing() {
     let mut lanes = lanes(&[("a", 0)]);
     push(&mut lanes, "a", 1, 10);
@@ -110,6 +126,7 @@ fn an_unknown_group_is_refused() {
 enum Step {
     Arrive { group: usize, lane: u32 },
     Take,
+    Over { which: usize },
     Finish { which: usize, how: u8, delay: u64 },
     Pass(u64),
     Limit { group: usize, limit: usize },
@@ -120,11 +137,20 @@ fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         6 => (0..3usize, 0..5u32).prop_map(|(group, lane)| Step::Arrive { group, lane }),
         6 => Just(Step::Take),
+        3 => any::<usize>().prop_map(|which| Step::Over { which }),
         5 => (any::<usize>(), 0..4u8, 0..50u64).prop_map(|(which, how, delay)| Step::Finish { which, how, delay }),
         2 => (0..60u64).prop_map(Step::Pass),
         1 => (0..3usize, 0..4usize).prop_map(|(group, limit)| Step::Limit { group, limit }),
         1 => Just(Step::Restart),
     ]
+}
+
+/// What an item that is out is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Runs {
+    Beside,
+    Alone,
+    NoMore,
 }
 
 const GROUPS: [&str; 3] = ["a", "b", "c"];
@@ -139,7 +165,7 @@ proptest! {
         let mut lanes = lanes(&[("a", 2), ("b", 2), ("c", 2)]);
         let mut limits = BTreeMap::from([("a", 2), ("b", 2), ("c", 2)]);
         let mut table: BTreeMap<(&'static str, u32), VecDeque<u32>> = BTreeMap::new();
-        let mut out: Vec<(Out<&'static str, u32, u32>, bool)> = Vec::new();
+        let mut out: Vec<(Out<&'static str, u32, u32>, Runs)> = Vec::new();
         let mut alone: Vec<u32> = Vec::new();
         let mut now = Millis(1);
         let mut next_item = 0;
@@ -160,13 +186,21 @@ proptest! {
                         let queue = &table[&(taken.group, taken.lane)];
                         prop_assert_eq!(queue.front(), Some(&taken.item), "the oldest of the lane goes first");
                         prop_assert!(!out.iter().any(|(o, _)| (o.group, o.lane) == (taken.group, taken.lane)), "one item a lane");
-                        let beside = out.iter().filter(|(o, _)| o.group == taken.group).count();
+                        let running = |(o, runs): &&(Out<_, _, _>, Runs)| o.group == taken.group && *runs != Runs::NoMore;
+                        let beside = out.iter().filter(running).count();
                         prop_assert!(beside < limits[taken.group], "the limit holds");
                         let is_alone = alone.contains(&taken.item);
                         prop_assert!(!is_alone || beside == 0, "alone means alone");
-                        prop_assert!(!out.iter().any(|(o, alone)| o.group == taken.group && *alone), "nobody joins one that is alone");
-                        out.push((taken, is_alone));
+                        prop_assert!(!out.iter().any(|(o, runs)| o.group == taken.group && *runs == Runs::Alone), "nobody joins one that is alone");
+                        out.push((taken, if is_alone { Runs::Alone } else { Runs::Beside }));
                     }
+                }
+                Step::Over { which } => {
+                    if out.is_empty() { continue; }
+                    let which = which % out.len();
+                    let (over, runs) = &mut out[which];
+                    lanes.over(&over.group, &over.lane);
+                    *runs = Runs::NoMore;
                 }
                 Step::Finish { which, how, delay } => {
                     if out.is_empty() { continue; }

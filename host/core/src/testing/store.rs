@@ -136,7 +136,7 @@ impl Tables {
         }
         for (key, value) in turn.values {
             match value {
-                Some(value) => self.values.insert(key, value),
+                Some(value) => self.values.insert(key, value.to_vec()),
                 None => self.values.remove(&key),
             };
         }

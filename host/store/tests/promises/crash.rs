@@ -60,7 +60,7 @@ async fn child() {
 fn turn(round: u64, n: usize, seq: InboxSeq) -> TurnCommit {
     let name = format!("{round}/{n}");
     TurnCommit {
-        values: vec![(key(&name), Some(b"v".to_vec()))],
+        values: vec![(key(&name), Some(b"v".as_slice().into()))],
         sends: (0..SENDS).map(|index| send(seq, index, &name)).collect(),
         ..done(seq)
     }

@@ -24,7 +24,7 @@ fn clear(kit: &Kit) {
 
 fn turn(seq: InboxSeq, name: &str) -> TurnCommit {
     TurnCommit {
-        values: vec![(key(name), Some(b"v".to_vec()))],
+        values: vec![(key(name), Some(b"v".as_slice().into()))],
         sends: vec![send(seq, 0, "first"), send(seq, 1, name)],
         ..done(seq)
     }

@@ -7,7 +7,7 @@ use hodhod_core::store::{
     Appended, Arrival, Mark, QueuedSend, Route, SendOutcome, Settlement, Store, Totals, TurnCommit,
 };
 use hodhod_core::time::Millis;
-use hodhod_core::values::{Bucket, ValueKey};
+use hodhod_core::values::{Bucket, ValueKey, Write};
 use hodhod_store::{Durability, Options};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -110,7 +110,7 @@ impl Model {
         self.totals.handled += 1;
         for (key, value) in &turn.values {
             match value {
-                Some(value) => self.values.insert(key.key.to_string(), value.clone()),
+                Some(value) => self.values.insert(key.key.to_string(), value.to_vec()),
                 None => self.values.remove(&*key.key),
             };
         }
@@ -225,8 +225,8 @@ fn an_arrival() -> impl Strategy<Value = Arrival> {
     })
 }
 
-fn a_value() -> impl Strategy<Value = (ValueKey, Option<Vec<u8>>)> {
-    ("[xyz]", any::<Option<Vec<u8>>>()).prop_map(|(name, value)| (key(&name), value))
+fn a_value() -> impl Strategy<Value = (ValueKey, Write)> {
+    ("[xyz]", any::<Option<Vec<u8>>>()).prop_map(|(name, value)| (key(&name), value.map(Into::into)))
 }
 
 /// Rows are named by small numbers, so that some are there, some are gone, and some never were.

@@ -29,7 +29,7 @@ async fn calls_of_different_kinds_keep_their_order_too() {
     let mut calls = Vec::new();
     for n in 1..=500_u64 {
         drop(kit.append(vec![arrival(&n.to_string())]));
-        let values = vec![(key("last"), Some(n.to_string().into_bytes()))];
+        let values = vec![(key("last"), Some(n.to_string().into_bytes().into()))];
         calls.push(kit.commit(vec![TurnCommit { values, ..done(InboxSeq(n)) }]));
     }
     for call in calls {

@@ -11,7 +11,11 @@ async fn a_turn_that_is_done_leaves_its_values_and_sends_and_no_event() {
     let mut kit = Kit::new();
     let seq = kit.one("a").await;
     let sends = vec![send(seq, 0, "first"), send(seq, 1, "second")];
-    let values = vec![(key("k"), Some(b"v".to_vec())), (key("gone"), Some(b"v".to_vec())), (key("gone"), None)];
+    let values = vec![
+        (key("k"), Some(b"v".as_slice().into())),
+        (key("gone"), Some(b"v".as_slice().into())),
+        (key("gone"), None),
+    ];
     let rows = kit.commit(vec![TurnCommit { sends: sends.clone(), values, ..done(seq) }]).await.unwrap().remove(0);
     kit.reopen().await;
 
@@ -30,7 +34,7 @@ async fn a_turn_to_be_retried_keeps_its_event_and_has_no_effects() {
     let mut kit = Kit::new();
     let seq = kit.one("a").await;
     let mark = Mark::Retry { attempts: 3, not_before: Millis(5000) };
-    let values = vec![(key("k"), Some(b"v".to_vec()))];
+    let values = vec![(key("k"), Some(b"v".as_slice().into()))];
     let sends = vec![send(seq, 0, "text")];
     let answer = kit.commit(vec![TurnCommit { mark, values, sends, ..done(seq) }]).await.unwrap();
     assert_eq!(answer, [[]]);
@@ -47,7 +51,7 @@ async fn a_turn_whose_event_is_gone_has_no_effects_and_harms_no_other() {
     let kit = Kit::new();
     let (first, second) = (kit.one("a").await, kit.one("b").await);
     let turn = |seq, text: &str| TurnCommit {
-        values: vec![(key("k"), Some(text.as_bytes().to_vec()))],
+        values: vec![(key("k"), Some(text.as_bytes().into()))],
         sends: vec![send(seq, 0, text)],
         ..done(seq)
     };

@@ -4,11 +4,11 @@ use std::collections::HashSet;
 
 use hodhod_core::ids::Chat;
 use hodhod_core::store::{Store, TurnCommit};
-use hodhod_core::values::{Bucket, ValueKey};
+use hodhod_core::values::{Bucket, ValueKey, Write};
 
 use crate::kit::{Kit, done, key};
 
-async fn put(kit: &Kit, values: Vec<(ValueKey, Option<Vec<u8>>)>) {
+async fn put(kit: &Kit, values: Vec<(ValueKey, Write)>) {
     let seq = kit.one(&format!("{values:?}")).await;
     kit.commit(vec![TurnCommit { values, ..done(seq) }]).await.unwrap();
 }
@@ -26,7 +26,7 @@ async fn names_made_to_be_confused_have_values_of_their_own() {
         }
     }
     let mut kit = Kit::new();
-    let values = keys.iter().map(|key| (key.clone(), Some(format!("{key:?}").into_bytes()))).collect();
+    let values = keys.iter().map(|key| (key.clone(), Some(format!("{key:?}").into_bytes().into()))).collect();
     put(&kit, values).await;
     kit.reopen().await;
     for key in &keys {
@@ -39,8 +39,8 @@ async fn names_made_to_be_confused_have_values_of_their_own() {
 async fn keys_come_in_order_and_in_pages_and_from_one_bucket() {
     let kit = Kit::new();
     let other = ValueKey { bucket: Bucket::Chat(Chat::new("c", "x")), ..key("elsewhere") };
-    let named = ["b", "", "a\0", "ی", "a", "~"].map(|name| (key(name), Some(Vec::new())));
-    put(&kit, named.into_iter().chain([(other, Some(Vec::new()))]).collect()).await;
+    let named = ["b", "", "a\0", "ی", "a", "~"].map(key);
+    put(&kit, named.into_iter().chain([other]).map(|key| (key, Some([].into()))).collect()).await;
     let list = |after, limit| kit.keys(&"bot".into(), &Bucket::Bot, after, limit).unwrap();
     assert_eq!(list(None, 100), ["", "a", "a\0", "b", "~", "ی"]);
     assert_eq!(list(None, 2), ["", "a"]);
@@ -54,7 +54,7 @@ async fn keys_come_in_order_and_in_pages_and_from_one_bucket() {
 async fn a_value_is_any_bytes() {
     let kit = Kit::new();
     for bytes in [vec![], vec![0], (0..=255).collect(), vec![7; 1 << 20]] {
-        put(&kit, vec![(key("k"), Some(bytes.clone()))]).await;
+        put(&kit, vec![(key("k"), Some(bytes.as_slice().into()))]).await;
         assert_eq!(kit.value(&key("k")).unwrap().unwrap(), bytes);
     }
     put(&kit, vec![(key("k"), None)]).await;
