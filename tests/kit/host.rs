@@ -173,6 +173,15 @@ impl Setup {
         running
     }
 
+    /// Waits until a host has logged something.
+    pub async fn logged(&self, words: &str) {
+        eventually("it is logged", async || {
+            let log = self.log();
+            if log.contains(words) { Ok(()) } else { Err(log) }
+        })
+        .await;
+    }
+
     /// Waits for so many messages of the bots and gives them: chat and text.
     pub async fn answers(&self, count: usize) -> Vec<(String, String)> {
         let sent = self.server.wait_for_sent(TOKEN, count, PATIENCE).await;

@@ -54,6 +54,26 @@ async fn turns_that_outlast_the_grace_run_again_after_the_next_start() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_second_signal_cuts_the_grace_short() {
+    let limits = "wall = \"60 s\"";
+    let setup = Setup::new([BotSetup::new("guests").limits(limits)]).await.host("grace = \"60 s\"");
+    let host = setup.start_ready().await;
+    setup.say("sara", "sleep 50000");
+    setup.say("sara", "echo second");
+    host.status_when("its turn is under way", |status| status["turns_under_way"] == 1).await;
+    host.terminate();
+    setup.logged("draining").await;
+    let asked = Instant::now();
+    host.interrupt();
+    assert!(host.ended().await.success());
+    assert!(asked.elapsed() < Duration::from_secs(30), "it does not wait for the turn");
+    let host = setup.start_ready().await;
+    let waiting = |status: &serde_json::Value| status["totals"]["waiting_events"] == 2;
+    host.status_when("both messages wait", waiting).await;
+    host.kill().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_host_that_is_interrupted_ends_like_one_that_is_terminated() {
     let setup = Setup::new([BotSetup::new("echo")]).await;
     let host = setup.start_ready().await;

@@ -1,11 +1,10 @@
 //! The life of a host: taken up, served, drained, closed.
 //!
-//! Ending in order matters: first nothing new comes in (the connections close), then nothing new
-//! begins (turns and sends), then what was begun ends or the grace runs out, then what ended is
+//! Ending in order matters: first nothing new is read and nothing new begins (turns and sends),
+//! then what was read is stored and what was begun ends, or the grace runs out, then what ended is
 //! committed, then the store closes. A turn that is cut off has no effects and runs again; a send
 //! that is cut off is in doubt, which is why sends get the grace too.
 
-use std::future::Future;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -22,14 +21,49 @@ use crate::config::HostConfig;
 /// What the last commits may take after the grace.
 const LAST_COMMITS: Duration = Duration::from_secs(5);
 
-/// Serves until `stop` resolves, then drains and closes.
+/// What whoever started the host wants of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Wish {
+    /// To serve.
+    Serve,
+    /// To end what was begun, and stop.
+    Drain,
+    /// To stop at once. As after a crash, nothing is lost.
+    Cut,
+}
+
+/// The wish of whoever started the host, which may change. If they are gone they want it to stop.
+#[derive(Clone)]
+pub(crate) struct Wishes(pub(crate) watch::Receiver<Wish>);
+
+impl Wishes {
+    async fn drain(&mut self) {
+        // An error means that whoever could wish is gone.
+        let _gone = self.0.wait_for(|wish| *wish >= Wish::Drain).await;
+    }
+
+    async fn cut(&mut self) {
+        if self.0.wait_for(|wish| *wish >= Wish::Cut).await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+/// Serves until that is not wished any more, then drains and closes.
 pub(crate) async fn serve(
     host: Arc<Host>,
     store: Arc<SqliteStore>,
     config: &HostConfig,
-    stop: impl Future<Output = ()>,
+    mut wishes: Wishes,
 ) -> anyhow::Result<()> {
-    let restored = host.restore().await.context("what earlier runs left cannot be read")?;
+    let restored = tokio::select! {
+        restored = host.restore() => restored.context("what earlier runs left cannot be read")?,
+        () = wishes.drain() => {
+            store.close().await;
+            tracing::info!("stopped before anything was begun");
+            return Ok(());
+        }
+    };
     tracing::info!(events = restored.events, sends = restored.sends, in_doubt = restored.in_doubt, "taken up");
     for bot in &restored.unknown_bots {
         tracing::warn!(%bot, "events wait for a bot that is not configured");
@@ -41,7 +75,11 @@ pub(crate) async fn serve(
     let listener = TcpListener::bind(config.listen)
         .await
         .with_context(|| format!("{} cannot be listened on: choose another `listen` in [host]", config.listen))?;
-    tracing::info!(address = %listener.local_addr()?, "status and metrics");
+    let address = listener.local_addr()?;
+    tracing::info!(%address, "status and metrics");
+    if !address.ip().is_loopback() {
+        tracing::warn!(%address, "whoever reaches this address sees status and metrics");
+    }
     let web = tokio::spawn(hodhod_web::serve(listener, host.clone(), host.clock().now()));
 
     let (cut, cut_seen) = watch::channel(false);
@@ -60,7 +98,7 @@ pub(crate) async fn serve(
     // None of these ends by itself, unless it panicked; then the rest stops too and whoever
     // supervises the process starts it anew.
     let failed = tokio::select! {
-        () = stop => None,
+        () = wishes.drain() => None,
         _ = &mut serving => Some("committing and sending"),
         _ = &mut receiving => Some("receiving"),
         () = workers.any_ended() => Some("a thread for turns"),
@@ -69,23 +107,33 @@ pub(crate) async fn serve(
         tracing::error!("{what} has failed; the host stops");
     }
     tracing::info!(turns = host.turns().under_way(), "draining");
-    receiving.abort();
-    if !receiving.is_finished() {
-        let _cancelled = receiving.await;
-    }
+    host.stop_receiving();
     host.drain();
-    let ended = workers.ended();
-    if tokio::time::timeout(config.grace, ended).await.is_err() {
+    let ended = async { tokio::join!(workers.ended(), finished(&mut receiving)) };
+    let in_time = tokio::select! {
+        ended = tokio::time::timeout(config.grace, ended) => ended.is_ok(),
+        () = wishes.cut() => false,
+    };
+    if !in_time {
         tracing::warn!(
             turns = host.turns().under_way(),
-            "the grace is over; what is under way runs again after the next start"
+            "the grace is over, or was cut short; what is under way runs again after the next start"
         );
+        if !receiving.is_finished() {
+            tracing::warn!("the store did not take all that was read from the connections; the rest is lost");
+            receiving.abort();
+        }
         cut.send_replace(true);
         workers.ended().await;
     }
     host.close();
-    if !serving.is_finished() && tokio::time::timeout(LAST_COMMITS, serving).await.is_err() {
+    let in_time = tokio::select! {
+        ended = tokio::time::timeout(LAST_COMMITS, finished(&mut serving)) => ended.is_ok(),
+        () = wishes.cut() => false,
+    };
+    if !in_time {
         tracing::warn!("sends under way are cut off and in doubt");
+        serving.abort();
     }
     web.abort();
     let _cancelled = web.await;
@@ -95,6 +143,14 @@ pub(crate) async fn serve(
     match failed {
         Some(what) => anyhow::bail!("{what} has failed; see the log"),
         None => Ok(()),
+    }
+}
+
+/// Waits for a task, also if it was waited for before.
+async fn finished(task: &mut tokio::task::JoinHandle<()>) {
+    if !task.is_finished() {
+        // One that panicked has ended too.
+        let _ended = task.await;
     }
 }
 

@@ -122,14 +122,20 @@ impl Host {
         self.turns.work(worker).await;
     }
 
-    /// Receives from every connection, for ever. Dropping it closes the connections.
+    /// Receives from every connection until [`stop_receiving`](Self::stop_receiving), and what was
+    /// read is stored. Dropping it closes the connections at once.
     pub async fn receive(&self) {
         let receiving = self.connections.iter().map(|(connection, _)| async {
             let intake = self.inbox.of(connection.name.clone());
             connection.platform.receive(&intake).await;
         });
         join_all(receiving).await;
-        std::future::pending::<()>().await;
+        self.inbox.closed().await;
+    }
+
+    /// Reads no further from the connections.
+    pub fn stop_receiving(&self) {
+        self.inbox.close();
     }
 
     /// Commits, sends and keeps house until [`drain`](Self::drain) and [`close`](Self::close), and

@@ -8,6 +8,7 @@
 use std::sync::Arc;
 
 use futures::future::BoxFuture;
+use tokio::sync::watch;
 
 use crate::event::{Delivery, Event};
 use crate::ids::{Chat, ConnectionName, InboxSeq};
@@ -22,17 +23,30 @@ pub struct Inbox {
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
     turns: Arc<Turns>,
+    closed: watch::Sender<bool>,
 }
 
 impl Inbox {
     /// An inbox in front of `turns`.
     pub fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>, turns: Arc<Turns>) -> Self {
-        Self { store, clock, turns }
+        Self { store, clock, turns, closed: watch::Sender::new(false) }
     }
 
     /// The intake of one connection.
     pub fn of(self: &Arc<Self>, connection: ConnectionName) -> ConnectionIntake {
         ConnectionIntake { inbox: self.clone(), connection }
+    }
+
+    /// Lets the connections read no further. What they have read is still taken.
+    pub fn close(&self) {
+        self.closed.send_replace(true);
+    }
+
+    /// Resolves once [`close`](Self::close) was called.
+    pub async fn closed(&self) {
+        let mut closed = self.closed.subscribe();
+        // The sender is here, so there is no error.
+        let _closed = closed.wait_for(|closed| *closed).await;
     }
 
     async fn take(&self, connection: &ConnectionName, events: Vec<Incoming>) -> Result<usize, StoreError> {
@@ -77,11 +91,15 @@ impl Intake for ConnectionIntake {
     fn take(&self, events: Vec<Incoming>) -> BoxFuture<'_, Result<usize, StoreError>> {
         Box::pin(self.inbox.take(&self.connection, events))
     }
+
+    fn closed(&self) -> BoxFuture<'_, ()> {
+        Box::pin(self.inbox.closed())
+    }
 }
 
 impl Reports for Inbox {
     fn report(&self, send: &QueuedSend, delivery: Delivery) -> Option<Arrival> {
-        let bot = self.turns.bots().into_iter().find(|bot| *bot.name() == send.bot)?;
+        let bot = self.turns.bot(&send.bot)?;
         Some(Arrival {
             chat: send.chat.clone(),
             key: format!("delivery:{}", send.id),

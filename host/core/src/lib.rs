@@ -25,3 +25,4 @@ pub mod time;
 pub mod turn;
 pub mod turns;
 pub mod values;
+mod verdict;

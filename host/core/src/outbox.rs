@@ -10,7 +10,9 @@
 //!
 //! A send in doubt is tried again or dropped, as the connection's policy says, and counted.
 
-use std::collections::HashMap;
+mod all;
+mod policy;
+
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
@@ -19,10 +21,12 @@ use futures::future::{Either, select};
 use futures::stream::{FuturesUnordered, StreamExt};
 use tokio::sync::Notify;
 
+pub use self::all::Outboxes;
+pub use self::policy::{OnDoubt, Policy};
 use crate::event::{Delivery, Event};
-use crate::ids::{Chat, ChatId, ConnectionName, InboxSeq, OutboxSeq};
+use crate::ids::{ChatId, ConnectionName, InboxSeq, OutboxSeq};
 use crate::lanes::{Lanes, Next, Out};
-use crate::pace::{Pace, Rate};
+use crate::pace::Pace;
 use crate::platform::{Platform, SendError, Sent};
 use crate::store::{Arrival, QueuedSend, SendOutcome, Settlement, Store, StoreError, WaitingSend};
 use crate::time::{Clock, Millis};
@@ -33,44 +37,6 @@ const BODIES: usize = 4 << 20;
 /// The wait before the store is asked again after it refused.
 const STORE_WAIT: Duration = Duration::from_millis(500);
 
-/// The wait before a bot tries again to send to a crowded chat.
-const CROWDED_WAIT: Duration = Duration::from_secs(1);
-
-/// What to do with a send of which nobody knows whether it arrived.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum OnDoubt {
-    /// Send it again: the person may read it twice.
-    #[default]
-    Resend,
-    /// Drop it: the person may never read it; the bot is told.
-    Drop,
-}
-
-/// How a connection sends.
-#[derive(Clone, Copy, Debug)]
-pub struct Policy {
-    /// The pace of the whole connection.
-    pub connection: Rate,
-    /// The pace of one chat.
-    pub chat: Rate,
-    /// Sends under way at once.
-    pub at_once: usize,
-    /// What to do with a send in doubt.
-    pub on_doubt: OnDoubt,
-    /// The wait after the first failed try; it doubles with each further one.
-    pub backoff: Duration,
-    /// The longest wait between tries.
-    pub longest_backoff: Duration,
-    /// How long a send is tried before it is given up.
-    pub give_up: Duration,
-    /// Sends that may wait for one chat. A bot that sends more is asked to wait, and a chat for
-    /// which so much waits gets no further turns until some has gone: a chat that is written to
-    /// faster than the platform takes it holds up itself only.
-    pub waiting_chat: usize,
-    /// Sends that may wait for all chats.
-    pub waiting: usize,
-}
-
 /// Who takes the `delivery` events: gives back what the store needs to keep one.
 pub trait Reports: Send + Sync {
     /// The arrival that tells the bot, if it still exists.
@@ -78,55 +44,6 @@ pub trait Reports: Send + Sync {
 
     /// The arrival is durable.
     fn reported(&self, send: &QueuedSend, seq: InboxSeq, event: Arc<Event>);
-}
-
-/// The outboxes of all connections.
-#[derive(Default)]
-pub struct Outboxes {
-    by_connection: RwLock<HashMap<ConnectionName, Arc<Outbox>>>,
-}
-
-impl Outboxes {
-    /// Makes a connection's outbox known.
-    pub fn add(&self, outbox: Arc<Outbox>) {
-        let mut all = self.by_connection.write().unwrap_or_else(PoisonError::into_inner);
-        all.insert(outbox.connection.clone(), outbox);
-    }
-
-    /// One connection's outbox.
-    pub fn get(&self, connection: &ConnectionName) -> Option<Arc<Outbox>> {
-        self.by_connection.read().unwrap_or_else(PoisonError::into_inner).get(connection).cloned()
-    }
-
-    /// Puts committed sends into their lanes.
-    pub fn push_all(&self, sends: Vec<(OutboxSeq, QueuedSend)>) {
-        if sends.is_empty() {
-            return;
-        }
-        let all = self.by_connection.read().unwrap_or_else(PoisonError::into_inner);
-        for (seq, send) in sends {
-            if let Some(outbox) = all.get(&send.chat.connection) {
-                outbox.push(seq, send);
-            }
-        }
-    }
-
-    /// How long to wait before more is sent to a chat, where too much waits there already.
-    pub fn is_crowded(&self, chat: &Chat) -> Option<Duration> {
-        let outbox = self.get(&chat.connection)?;
-        let lanes = outbox.lanes();
-        let most = &outbox.policy;
-        let crowded = lanes.waiting_in_lane(&(), &chat.id) >= most.waiting_chat || lanes.waiting() >= most.waiting;
-        crowded.then_some(CROWDED_WAIT)
-    }
-
-    /// Lets no outbox begin another send.
-    pub fn drain(&self) {
-        for outbox in self.by_connection.read().unwrap_or_else(PoisonError::into_inner).values() {
-            outbox.draining.store(true, Ordering::Release);
-            outbox.wake.notify_one();
-        }
-    }
 }
 
 /// A send in its lane.
@@ -220,7 +137,11 @@ impl Outbox {
                     not_before = Millis(0);
                 }
                 OnDoubt::Drop => {
-                    let Some(send) = self.store.send(row.seq).await? else { return Ok(()) };
+                    let send = match self.store.send(row.seq).await {
+                        Err(StoreError::Unreadable(why)) => return self.fail_unread(row.seq, &why).await,
+                        send => send?,
+                    };
+                    let Some(send) = send else { return Ok(()) };
                     tracing::warn!(connection = %self.connection, chat = %row.chat, seq = %row.seq,
                         "a send was in doubt when the host stopped; it is dropped");
                     let why = "in doubt: the host stopped before the platform answered".to_owned();
@@ -317,10 +238,12 @@ impl Outbox {
                 self.bodies.fetch_sub(weight(&send), Ordering::Relaxed);
                 send
             }
-            None => match self.store.send(seq).await? {
-                Some(send) => send,
+            None => match self.store.send(seq).await {
+                Ok(Some(send)) => send,
                 // A try to record its end went through although it looked as if it had not.
-                None => return Ok(None),
+                Ok(None) => return Ok(None),
+                Err(StoreError::Unreadable(why)) => return self.fail_unread(seq, &why).await.map(|()| None),
+                Err(error) => return Err(error),
             },
         };
         // One that was never tried gets its try, however long the host was away.
@@ -366,6 +289,13 @@ impl Outbox {
         let again = SendOutcome::Again { attempts: tries, not_before, in_doubt };
         self.settle(seq, &send, again, None).await?;
         Ok(Some((tries, not_before)))
+    }
+
+    /// Gives a send up that nobody can read any more, and so nobody can be told of.
+    async fn fail_unread(&self, seq: OutboxSeq, why: &str) -> Result<(), StoreError> {
+        tracing::error!(connection = %self.connection, %seq, "a message is given up: {why}");
+        let end = Settlement { seq, outcome: SendOutcome::Failed, report: None };
+        self.store.settle(vec![end]).await.map(drop)
     }
 
     /// Records the end of a try, and tells the bot in the same transaction if there is something to tell.

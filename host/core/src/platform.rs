@@ -17,9 +17,10 @@ use crate::store::StoreError;
 
 /// One account on a messenger.
 pub trait Platform: Send + Sync + 'static {
-    /// Receives until the future is dropped: connects, reconnects and backs off by itself, for
-    /// ever. Dropping it at any point loses nothing that was handed to `intake` and returned from
-    /// it; what was not yet handed over is the platform's to deliver again.
+    /// Receives until the intake is closed: connects, reconnects and backs off by itself. Then it
+    /// reads no further, hands over what it has read, and returns. Dropping the future at any point
+    /// loses nothing that was handed to `intake` and returned from it; what was not yet handed over
+    /// is the platform's to deliver again, if it does.
     fn receive<'a>(&'a self, intake: &'a dyn Intake) -> BoxFuture<'a, ()>;
 
     /// Delivers one message, once. The caller has recorded the attempt, paces it and retries.
@@ -46,6 +47,11 @@ pub trait Intake: Send + Sync {
     /// # Errors
     /// When the store cannot keep them; nothing was kept, and the same events may be handed over again.
     fn take(&self, events: Vec<Incoming>) -> BoxFuture<'_, Result<usize, StoreError>>;
+
+    /// Resolves when nothing more should be read. What has been read is still taken.
+    fn closed(&self) -> BoxFuture<'_, ()> {
+        Box::pin(std::future::pending())
+    }
 }
 
 /// One event as a platform delivered it.

@@ -86,6 +86,9 @@ pub enum StoreError {
     /// The database refused; a later try may work.
     #[error("{0}")]
     Failed(String),
+    /// A row is not what this program writes; no later try will read it.
+    #[error("{0}")]
+    Unreadable(String),
     /// The store has been shut down.
     #[error("the store is closed")]
     Closed,

@@ -25,10 +25,12 @@ use crate::ids::{BotName, Chat, InboxSeq};
 use crate::lanes::{Lanes, Next, Out};
 use crate::ledger::{Committed, Ledger};
 use crate::outbox::Outboxes;
-use crate::runtime::{Reason, TurnResult};
+use crate::runtime::TurnResult;
 use crate::store::{Mark, Store, StoreError, TurnCommit, WaitingEvent};
 use crate::time::{Clock, Millis};
-use crate::turn::{Effects, Turn};
+use crate::turn::Turn;
+use crate::values::Reads;
+use crate::verdict;
 
 /// Most events one worker takes at once, and the work it expects of them. A batch makes taking
 /// cheap; its bound keeps a turn from waiting behind another worker's backlog.
@@ -40,10 +42,6 @@ const BODIES: usize = 16 << 20;
 
 /// How often a turn is run again at once because of another's writes, before it gets to run alone.
 const CONFLICTS: u8 = 3;
-
-/// The longest wait between tries after failures, and the longest that a bot may ask for.
-const LONGEST_BACKOFF: Duration = Duration::from_secs(3600);
-const LONGEST_RETRY: Duration = Duration::from_secs(24 * 3600);
 
 /// The wait before an event is tried again whose body could not be read.
 const UNREADABLE_WAIT: Duration = Duration::from_secs(1);
@@ -62,7 +60,8 @@ struct Waiting {
 struct Ticket {
     bot: BotName,
     chat: Chat,
-    event: Arc<Event>,
+    /// Absent where it could not be read.
+    event: Option<Arc<Event>>,
 }
 
 /// The running of turns.
@@ -289,6 +288,11 @@ impl Turns {
                 tracing::error!(bot = %group, %seq, "the inbox row of a waiting event is gone");
                 return self.finish(&group, &chat, Next::Done);
             }
+            Err(StoreError::Unreadable(why)) => {
+                let (mark, at) = (Mark::Dead { attempts, reason: why }, self.clock.now());
+                let commit = TurnCommit { seq, mark, at, values: Vec::new(), sends: Vec::new() };
+                return self.end_unread(commit, group, chat);
+            }
             Err(error) => {
                 tracing::error!(bot = %group, %seq, %error, "the body of an event cannot be read; its chat waits");
                 let item = Waiting { seq, attempts, conflicts, event: None };
@@ -308,9 +312,13 @@ impl Turns {
         }
 
         let (reads, effects) = ended.turn.into_effects();
-        let weight = effects.weight;
-        let commit = self.judge(&bot, seq, attempts, &ended.result, effects);
-        let ticket = Ticket { bot: group, chat, event };
+        let (at, weight) = (self.clock.now(), effects.weight);
+        let commit = match verdict::of(&ended.result, attempts, at, &bot.actor.limits) {
+            Mark::Done => TurnCommit { seq, mark: Mark::Done, at, values: effects.values, sends: effects.sends },
+            // Whatever else it wanted, nobody sees it.
+            mark => TurnCommit { seq, mark, at, values: Vec::new(), sends: Vec::new() },
+        };
+        let ticket = Ticket { bot: group, chat, event: Some(event) };
         // One step, or the commit could be over before the lane knows that the turn is.
         let mut lanes = self.lanes();
         let mut wake = lanes.over(&ticket.bot, &ticket.chat);
@@ -318,8 +326,10 @@ impl Turns {
             Ok(()) => bot.stats.ended(&ended.result, now),
             Err(ticket) => {
                 bot.stats.conflict();
-                self.bodies.fetch_add(ticket.event.weight(), Ordering::Relaxed);
-                let again = Waiting { seq, attempts, conflicts: conflicts + 1, event: Some(ticket.event) };
+                if let Some(event) = &ticket.event {
+                    self.bodies.fetch_add(event.weight(), Ordering::Relaxed);
+                }
+                let again = Waiting { seq, attempts, conflicts: conflicts + 1, event: ticket.event };
                 let next = if conflicts < CONFLICTS { Next::At(Millis(0), again) } else { Next::Alone(again) };
                 lanes.finish(&ticket.bot, &ticket.chat, next);
                 wake = true;
@@ -331,36 +341,17 @@ impl Turns {
         }
     }
 
-    /// What the end of a turn means for its event.
-    fn judge(&self, bot: &Bot, seq: InboxSeq, attempts: u32, result: &TurnResult, effects: Effects) -> TurnCommit {
-        let at = self.clock.now();
-        let limits = &bot.actor.limits;
-        let tries = attempts + 1;
-        let again = |wait: Duration, reason: String| {
-            if tries >= limits.attempts {
-                Mark::Dead { attempts: tries, reason }
-            } else {
-                Mark::Retry { attempts: tries, not_before: at + wait }
-            }
-        };
-        let mark = match result {
-            TurnResult::Done => {
-                return TurnCommit { seq, mark: Mark::Done, at, values: effects.values, sends: effects.sends };
-            }
-            TurnResult::Retry(wait) => {
-                again((*wait).min(LONGEST_RETRY), format!("the bot asked for it again {tries} times"))
-            }
-            TurnResult::Reject(reason) => Mark::Dead { attempts: tries, reason: format!("rejected: {reason}") },
-            // Not the bot's doing, so it is no try of its.
-            TurnResult::Failed(failure) if failure.reason == Reason::Host => {
-                Mark::Retry { attempts, not_before: at + jittered(UNREADABLE_WAIT) }
-            }
-            TurnResult::Failed(failure) => {
-                let doubled = limits.backoff.saturating_mul(1 << attempts.min(16)).min(LONGEST_BACKOFF);
-                again(jittered(doubled), failure.to_string())
-            }
-        };
-        TurnCommit { seq, mark, at, values: Vec::new(), sends: Vec::new() }
+    /// Ends what could not even begin.
+    fn end_unread(&self, commit: TurnCommit, bot: BotName, chat: Chat) {
+        let began = self.ledger.begin();
+        let mut lanes = self.lanes();
+        let wake = lanes.over(&bot, &chat);
+        // What read nothing is never run again.
+        let _passed = self.ledger.submit(began, &Reads::default(), commit, 0, Ticket { bot, chat, event: None });
+        drop(lanes);
+        if wake {
+            self.wake();
+        }
     }
 
     fn committed(&self, batch: Vec<Committed<Ticket>>) {
@@ -384,7 +375,6 @@ impl Turns {
         drop(lanes);
         self.outboxes.push_all(queued);
         self.wake();
-        self.alarm.notify_one();
     }
 
     async fn body(&self, seq: InboxSeq, kept: Option<Arc<Event>>) -> Result<Option<Arc<Event>>, StoreError> {
@@ -400,9 +390,9 @@ impl Turns {
     fn finish(&self, bot: &BotName, chat: &Chat, next: Next<Waiting>) {
         self.lanes().finish(bot, chat, next);
         self.wake();
-        self.alarm.notify_one();
     }
 
+    /// Wakes whoever waits for work, or for the time of some.
     fn wake(&self) {
         for worker in &self.workers {
             worker.notify_one();
@@ -410,7 +400,7 @@ impl Turns {
         self.alarm.notify_one();
     }
 
-    fn bot(&self, name: &BotName) -> Option<Arc<Bot>> {
+    pub(crate) fn bot(&self, name: &BotName) -> Option<Arc<Bot>> {
         self.bots.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
     }
 
@@ -418,11 +408,6 @@ impl Turns {
         // Lanes change by whole calls, so a panic elsewhere leaves them sound.
         self.lanes.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// Between half and the whole of `wait`, so that what failed together does not come back together.
-fn jittered(wait: Duration) -> Duration {
-    wait.mul_f64(rand::random_range(0.5..=1.0))
 }
 
 /// A turn under way, counted until it is dropped.

@@ -9,6 +9,7 @@ use hodhod_core::store::StoreError;
 use rusqlite::Connection;
 
 use crate::open::{OpenError, reading};
+use crate::tables::is_unreadable;
 
 /// Connections, each used by one thread at a time; none after `close`.
 pub(crate) struct Readers {
@@ -30,8 +31,10 @@ impl Readers {
     ) -> Result<T, StoreError> {
         let slot = self.free();
         let connection = slot.as_ref().ok_or(StoreError::Closed)?;
-        query(connection)
-            .map_err(|error| StoreError::Failed(format!("{operation} in {}: {error}", self.file.display())))
+        query(connection).map_err(|error| {
+            let text = format!("{operation} in {}: {error}", self.file.display());
+            if is_unreadable(&error) { StoreError::Unreadable(text) } else { StoreError::Failed(text) }
+        })
     }
 
     /// Closes the connections, each when its read is over. Reads fail from now on.

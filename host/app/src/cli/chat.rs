@@ -21,10 +21,11 @@ use hodhod_core::runtime::{Grants, Limits};
 use hodhod_platforms::playground::soroush::{Sent, SentFeed, SoroushServer};
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, BufReader};
-use tokio::sync::oneshot;
+use tokio::sync::watch;
 
 use super::output;
 use crate::config::{BotEntry, Config, ConnectionConfig, HostConfig, SecretSource};
+use crate::serve::{Wish, Wishes};
 use crate::{log, serve, wiring};
 
 /// How long answers may take that are waited for.
@@ -70,23 +71,17 @@ impl Chat {
         let plugins = wiring::plugins(&engine, &config).map_err(first)?;
         let (host, store) = wiring::host(&config, platforms, plugins)?;
         let host = Arc::new(host);
-        let (stop, stopped) = oneshot::channel::<()>();
+        let (wish, wishes) = watch::channel(Wish::Serve);
         let serving = tokio::spawn({
             let host = host.clone();
-            async move {
-                serve::serve(host, store, &config.host, async {
-                    // The sender gone means the same as a word from it.
-                    let _either = stopped.await;
-                })
-                .await
-            }
+            async move { serve::serve(host, store, &config.host, Wishes(wishes)).await }
         });
         let talk = Talk::new(server, &self.names()?)?;
         let result = tokio::select! {
             result = talk.run(&host) => result,
             _ = tokio::signal::ctrl_c() => Ok(()),
         };
-        drop(stop);
+        drop(wish);
         serving.await??;
         result
     }

@@ -4,8 +4,10 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
 
 use super::{ConfigFile, output};
+use crate::serve::{Wish, Wishes};
 use crate::{config, log, serve, wiring};
 
 /// Runs the host.
@@ -35,14 +37,20 @@ impl Run {
             // Before anything is served, so that no signal is missed.
             let mut terminate = signal(SignalKind::terminate())?;
             let mut interrupt = signal(SignalKind::interrupt())?;
-            let (host, store) = wiring::host(&config, platforms, plugins)?;
-            let stop = async {
-                tokio::select! {
-                    _ = terminate.recv() => tracing::info!("SIGTERM"),
-                    _ = interrupt.recv() => tracing::info!("interrupted"),
+            let (wish, wishes) = watch::channel(Wish::Serve);
+            tokio::spawn(async move {
+                for wanted in [Wish::Drain, Wish::Cut] {
+                    tokio::select! {
+                        _ = terminate.recv() => tracing::info!(?wanted, "SIGTERM"),
+                        _ = interrupt.recv() => tracing::info!(?wanted, "interrupted"),
+                    }
+                    wish.send_replace(wanted);
                 }
-            };
-            serve::serve(Arc::new(host), store, &config.host, stop).await?;
+                // Whoever could wish must not be gone before the end.
+                wish.closed().await;
+            });
+            let (host, store) = wiring::host(&config, platforms, plugins)?;
+            serve::serve(Arc::new(host), store, &config.host, Wishes(wishes)).await?;
             Ok(ExitCode::SUCCESS)
         })
     }

@@ -161,6 +161,31 @@ fn a_store_that_fails_holds_chats_up_and_loses_nothing() {
 }
 
 #[test]
+fn what_cannot_be_read_any_more_ends_and_holds_nobody_up() {
+    run(async {
+        let (store, clock) = (MemoryStore::default(), TestClock::default());
+        let rig = Rig::start(&store, &clock, fast(), Limits::default(), obedient).await;
+        store.fail(vec![Failpoint::Attempt; 50]);
+        rig.arrive(vec![text("a", "1", "a send that waits"), text("b", "2", "fail"), text("b", "3", "an event")]).await;
+        rig.settle().await;
+        rig.crash();
+        store.heal();
+        store.spoil();
+
+        let rig = Rig::start(&store, &clock, fast(), Limits::default(), obedient).await;
+        rig.arrive(vec![text("a", "4", "next in a"), text("b", "5", "next in b")]).await;
+        rig.until(|| rig.platform.tried().len() == 2).await;
+        assert_eq!((rig.sent_to("a"), rig.sent_to("b")), (vec!["next in a".to_owned()], vec!["next in b".to_owned()]));
+        let dead = store.dead_letters(10).await.unwrap();
+        assert_eq!(dead.len(), 2);
+        assert!(dead.iter().all(|letter| letter.reason == "the test wants it so"), "{dead:?}");
+        let totals = store.totals().await.unwrap();
+        assert_eq!((totals.failed, totals.waiting_events, totals.waiting_sends), (1, 0, 0));
+        rig.stop().await;
+    });
+}
+
+#[test]
 fn no_turn_begins_while_too_much_waits_for_the_disk() {
     run(async {
         let (store, clock) = (MemoryStore::default(), TestClock::default());

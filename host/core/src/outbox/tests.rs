@@ -8,6 +8,7 @@ use futures::future::BoxFuture;
 use super::*;
 use crate::event::{Content, Message};
 use crate::outgoing::Outgoing;
+use crate::pace::Rate;
 use crate::runtime::{Limits, TurnResult};
 use crate::testing::rig::{Rig, fast, run, text};
 use crate::testing::{MemoryStore, TestClock, TestPlatform};

@@ -43,6 +43,8 @@ struct Tables {
     dead: Vec<DeadLetter>,
     totals: Totals,
     failing: Vec<Failpoint>,
+    /// Rows up to this number cannot be read any more.
+    spoilt: u64,
 }
 
 impl MemoryStore {
@@ -54,6 +56,12 @@ impl MemoryStore {
     /// Forgets what was to fail.
     pub fn heal(&self) {
         self.lock().failing.clear();
+    }
+
+    /// Makes the bodies of all that waits now unreadable.
+    pub fn spoil(&self) {
+        let mut tables = self.lock();
+        tables.spoilt = tables.next;
     }
 
     /// All values, as text.
@@ -82,6 +90,19 @@ impl MemoryStore {
             None => Ok(run(&mut tables)),
         };
         Box::pin(std::future::ready(result))
+    }
+}
+
+impl MemoryStore {
+    fn read<R: Send + 'static>(
+        &self,
+        row: u64,
+        run: impl FnOnce(&mut Tables) -> R,
+    ) -> BoxFuture<'static, Result<R, StoreError>> {
+        if row <= self.lock().spoilt {
+            return Box::pin(std::future::ready(Err(StoreError::Unreadable("the test wants it so".to_owned()))));
+        }
+        self.call(None, run)
     }
 }
 
@@ -218,11 +239,11 @@ impl Store for MemoryStore {
     }
 
     fn event(&self, seq: InboxSeq) -> BoxFuture<'static, Result<Option<Arc<Event>>, StoreError>> {
-        self.call(None, |tables| tables.inbox.get(&seq).map(|(_, event)| event.clone()))
+        self.read(seq.0, |tables| tables.inbox.get(&seq).map(|(_, event)| event.clone()))
     }
 
     fn send(&self, seq: OutboxSeq) -> BoxFuture<'static, Result<Option<QueuedSend>, StoreError>> {
-        self.call(None, |tables| tables.outbox.get(&seq).map(|(_, send)| send.clone()))
+        self.read(seq.0, |tables| tables.outbox.get(&seq).map(|(_, send)| send.clone()))
     }
 
     fn value(&self, key: &ValueKey) -> Result<Option<Vec<u8>>, StoreError> {

@@ -4,10 +4,12 @@
 //! read is handed over before anything else is read, and handed over again for as long as the store
 //! refuses it; meanwhile the network holds the rest back.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use futures::FutureExt;
+use futures::future::{Either, select};
 use hodhod_core::event::Event;
 use hodhod_core::ids::ConnectionName;
 use hodhod_core::platform::{Incoming, Intake};
@@ -41,7 +43,7 @@ pub(super) struct Receiver<'a> {
 }
 
 impl Receiver<'_> {
-    /// Receives for ever. Cancelling it drops the connection and what was read but not yet taken.
+    /// Receives until the intake is closed. Cancelling it drops the connection and what was read but not yet taken.
     pub(super) async fn run(self) {
         let timing = &self.options.timing;
         let mut patience = Patience::default();
@@ -49,7 +51,8 @@ impl Receiver<'_> {
         loop {
             let began = Instant::now();
             let mut decoder = Decoder::with_status(self.name.clone(), self.options, Arc::clone(self.status));
-            let ending = self.listen(&mut decoder, &last_event_id, patience.suspects_token()).await;
+            let listening = self.listen(&mut decoder, &last_event_id, patience.suspects_token());
+            let Some(ending) = listening.await else { return };
 
             if decoder.buffered() > 0 {
                 self.status.skip(Skip::CutOff);
@@ -64,19 +67,24 @@ impl Receiver<'_> {
                 connection = %self.name, ?ending, lasted_ms = whole_millis(course.lasted),
                 objects = course.objects, wait_ms = whole_millis(wait), "the connection ended"
             );
-            sleep(wait).await;
+            if let Either::Right(_) = select(pin!(sleep(wait)), self.intake.closed()).await {
+                return;
+            }
             self.status.count_reconnect();
         }
     }
 
-    /// One connection, from its beginning to its end.
-    async fn listen(&self, decoder: &mut Decoder, last_event_id: &str, suspicious: bool) -> Ending {
+    /// One connection, from its beginning to its end; `None` if that was the intake's.
+    async fn listen(&self, decoder: &mut Decoder, last_event_id: &str, suspicious: bool) -> Option<Ending> {
         let idle = self.options.idle();
+        let mut closed = self.intake.closed();
         // The head of the answer may come as late as the first message.
-        let mut response = match timeout(idle, self.api.get_message(last_event_id)).await {
-            Ok(Ok(response)) => response,
-            Ok(Err(ending)) => return ending,
-            Err(_) => return Ending::Idle,
+        let asking = pin!(timeout(idle, self.api.get_message(last_event_id)));
+        let mut response = match select(asking, &mut closed).await {
+            Either::Left((Ok(Ok(response)), _)) => response,
+            Either::Left((Ok(Err(ending)), _)) => return Some(ending),
+            Either::Left((Err(_), _)) => return Some(Ending::Idle),
+            Either::Right(_) => return None,
         };
         let _connected = Connected::new(self.status);
         let typed = response.headers().contains_key(CONTENT_TYPE);
@@ -91,20 +99,35 @@ impl Receiver<'_> {
                 proven = true;
                 self.status.clear_trouble();
             }
-            let chunk = match timeout(idle, response.chunk()).await {
+            // Nothing that was read waits here, so this is where to stop.
+            let read = {
+                let reading = pin!(timeout(idle, response.chunk()));
+                match select(reading, &mut closed).await {
+                    Either::Left((read, _)) => Some(read),
+                    Either::Right(_) => None,
+                }
+            };
+            let Some(read) = read else {
+                // What has come meanwhile the platform will not write again.
+                let mut arrived = Vec::new();
+                self.read_ready(&mut response, decoder, &mut arrived);
+                self.hand_over(arrived).await;
+                return None;
+            };
+            let chunk = match read {
                 Ok(Ok(Some(chunk))) => chunk,
-                Ok(Ok(None)) => return Ending::Ended { typed },
+                Ok(Ok(None)) => return Some(Ending::Ended { typed }),
                 Ok(Err(error)) => {
                     tracing::debug!(connection = %self.name, error = self.api.describe(error), "the stream broke");
-                    return Ending::Ended { typed };
+                    return Some(Ending::Ended { typed });
                 }
-                Err(_) => return Ending::Idle,
+                Err(_) => return Some(Ending::Idle),
             };
             let mut arrived = decoder.push(&chunk, now());
             let ended = self.read_ready(&mut response, decoder, &mut arrived);
             self.hand_over(arrived).await;
             if ended {
-                return Ending::Ended { typed };
+                return Some(Ending::Ended { typed });
             }
             // A server that never pauses must not keep this thread to itself.
             tokio::task::yield_now().await;

@@ -13,6 +13,7 @@ use hodhod_core::store::StoreError;
 use hodhod_platforms::soroush::{Options, Soroush, SoroushConfig, Timing};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
 /// Long, and of the alphabet of real ones, so that a leak is found by searching for it.
@@ -151,11 +152,16 @@ pub(crate) struct Kept {
     batches: Mutex<Vec<Vec<Incoming>>>,
     refusals: AtomicUsize,
     asked: AtomicUsize,
+    closed: Notify,
 }
 
 impl Kept {
     pub(crate) fn refusing(times: usize) -> Self {
         Self { refusals: AtomicUsize::new(times), ..Self::default() }
+    }
+
+    pub(crate) fn close(&self) {
+        self.closed.notify_one();
     }
 
     pub(crate) fn asked(&self) -> usize {
@@ -187,6 +193,10 @@ impl Intake for Kept {
             Ok(count)
         }
         .boxed()
+    }
+
+    fn closed(&self) -> BoxFuture<'_, ()> {
+        self.closed.notified().boxed()
     }
 }
 

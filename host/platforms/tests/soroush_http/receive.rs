@@ -82,6 +82,32 @@ async fn what_comes_in_one_go_is_handed_over_in_one_go() {
 }
 
 #[tokio::test]
+async fn what_was_read_is_handed_over_when_the_intake_closes() {
+    let burst: String = (1..=600).map(|nth| text(&nth.to_string(), nth)).collect();
+    let server = Server::new([vec![stream_head(), say(burst), Step::Hold]]).await;
+    let (soroush, kept) = (server.soroush(), Kept::default());
+    let close = async {
+        while kept.asked() == 0 {
+            tokio::task::yield_now().await;
+        }
+        kept.close();
+    };
+    tokio::join!(soroush.receive(&kept), close);
+    let texts = kept.texts();
+    assert_eq!(texts.len() as u64, soroush.health().events, "read and not handed over");
+    assert_eq!(texts, (1..=texts.len()).map(|nth| nth.to_string()).collect::<Vec<_>>());
+    assert!(!soroush.health().connected);
+}
+
+#[tokio::test]
+async fn a_connection_that_waits_to_connect_again_ends_with_the_intake() {
+    let server = Server::new([vec![answer("503 Busy", "", "")]]).await;
+    let (soroush, kept) = (server.soroush(), Kept::default());
+    kept.close();
+    soroush.receive(&kept).await;
+}
+
+#[tokio::test]
 async fn a_burst_is_put_in_order_of_its_times() {
     let burst = text("c", 3) + &text("a", 1) + &text("b1", 2) + &text("b2", 2);
     let server = Server::new([vec![stream_head(), say(burst), Step::Hold]]).await;

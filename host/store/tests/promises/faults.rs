@@ -1,7 +1,7 @@
 //! What fails leaves nothing, and harms nobody else.
 
 use hodhod_core::ids::InboxSeq;
-use hodhod_core::store::{Appended, Arrival, Store, TurnCommit};
+use hodhod_core::store::{Appended, Arrival, Store, StoreError, TurnCommit};
 use hodhod_store::Options;
 
 use crate::kit::{Kit, arrival, dead, done, event, key, overflow, row, send, text};
@@ -145,4 +145,15 @@ async fn a_body_that_cannot_be_read_is_an_error_of_that_row_only() {
     assert!(error.contains("read an event"), "{error}");
     assert!(kit.event(good).await.unwrap().is_some());
     assert_eq!(kit.event_rows().await, [bad, good]);
+}
+
+#[tokio::test]
+async fn a_row_that_is_not_ours_is_told_apart_from_a_disk_that_fails() {
+    let kit = Kit::new();
+    let (event, sends) = (kit.one("a").await, kit.sends(&["hello"]).await);
+    kit.sqlite().execute_batch("UPDATE inbox SET event = x'68616c66'; UPDATE outbox SET message = x'7b'").unwrap();
+    let error = kit.event(event).await.unwrap_err();
+    assert!(matches!(&error, StoreError::Unreadable(text) if text.contains("read an event in")), "{error:?}");
+    let error = kit.send(sends[0]).await.unwrap_err();
+    assert!(matches!(&error, StoreError::Unreadable(text) if text.contains("read a send in")), "{error:?}");
 }

@@ -176,7 +176,7 @@ pub(crate) fn key(key: &str) -> ValueKey {
 
 pub(crate) fn text(error: StoreError) -> String {
     match error {
-        StoreError::Failed(text) => text,
+        StoreError::Failed(text) | StoreError::Unreadable(text) => text,
         StoreError::Closed => panic!("the store is closed"),
     }
 }
