@@ -86,16 +86,8 @@ pub(crate) fn measure_parts(plan: Plan, folder: &Path) -> anyhow::Result<()> {
     let soroush = way::client()?;
     let native = || vec![echo(Arc::new(NativeEcho), Limits::default())];
     let delivered = |delivery| Subject::Host(Setup { delivery, goal: Goal::Delivered, ..everything.clone() });
-    let many_turns = everything.bots.iter().map(|bot| {
-        let limits = Limits { turns: 512, ..bot.limits.clone() };
-        BotSetup { limits, ..bot.clone() }
-    });
     let subjects = [
         ("everything", Subject::Host(everything.clone())),
-        (
-            "with 512 turns of the bot at once, not 64",
-            Subject::Host(Setup { bots: many_turns.collect(), ..everything.clone() }),
-        ),
         ("a Rust function in place of the component", Subject::Host(Setup { bots: native(), ..everything.clone() })),
         ("no store", Subject::Host(Setup { disk: None, ..everything.clone() })),
         ("no store, a Rust function", Subject::Host(Setup { disk: None, bots: native(), ..everything.clone() })),

@@ -18,6 +18,10 @@ use hodhod_bench::table::Table;
 use hodhod_engine::{Engine, PoolSize};
 use wasmtime::{Config, Enabled, InstanceAllocationStrategy, PoolingAllocationConfig};
 
+/// What the program uses, for both.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const PLAN: Plan = Plan { rounds: 9, length: std::time::Duration::from_millis(300) };
 
 fn main() -> anyhow::Result<()> {
