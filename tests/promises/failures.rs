@@ -39,6 +39,7 @@ async fn every_way_to_fail_is_named() {
         ("spin", "cpu"),
         ("alloc", "memory"),
         ("recurse", "stack"),
+        ("call-on", "cpu"),
         ("sleep 60000", "wall"),
     ];
     for (way, _) in ways {
@@ -50,7 +51,7 @@ async fn every_way_to_fail_is_named() {
     for (way, reason) in ways {
         assert!(status["bots"][0]["failures"][reason].as_u64() >= Some(2), "{way} is {reason}: {status}");
     }
-    assert_eq!(status["totals"]["dead"], 6);
+    assert_eq!(status["totals"]["dead"], ways.len());
     host.stop().await;
     assert!(setup.log().contains("oh no"), "a panic's own words are in the log");
 }

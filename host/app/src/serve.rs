@@ -21,6 +21,9 @@ use crate::config::HostConfig;
 /// What the last commits may take after the grace.
 const LAST_COMMITS: Duration = Duration::from_secs(5);
 
+/// What turns that are cut off, and what was read and is not stored yet, may take after it.
+const LAST_WORDS: Duration = Duration::from_millis(500);
+
 /// What whoever started the host wants of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Wish {
@@ -28,7 +31,7 @@ pub(crate) enum Wish {
     Serve,
     /// To end what was begun, and stop.
     Drain,
-    /// To stop at once. As after a crash, nothing is lost.
+    /// To stop at once. As after a crash: what is stored is kept.
     Cut,
 }
 
@@ -40,6 +43,10 @@ impl Wishes {
     async fn drain(&mut self) {
         // An error means that whoever could wish is gone.
         let _gone = self.0.wait_for(|wish| *wish >= Wish::Drain).await;
+    }
+
+    fn are_to_serve(&self) -> bool {
+        *self.0.borrow() == Wish::Serve && self.0.has_changed().is_ok()
     }
 
     async fn cut(&mut self) {
@@ -58,12 +65,13 @@ pub(crate) async fn serve(
 ) -> anyhow::Result<()> {
     let restored = tokio::select! {
         restored = host.restore() => restored.context("what earlier runs left cannot be read")?,
-        () = wishes.drain() => {
-            store.close().await;
-            tracing::info!("stopped before anything was begun");
-            return Ok(());
-        }
+        () = wishes.drain() => hodhod_core::host::Restored::default(),
     };
+    if !wishes.are_to_serve() {
+        store.close().await;
+        tracing::info!("stopped before anything was begun");
+        return Ok(());
+    }
     tracing::info!(events = restored.events, sends = restored.sends, in_doubt = restored.in_doubt, "taken up");
     for bot in &restored.unknown_bots {
         tracing::warn!(%bot, "events wait for a bot that is not configured");
@@ -119,12 +127,18 @@ pub(crate) async fn serve(
             turns = host.turns().under_way(),
             "the grace is over, or was cut short; what is under way runs again after the next start"
         );
-        if !receiving.is_finished() {
-            tracing::warn!("the store did not take all that was read from the connections; the rest is lost");
-            receiving.abort();
-        }
         cut.send_replace(true);
-        workers.ended().await;
+        let ended = async { tokio::join!(workers.ended(), finished(&mut receiving)) };
+        if tokio::time::timeout(LAST_WORDS, ended).await.is_err() {
+            if !receiving.is_finished() {
+                tracing::warn!("the store does not take all that was read from the connections; the rest is lost");
+                receiving.abort();
+            }
+            if tokio::time::timeout(LAST_COMMITS, workers.ended()).await.is_err() {
+                // A host call that does not come back. Nothing that is stored depends on an end in order.
+                anyhow::bail!("a turn cannot be cut off; the process ends without it");
+            }
+        }
     }
     host.close();
     let in_time = tokio::select! {
@@ -132,8 +146,9 @@ pub(crate) async fn serve(
         () = wishes.cut() => false,
     };
     if !in_time {
-        tracing::warn!("sends under way are cut off and in doubt");
+        tracing::warn!("sends under way, if there are any, are cut off and in doubt");
         serving.abort();
+        finished(&mut serving).await;
     }
     web.abort();
     let _cancelled = web.await;

@@ -51,8 +51,7 @@ fn soroush(config: &ConnectionConfig) -> Result<Soroush, Problem> {
 pub(crate) fn engine(config: &Config) -> anyhow::Result<Engine> {
     let default = PoolSize::default();
     let largest = config.bots.iter().map(|bot| usize::try_from(bot.limits.memory).unwrap_or(usize::MAX)).max();
-    let memory = largest.unwrap_or(0).max(default.memory);
-    let pool = PoolSize { turns: config.host.turns, memory, threads: config.host.workers };
+    let pool = PoolSize { turns: config.host.turns, memory: largest.unwrap_or(0).max(default.memory) };
     Ok(Engine::new(pool)?)
 }
 

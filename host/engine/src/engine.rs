@@ -40,14 +40,11 @@ pub struct PoolSize {
     pub turns: u32,
     /// The most bytes that one memory of any bot may have.
     pub memory: usize,
-    /// Threads that turns run on.
-    pub threads: usize,
 }
 
 impl Default for PoolSize {
     fn default() -> Self {
-        let threads = std::thread::available_parallelism().map_or(1, usize::from);
-        Self { turns: 512, memory: 128 << 20, threads }
+        Self { turns: 512, memory: 128 << 20 }
     }
 }
 
@@ -86,10 +83,6 @@ impl Engine {
     /// The most bytes that one memory of a bot may have.
     pub fn largest_memory(&self) -> usize {
         self.pool.memory
-    }
-
-    pub(crate) fn threads(&self) -> usize {
-        self.pool.threads
     }
 
     pub(crate) fn linker(&self, grants: Grants) -> wasmtime::Result<Arc<Linker<State>>> {

@@ -1,15 +1,16 @@
-//! Processor time of a turn, and fairness between turns.
+//! Processor time of a turn, and fairness between turns on one thread.
 //!
 //! A turn's processor time is the time spent polling it. One that runs past a tick is heavy: it
-//! yields, and goes on only when it holds its thread's one *slice*, so that between two slices of
+//! yields, and goes on only when it holds the thread's one *slice*, so that between two slices of
 //! heavy turns every light turn gets to run, however many heavy ones there are. Before that it has
-//! to hold one of its bot's *places*, so that bots get slices in turn, not turns; and there are
-//! fewer places than threads, so that one bot cannot keep every processor busy. A turn gives both
-//! up whenever it waits for something else.
+//! to be the one of its bot that asks for the slice, so that bots get it in turn, not turns. A turn
+//! gives its slice up whenever it waits for something else.
 //!
 //! The yield must be tokio's own: wasmtime's built-in one wakes itself before it returns, which
 //! keeps the run queue busy and starves timers and sockets for hundreds of milliseconds.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -17,22 +18,32 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
+use hodhod_core::ids::BotName;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::ticker::Pulse;
 
 thread_local! {
-    static SLICE: Arc<Semaphore> = Arc::new(Semaphore::new(1));
+    static SLICES: RefCell<Slices> = RefCell::new(Slices::default());
 }
 
-/// What heavy turns of one bot have to hold to go on.
-#[derive(Clone, Debug)]
-pub(crate) struct Places(Arc<Semaphore>);
+/// Who may run on this thread.
+struct Slices {
+    thread: Arc<Semaphore>,
+    /// One for each bot that was ever heavy here; there are as many bots as the operator configured.
+    bots: HashMap<BotName, Arc<Semaphore>>,
+}
 
-impl Places {
-    /// For a bot whose turns run on so many threads.
-    pub(crate) fn beside(threads: usize) -> Self {
-        Self(Arc::new(Semaphore::new(threads.saturating_sub(1).max(1))))
+impl Default for Slices {
+    fn default() -> Self {
+        Self { thread: Arc::new(Semaphore::new(1)), bots: HashMap::new() }
+    }
+}
+
+impl Slices {
+    fn of(&mut self, bot: &BotName) -> [Arc<Semaphore>; 2] {
+        let own = self.bots.entry(bot.clone()).or_insert_with(|| Arc::new(Semaphore::new(1)));
+        [own.clone(), self.thread.clone()]
     }
 }
 
@@ -44,20 +55,20 @@ pub(crate) struct Meter {
     used: AtomicU64,
     /// When the poll under way began, in nanoseconds after `base`.
     poll_began: AtomicU64,
+    bot: BotName,
     pulse: Arc<Pulse>,
-    places: Places,
-    /// The place of its bot and the slice of its thread.
+    /// The bot's own permit and the thread's.
     slice: Mutex<Option<[OwnedSemaphorePermit; 2]>>,
 }
 
 impl Meter {
-    pub(crate) fn new(pulse: Arc<Pulse>, places: Places) -> Arc<Self> {
+    pub(crate) fn new(bot: BotName, pulse: Arc<Pulse>) -> Arc<Self> {
         Arc::new(Self {
             base: Instant::now(),
             used: AtomicU64::new(0),
             poll_began: AtomicU64::new(0),
+            bot,
             pulse,
-            places,
             slice: Mutex::new(None),
         })
     }
@@ -82,17 +93,16 @@ impl Meter {
     /// Lets everything else on this thread run, then waits for the slice.
     pub(crate) fn next_slice(self: &Arc<Self>) -> impl Future<Output = ()> + Send + 'static {
         let meter = self.clone();
-        let (places, slice) = (self.places.0.clone(), SLICE.with(Arc::clone));
+        let [own, thread] = SLICES.with_borrow_mut(|slices| slices.of(&meter.bot));
         meter.give_up_slice();
         async move {
             // Neither is ever closed; if one were, running on is all there is to do.
-            let Ok(place) = places.acquire_owned().await else { return };
-            let Ok(slice) = slice.acquire_owned().await else { return };
+            let Ok(own) = own.acquire_owned().await else { return };
+            let Ok(thread) = thread.acquire_owned().await else { return };
             // With the slice in hand, so that the next heavy turn does not begin in the very poll in
             // which this one's predecessor ended: everything light runs in between.
             tokio::task::yield_now().await;
-            std::thread::yield_now();
-            *meter.slice.lock().unwrap_or_else(PoisonError::into_inner) = Some([place, slice]);
+            *meter.slice.lock().unwrap_or_else(PoisonError::into_inner) = Some([own, thread]);
         }
     }
 

@@ -10,7 +10,7 @@ use hodhod_core::turn::Turn;
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 use wasmtime::component::ResourceTable;
-use wasmtime::{Store, StoreContextMut, UpdateDeadline};
+use wasmtime::{CallHook, Store, StoreContextMut, Trap, UpdateDeadline};
 
 use crate::bindings::exports::hodhod::bot::handler;
 use crate::bindings::{Bot, BotPre};
@@ -19,7 +19,7 @@ use crate::engine::Engine;
 use crate::failure::classify;
 use crate::grants::{self, Need};
 use crate::lines::clean;
-use crate::meter::{Meter, Metered, Places};
+use crate::meter::{Meter, Metered};
 use crate::state::State;
 use crate::ticker::{Pulse, TICK};
 
@@ -80,7 +80,6 @@ pub enum LoadError {
 pub struct Component {
     engine: wasmtime::Engine,
     pulse: Arc<Pulse>,
-    places: Places,
     pre: BotPre<State>,
     config: Arc<BotConfig>,
     limits: Limits,
@@ -126,7 +125,6 @@ impl Component {
         Ok(Self {
             engine: engine.inner.clone(),
             pulse: engine.pulse.clone(),
-            places: Places::beside(engine.threads()),
             pre,
             config: Arc::new(config),
             limits,
@@ -136,7 +134,7 @@ impl Component {
 
     async fn turn(&self, turn: Turn) -> Ended {
         let event = convert::event(turn.event());
-        let meter = Meter::new(self.pulse.clone(), self.places.clone());
+        let meter = Meter::new(turn.actor().bot.clone(), self.pulse.clone());
         let state = State::new(turn, self.config.clone(), &self.limits, meter.clone());
         let mut store = Store::new(&self.engine, state);
         store.limiter(|state| &mut state.limiter);
@@ -145,6 +143,11 @@ impl Component {
         store.set_epoch_deadline(1);
         let cpu_limit = self.limits.cpu;
         store.epoch_deadline_callback(move |state| on_tick(state, cpu_limit));
+        // Ticks are noticed in the guest's code only, and code without loops may call the host for hours.
+        store.call_hook(move |state, transition| match transition {
+            CallHook::ReturningFromHost => after_call(state, cpu_limit),
+            CallHook::CallingWasm | CallHook::ReturningFromWasm | CallHook::CallingHost => Ok(()),
+        });
 
         let called = {
             let call = Box::pin(self.call(&mut store, &event));
@@ -199,11 +202,24 @@ fn on_tick(mut store: StoreContextMut<'_, State>, limit: Duration) -> wasmtime::
         return Ok(UpdateDeadline::Continue(1));
     }
     if used >= limit {
-        let detail = format!("limit {} ms reached", limit.as_millis());
-        state.ended = Some(Failure { reason: Reason::Cpu, detail });
+        state.ended = Some(out_of_time(limit));
         return Ok(UpdateDeadline::Interrupt);
     }
     Ok(UpdateDeadline::YieldCustom(1, Box::pin(state.meter.next_slice())))
+}
+
+/// The host has done what the guest asked it.
+fn after_call(mut store: StoreContextMut<'_, State>, limit: Duration) -> wasmtime::Result<()> {
+    let state = store.data_mut();
+    if state.meter.now() < limit {
+        return Ok(());
+    }
+    state.ended = Some(out_of_time(limit));
+    Err(wasmtime::Error::from(Trap::Interrupt))
+}
+
+fn out_of_time(limit: Duration) -> Failure {
+    Failure { reason: Reason::Cpu, detail: format!("limit {} ms reached", limit.as_millis()) }
 }
 
 fn check_imports(component: &wasmtime::component::Component, grants: Grants) -> Result<(), LoadError> {

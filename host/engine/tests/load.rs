@@ -6,7 +6,7 @@ use hodhod_core::runtime::{BotConfig, Grants, Limits};
 use hodhod_engine::{Component, Engine, LoadError, PoolSize};
 
 fn engine() -> Engine {
-    Engine::new(PoolSize { turns: 8, memory: 64 << 20, threads: 2 }).unwrap()
+    Engine::new(PoolSize { turns: 8, memory: 64 << 20 }).unwrap()
 }
 
 fn load_bytes(bytes: &[u8], limits: Limits) -> Result<(), LoadError> {

@@ -4,6 +4,8 @@ use std::hint::black_box;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use hodhod_plugin::raw::wasi::logging::logging::{Level, log};
+
 const MIB: usize = 1024 * 1024;
 
 /// Stops at an instruction that cannot be reached: a trap without any words.
@@ -26,6 +28,27 @@ pub(crate) fn spin() -> ! {
     loop {
         turns = black_box(turns).wrapping_add(1);
     }
+}
+
+/// Calls the host ten thousand times, each time with a MiB to read, and without any loop.
+pub(crate) fn call_on() -> Option<String> {
+    macro_rules! ten {
+        ($call:expr) => {{
+            $call;
+            $call;
+            $call;
+            $call;
+            $call;
+            $call;
+            $call;
+            $call;
+            $call;
+            $call;
+        }};
+    }
+    let text = "x".repeat(MIB);
+    ten!(ten!(ten!(ten!(log(Level::Trace, "", &text)))));
+    Some("called".into())
 }
 
 /// Calls itself without end. The frames are small, so that the stack ends that the host limits,

@@ -30,6 +30,7 @@ impl Bot for Guest {
             "panic" => damage::panic(rest),
             "spin" => damage::spin(),
             "recurse" => damage::recurse(),
+            "call-on" => Ok(damage::call_on()),
             "alloc" if rest.is_empty() => damage::alloc_without_end(),
             "alloc" => number(rest).map(damage::alloc),
             "burn" => number(rest).map(damage::burn),

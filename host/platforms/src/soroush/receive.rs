@@ -102,9 +102,10 @@ impl Receiver<'_> {
             // Nothing that was read waits here, so this is where to stop.
             let read = {
                 let reading = pin!(timeout(idle, response.chunk()));
-                match select(reading, &mut closed).await {
-                    Either::Left((read, _)) => Some(read),
-                    Either::Right(_) => None,
+                // A stream that never pauses must not hide that it is time to stop.
+                match select(&mut closed, reading).await {
+                    Either::Left(_) => None,
+                    Either::Right((read, _)) => Some(read),
                 }
             };
             let Some(read) = read else {
