@@ -185,7 +185,7 @@ impl Platform for Nowhere {
         Box::pin(std::future::pending())
     }
 
-    fn accepts(&self, _message: &Outgoing) -> Result<(), Unsendable> {
+    fn accepts(&self, _chat: &ChatId, _message: &Outgoing) -> Result<(), Unsendable> {
         Ok(())
     }
 

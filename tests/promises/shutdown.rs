@@ -60,7 +60,10 @@ async fn a_second_signal_cuts_the_grace_short() {
     let host = setup.start_ready().await;
     setup.say("sara", "sleep 50000");
     setup.say("sara", "echo second");
-    host.status_when("its turn is under way", |status| status["turns_under_way"] == 1).await;
+    host.status_when("its turn is under way", |status| {
+        status["turns_under_way"] == 1 && status["totals"]["waiting_events"] == 2
+    })
+    .await;
     host.terminate();
     setup.logged("draining").await;
     let asked = Instant::now();

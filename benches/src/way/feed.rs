@@ -80,9 +80,9 @@ impl Platform for Feed {
         }
     }
 
-    fn accepts(&self, message: &Outgoing) -> Result<(), Unsendable> {
+    fn accepts(&self, chat: &ChatId, message: &Outgoing) -> Result<(), Unsendable> {
         match &self.delivery {
-            Delivery::Http(soroush) => soroush.accepts(message),
+            Delivery::Http(soroush) => soroush.accepts(chat, message),
             Delivery::Never | Delivery::AtOnce => Ok(()),
         }
     }

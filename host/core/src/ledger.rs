@@ -8,6 +8,7 @@
 //! have read their values, so it can be neither dropped nor overtaken. Until then their lanes wait,
 //! and when the queue is full nobody begins another turn.
 
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -16,16 +17,22 @@ use tokio::sync::Notify;
 use crate::ids::{BotName, OutboxSeq};
 use crate::store::{Mark, Store, StoreError, TurnCommit};
 use crate::time::Clock;
-use crate::turn::ValueView;
-use crate::values::{Bucket, Reads, Recent, Stamp, ValueKey};
+use crate::turn::{ValueView, outgoing_weight};
+use crate::values::{Bucket, Reads, Recent, Stamp, ValueKey, Write};
 
 /// Most turns that one batch commits: about 10 ms of work for a disk.
 const BATCH: usize = 1024;
 
-/// Bytes of commits that may be held before no further turn begins, and what each counts for besides
-/// its values and messages.
+/// Bytes of commits that may be held before no further turn begins.
 const HELD: usize = 16 << 20;
+
+/// Bytes that a commit, a value and a send take in memory besides their texts, roughly.
 const COMMIT_WEIGHT: usize = 1 << 10;
+const ROW_WEIGHT: usize = 512;
+
+/// Most rows and bytes that one batch writes, unless one turn has more.
+const BATCH_ROWS: usize = 4096;
+const BATCH_BYTES: usize = 4 << 20;
 
 /// The wait between tries of a batch that the store refused.
 const REFUSED_WAIT: Duration = Duration::from_millis(500);
@@ -39,13 +46,21 @@ pub struct Ledger<T> {
 }
 
 struct Inner<T> {
-    recent: Recent,
+    /// One for each bot, as no turn reads what another bot wrote.
+    recent: HashMap<BotName, Recent>,
     queue: Vec<Entry<T>>,
     /// Turns in the batch that is being written.
     writing: usize,
     /// Bytes in the queue and in the batch that is being written.
     held: usize,
     closing: bool,
+}
+
+impl<T> Inner<T> {
+    /// Of one bot; there are as many as the operator configured.
+    fn of(&mut self, bot: &BotName) -> &mut Recent {
+        self.recent.entry(bot.clone()).or_default()
+    }
 }
 
 struct Entry<T> {
@@ -68,42 +83,36 @@ pub struct Committed<T> {
 impl<T: Send> Ledger<T> {
     /// A ledger over a store.
     pub fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>) -> Self {
-        let inner = Inner { recent: Recent::default(), queue: Vec::new(), writing: 0, held: 0, closing: false };
+        let inner = Inner { recent: HashMap::new(), queue: Vec::new(), writing: 0, held: 0, closing: false };
         Self { store, clock, inner: Mutex::new(inner), more: Notify::new() }
     }
 
-    /// Notes that a turn begins; the guard notes its end.
-    pub fn begin(self: &Arc<Self>) -> Began<T> {
-        let stamp = self.lock().recent.begin();
-        Began { ledger: self.clone(), stamp: Some(stamp) }
+    /// Notes that a turn of `bot` begins; the guard notes its end.
+    pub fn begin(self: &Arc<Self>, bot: &BotName) -> Began<T> {
+        let stamp = self.lock().of(bot).begin();
+        Began { ledger: self.clone(), bot: bot.clone(), stamp: Some(stamp) }
     }
 
-    /// Ends a turn that `began`: puts its commit, of `weight` bytes, into the queue, unless a value that it read
-    /// has been written since. Then it comes back and nothing has happened.
+    /// Ends a turn that `began`: puts its commit into the queue, unless a value that it read has been
+    /// written since. Then it comes back and nothing has happened.
     ///
     /// # Errors
     /// The ticket, if the turn has to run again.
-    pub fn submit(
-        &self,
-        mut began: Began<T>,
-        reads: &Reads,
-        commit: TurnCommit,
-        weight: usize,
-        ticket: T,
-    ) -> Result<(), T> {
+    pub fn submit(&self, mut began: Began<T>, reads: &Reads, commit: TurnCommit, ticket: T) -> Result<(), T> {
         let mut inner = self.lock();
         let ended = began.stamp.take();
         // An event that is going to be tried again may have read what it likes.
         let is_final = !matches!(commit.mark, Mark::Retry { .. });
-        let passes = !is_final || inner.recent.is_current(reads);
+        let recent = inner.of(&began.bot);
+        let passes = !is_final || recent.is_current(reads);
         if let Some(ended) = ended {
-            inner.recent.end(ended);
+            recent.end(ended);
         }
         if !passes {
             return Err(ticket);
         }
-        let stamp = inner.recent.write(&commit.values);
-        let weight = weight + COMMIT_WEIGHT;
+        let stamp = recent.write(&commit.values);
+        let weight = weight(&commit);
         inner.held += weight;
         inner.queue.push(Entry { commit, weight, stamp, ticket });
         drop(inner);
@@ -118,7 +127,7 @@ impl<T: Send> Ledger<T> {
         loop {
             let batch = {
                 let mut inner = self.lock();
-                let size = inner.queue.len().min(BATCH);
+                let size = batch_size(&inner.queue);
                 if size == 0 && inner.closing {
                     return;
                 }
@@ -135,8 +144,11 @@ impl<T: Send> Ledger<T> {
                 let mut inner = self.lock();
                 inner.writing = 0;
                 inner.held -= batch.iter().map(|entry| entry.weight).sum::<usize>();
-                for entry in batch.iter().filter(|entry| !entry.commit.values.is_empty()) {
-                    inner.recent.on_disk(entry.stamp, entry.commit.values.iter().map(|(key, _)| key.clone()));
+                for entry in &batch {
+                    if let Some((key, _)) = entry.commit.values.first() {
+                        let keys = entry.commit.values.iter().map(|(key, _)| key.clone());
+                        inner.of(&key.bot).on_disk(entry.stamp, keys);
+                    }
                 }
             }
             let done = batch.into_iter().zip(rows);
@@ -160,7 +172,7 @@ impl<T: Send> Ledger<T> {
     /// Turns that passed and are not on disk, and values held for others, for status.
     pub fn held(&self) -> (usize, usize) {
         let inner = self.lock();
-        (inner.queue.len() + inner.writing, inner.recent.len())
+        (inner.queue.len() + inner.writing, inner.recent.values().map(Recent::len).sum())
     }
 
     async fn write(&self, batch: &[Entry<T>]) -> Option<Vec<Vec<OutboxSeq>>> {
@@ -186,9 +198,29 @@ impl<T: Send> Ledger<T> {
     }
 }
 
+fn weight(commit: &TurnCommit) -> usize {
+    let value = |(key, value): &(ValueKey, Write)| ROW_WEIGHT + key.key.len() + value.as_ref().map_or(0, |v| v.len());
+    let values: usize = commit.values.iter().map(value).sum();
+    let sends: usize = commit.sends.iter().map(|send| ROW_WEIGHT + outgoing_weight(&send.message)).sum();
+    COMMIT_WEIGHT + values + sends
+}
+
+/// How many of the turns that wait go into the next batch.
+fn batch_size<T>(queue: &[Entry<T>]) -> usize {
+    let (mut rows, mut bytes) = (0, 0);
+    let fits = |entry: &&Entry<T>| {
+        rows += 1 + entry.commit.values.len() + entry.commit.sends.len();
+        bytes += entry.weight;
+        rows <= BATCH_ROWS && bytes <= BATCH_BYTES
+    };
+    let fitting = queue.iter().take(BATCH).take_while(fits).count();
+    fitting.max(usize::from(!queue.is_empty()))
+}
+
 /// A turn under way, as far as stored values are concerned.
 pub struct Began<T: Send> {
     ledger: Arc<Ledger<T>>,
+    bot: BotName,
     /// Absent once its end has been noted.
     stamp: Option<Stamp>,
 }
@@ -196,14 +228,14 @@ pub struct Began<T: Send> {
 impl<T: Send> Drop for Began<T> {
     fn drop(&mut self) {
         if let Some(stamp) = self.stamp {
-            self.ledger.lock().recent.end(stamp);
+            self.ledger.lock().of(&self.bot).end(stamp);
         }
     }
 }
 
 impl<T: Send> ValueView for Ledger<T> {
     fn get(&self, key: &ValueKey, reads: &mut Reads) -> Result<Option<Vec<u8>>, StoreError> {
-        let recent = self.lock().recent.read(key, reads);
+        let recent = self.lock().of(&key.bot).read(key, reads);
         match recent {
             Some(value) => Ok(value.map(|value| value.to_vec())),
             None => self.store.value(key),
@@ -218,7 +250,7 @@ impl<T: Send> ValueView for Ledger<T> {
         limit: usize,
         reads: &mut Reads,
     ) -> Result<Vec<String>, StoreError> {
-        let recent = self.lock().recent.list(bot, bucket, reads);
+        let recent = self.lock().of(bot).list(bot, bucket, reads);
         // Deleted recent keys may hide as many stored ones.
         let ask = limit + recent.len();
         let stored = self.store.keys(bot, bucket, after, ask)?;

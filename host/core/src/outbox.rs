@@ -1,7 +1,7 @@
 //! The outbox: what turns sent, on its way to the platforms.
 //!
-//! Each connection has its own: first in, first out per chat, chats in turn, at the pace the
-//! platform allows. The order of writes is what makes a send survive a crash:
+//! Each connection has its own: first in, first out for each bot in each chat, bots in turn and
+//! their chats in turn, at the pace the platform allows. The order of writes is what makes a send survive a crash:
 //!
 //! 1. the turn's commit stores the send: a crash after it loses nothing;
 //! 2. the try is recorded, then the request goes out: a crash between the two, or before the end
@@ -24,7 +24,7 @@ use tokio::sync::Notify;
 pub use self::all::Outboxes;
 pub use self::policy::{OnDoubt, Policy};
 use crate::event::{Delivery, Event};
-use crate::ids::{ChatId, ConnectionName, InboxSeq, OutboxSeq};
+use crate::ids::{BotName, ChatId, ConnectionName, InboxSeq, OutboxSeq};
 use crate::lanes::{Lanes, Next, Out};
 use crate::pace::Pace;
 use crate::platform::{Platform, SendError, Sent};
@@ -63,7 +63,7 @@ pub struct Outbox {
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
     reports: RwLock<Option<Arc<dyn Reports>>>,
-    lanes: Mutex<Lanes<(), ChatId, Queued>>,
+    lanes: Mutex<Lanes<BotName, ChatId, Queued>>,
     pace: Mutex<Pace>,
     bodies: AtomicUsize,
     under_way: AtomicUsize,
@@ -80,15 +80,13 @@ impl Outbox {
         store: Arc<dyn Store>,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        let mut lanes = Lanes::default();
-        lanes.set_limit(&(), policy.at_once);
         Self {
             connection,
             platform,
             policy,
             store,
             reports: RwLock::new(None),
-            lanes: Mutex::new(lanes),
+            lanes: Mutex::default(),
             pace: Mutex::new(Pace::new(policy.connection, policy.chat, clock.clone())),
             clock,
             bodies: AtomicUsize::new(0),
@@ -115,8 +113,8 @@ impl Outbox {
         if !keep {
             self.bodies.fetch_sub(weight, Ordering::Relaxed);
         }
-        let lane = send.chat.id.clone();
-        self.enqueue(&lane, Queued { seq, attempts: 0, body: keep.then_some(send) }, Millis(0));
+        let (bot, lane) = (send.bot.clone(), send.chat.id.clone());
+        self.enqueue(&bot, &lane, Queued { seq, attempts: 0, body: keep.then_some(send) }, Millis(0));
     }
 
     /// Takes up a send of an earlier run. One that was being tried is in doubt.
@@ -149,7 +147,7 @@ impl Outbox {
                 }
             }
         }
-        self.enqueue(&row.chat.id, Queued { seq: row.seq, attempts, body: None }, not_before);
+        self.enqueue(&row.bot, &row.chat.id, Queued { seq: row.seq, attempts, body: None }, not_before);
         Ok(())
     }
 
@@ -161,12 +159,15 @@ impl Outbox {
             let draining = self.draining.load(Ordering::Acquire);
             let mut wait_until = None;
             if !draining {
-                wait_until = loop {
+                while under_way.len() < self.policy.at_once {
                     match self.take() {
                         Ok(out) => under_way.push(self.deliver(out)),
-                        Err(until) => break until,
+                        Err(until) => {
+                            wait_until = until;
+                            break;
+                        }
                     }
-                };
+                }
             }
             self.under_way.store(under_way.len(), Ordering::Relaxed);
             if draining && under_way.is_empty() {
@@ -194,7 +195,7 @@ impl Outbox {
     }
 
     /// The next send that may go, or when there may be one.
-    fn take(&self) -> Result<Out<(), ChatId, Queued>, Option<Millis>> {
+    fn take(&self) -> Result<Out<BotName, ChatId, Queued>, Option<Millis>> {
         let mut pace = self.pace.lock().unwrap_or_else(PoisonError::into_inner);
         let mut lanes = self.lanes();
         let now = self.clock.now();
@@ -206,14 +207,14 @@ impl Outbox {
             let Some(out) = lanes.take(now) else { return Err(lanes.next_wake()) };
             match pace.chat(&out.lane) {
                 Ok(()) => return Ok(out),
-                Err(at) => lanes.finish(&(), &out.lane, Next::At(at, out.item)),
+                Err(at) => lanes.finish(&out.group, &out.lane, Next::At(at, out.item)),
             }
         }
     }
 
     /// Tries one send and tells its lane the end.
-    async fn deliver(&self, out: Out<(), ChatId, Queued>) {
-        let Out { lane, item: Queued { seq, attempts, body }, .. } = out;
+    async fn deliver(&self, out: Out<BotName, ChatId, Queued>) {
+        let Out { group: bot, lane, item: Queued { seq, attempts, body } } = out;
         let next = match self.try_send(seq, attempts, body).await {
             Ok(None) => Next::Done,
             // Whatever waits for its next try is read back, so that an outage does not fill the memory.
@@ -224,7 +225,7 @@ impl Outbox {
                 Next::At(self.clock.now() + STORE_WAIT, Queued { seq, attempts, body: None })
             }
         };
-        self.lanes().finish(&(), &lane, next);
+        self.lanes().finish(&bot, &lane, next);
     }
 
     async fn try_send(
@@ -336,13 +337,16 @@ impl Outbox {
         doubled.mul_f64(rand::random_range(0.5..=1.0))
     }
 
-    fn enqueue(&self, lane: &ChatId, item: Queued, not_before: Millis) {
-        // The only group is known from the start.
-        let _known = self.lanes().push(&(), lane, item, not_before);
+    fn enqueue(&self, bot: &BotName, lane: &ChatId, item: Queued, not_before: Millis) {
+        let mut lanes = self.lanes();
+        lanes.set_limit(bot, self.policy.at_once);
+        // Known since a moment ago.
+        let _known = lanes.push(bot, lane, item, not_before);
+        drop(lanes);
         self.wake.notify_one();
     }
 
-    fn lanes(&self) -> MutexGuard<'_, Lanes<(), ChatId, Queued>> {
+    fn lanes(&self) -> MutexGuard<'_, Lanes<BotName, ChatId, Queued>> {
         // Lanes change by whole calls, so a panic elsewhere leaves them sound.
         self.lanes.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -29,11 +29,12 @@ pub trait Platform: Send + Sync + 'static {
     /// See [`SendError`]: what is known about whether the message arrived.
     fn send<'a>(&'a self, chat: &'a ChatId, message: &'a Outgoing) -> BoxFuture<'a, Result<Sent, SendError>>;
 
-    /// Says before anything is stored whether this platform can carry the message at all.
+    /// Says before anything is stored whether this platform can carry the message at all, and
+    /// whether there can be such a chat.
     ///
     /// # Errors
     /// Why it cannot, for the bot to read.
-    fn accepts(&self, message: &Outgoing) -> Result<(), Unsendable>;
+    fn accepts(&self, chat: &ChatId, message: &Outgoing) -> Result<(), Unsendable>;
 
     /// What the connection is doing, for status pages.
     fn health(&self) -> Health;

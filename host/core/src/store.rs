@@ -229,6 +229,8 @@ pub struct WaitingEvent {
 pub struct WaitingSend {
     /// The row.
     pub seq: OutboxSeq,
+    /// Who sent it.
+    pub bot: BotName,
     /// Where it goes.
     pub chat: Chat,
     /// Tries so far.

@@ -17,6 +17,7 @@ use crate::outgoing::{Answer, Body, Outgoing};
 use crate::platform::{Platform, Unsendable};
 use crate::runtime::Limits;
 use crate::store::{QueuedSend, StoreError};
+use crate::text::is_clean;
 use crate::time::Millis;
 use crate::values::{Bucket, Reads, ValueKey, Write};
 
@@ -118,8 +119,6 @@ pub struct Effects {
     pub values: Vec<(ValueKey, Write)>,
     /// Sends, in the order of the calls.
     pub sends: Vec<QueuedSend>,
-    /// Bytes of both.
-    pub weight: usize,
 }
 
 /// One call of a bot's handler, under way.
@@ -183,7 +182,7 @@ impl Turn {
             return Err(Refusal::Quota(format!("{} messages in one turn", limits.sends)));
         }
         let id = to.id.as_str();
-        if id.is_empty() || id.len() > LONGEST_CHAT || id.chars().any(char::is_control) {
+        if id.is_empty() || id.len() > LONGEST_CHAT || id.contains(char::is_whitespace) || !is_clean(id) {
             return Err(Refusal::Invalid("no chat has such an id".to_owned()));
         }
         if let Body::Location(at) = &message.body
@@ -194,8 +193,8 @@ impl Turn {
         let platform = self.actor.connections.get(&to.connection).ok_or_else(|| {
             Refusal::Denied(format!("the bot does not serve the connection {:?}", shorten(to.connection.as_str())))
         })?;
-        platform.accepts(&message)?;
-        if let Some(wait) = self.actor.outboxes.is_crowded(&to) {
+        platform.accepts(&to.id, &message)?;
+        if let Some(wait) = self.actor.outboxes.is_crowded(&self.actor.bot, &to) {
             return Err(Refusal::Wait(wait));
         }
         let weight = outgoing_weight(&message) + to.id.as_str().len();
@@ -329,7 +328,7 @@ impl Turn {
             .into_iter()
             .map(|((bucket, key), value)| (ValueKey { bot: bot.clone(), bucket, key }, value))
             .collect();
-        (self.reads, Effects { values, sends: self.sends, weight: self.buffered })
+        (self.reads, Effects { values, sends: self.sends })
     }
 
     fn write(&mut self, bucket: &BucketHandle, key: &str, value: Write) -> Result<(), Refusal> {
@@ -370,10 +369,10 @@ impl Turn {
 pub(crate) fn outgoing_weight(message: &Outgoing) -> usize {
     use crate::outgoing::{Keyboard, Press};
     let body = match &message.body {
-        Body::Text(text) => text.len(),
+        Body::Text(text) => written(text),
         Body::Media(media) => {
             let texts = [&media.name, &media.mime, &media.thumbnail, &media.caption];
-            media.file.len() + texts.into_iter().flatten().map(String::len).sum::<usize>()
+            media.file.len() + texts.into_iter().flatten().map(|text| written(text)).sum::<usize>()
         }
         Body::Location(_) | Body::KeyboardOnly => 16,
     };
@@ -383,7 +382,7 @@ pub(crate) fn outgoing_weight(message: &Outgoing) -> usize {
             .map(|row| 16 + row.len() * 32)
             .chain(rows.iter().flatten().map(|button| {
                 let (Press::Event(text) | Press::Url(text) | Press::App(text) | Press::Native(text)) = &button.press;
-                button.label.len() + text.len()
+                written(&button.label) + written(text)
             }))
             .sum(),
         Some(Keyboard::Hide) | None => 0,
@@ -391,6 +390,12 @@ pub(crate) fn outgoing_weight(message: &Outgoing) -> usize {
     let pair = size_of::<(String, String)>();
     let extras: usize = message.annotations.iter().map(|(name, value)| pair + name.len() + value.len()).sum();
     size_of::<Outgoing>() + body + keyboard + extras + message.reply_to.as_ref().map_or(0, String::len)
+}
+
+/// Bytes of a text as it is stored: a control character takes six.
+fn written(text: &str) -> usize {
+    let longer = |byte: u8| if byte < 0x20 { 5 } else { usize::from(byte == b'"' || byte == b'\\') };
+    text.len() + text.bytes().map(longer).sum::<usize>()
 }
 
 /// The beginning of a text that a stranger chose, for an error.

@@ -60,8 +60,6 @@ struct Waiting {
 struct Ticket {
     bot: BotName,
     chat: Chat,
-    /// Absent where it could not be read.
-    event: Option<Arc<Event>>,
 }
 
 /// The running of turns.
@@ -213,6 +211,8 @@ impl Turns {
             let next = self.lanes().next_wake();
             match next {
                 None => changed.await,
+                // The workers take nothing, and are woken when that is over.
+                Some(_) if self.ledger.is_full() => changed.await,
                 Some(at) => {
                     if let Either::Left(_) = select(self.clock.sleep_until(at), changed).await {
                         self.wake();
@@ -263,7 +263,7 @@ impl Turns {
         let mut lanes = self.lanes();
         while taken.len() < BATCH && work < BATCH_WORK && self.under_way.load(Ordering::Relaxed) < self.most {
             let Some(out) = lanes.take(now) else { break };
-            if let Some(wait) = self.outboxes.is_crowded(&out.lane) {
+            if let Some(wait) = self.outboxes.is_crowded(&out.group, &out.lane) {
                 lanes.finish(&out.group, &out.lane, Next::At(now + wait, out.item));
                 self.alarm.notify_one();
                 continue;
@@ -300,7 +300,7 @@ impl Turns {
             }
         };
 
-        let began = self.ledger.begin();
+        let began = self.ledger.begin(&group);
         let now = self.clock.now();
         let turn = Turn::new(seq, event.clone(), chat.clone(), now, bot.actor.clone(), self.ledger.clone());
         let generation = bot.generation();
@@ -312,24 +312,22 @@ impl Turns {
         }
 
         let (reads, effects) = ended.turn.into_effects();
-        let (at, weight) = (self.clock.now(), effects.weight);
+        let at = self.clock.now();
         let commit = match verdict::of(&ended.result, attempts, at, &bot.actor.limits) {
             Mark::Done => TurnCommit { seq, mark: Mark::Done, at, values: effects.values, sends: effects.sends },
             // Whatever else it wanted, nobody sees it.
             mark => TurnCommit { seq, mark, at, values: Vec::new(), sends: Vec::new() },
         };
-        let ticket = Ticket { bot: group, chat, event: Some(event) };
+        let ticket = Ticket { bot: group, chat };
         // One step, or the commit could be over before the lane knows that the turn is.
         let mut lanes = self.lanes();
         let mut wake = lanes.over(&ticket.bot, &ticket.chat);
-        match self.ledger.submit(began, &reads, commit, weight, ticket) {
+        match self.ledger.submit(began, &reads, commit, ticket) {
             Ok(()) => bot.stats.ended(&ended.result, now),
             Err(ticket) => {
                 bot.stats.conflict();
-                if let Some(event) = &ticket.event {
-                    self.bodies.fetch_add(event.weight(), Ordering::Relaxed);
-                }
-                let again = Waiting { seq, attempts, conflicts: conflicts + 1, event: ticket.event };
+                self.bodies.fetch_add(event.weight(), Ordering::Relaxed);
+                let again = Waiting { seq, attempts, conflicts: conflicts + 1, event: Some(event) };
                 let next = if conflicts < CONFLICTS { Next::At(Millis(0), again) } else { Next::Alone(again) };
                 lanes.finish(&ticket.bot, &ticket.chat, next);
                 wake = true;
@@ -343,11 +341,11 @@ impl Turns {
 
     /// Ends what could not even begin.
     fn end_unread(&self, commit: TurnCommit, bot: BotName, chat: Chat) {
-        let began = self.ledger.begin();
+        let began = self.ledger.begin(&bot);
         let mut lanes = self.lanes();
         let wake = lanes.over(&bot, &chat);
         // What read nothing is never run again.
-        let _passed = self.ledger.submit(began, &Reads::default(), commit, 0, Ticket { bot, chat, event: None });
+        let _passed = self.ledger.submit(began, &Reads::default(), commit, Ticket { bot, chat });
         drop(lanes);
         if wake {
             self.wake();

@@ -58,6 +58,9 @@ pub struct ValueKey {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Stamp(u64);
 
+/// Most values that are forgotten at once, as others wait meanwhile: more than one turn writes.
+const PRUNED: usize = 1024;
+
 /// What a turn has read, and when it first did.
 #[derive(Clone, Debug, Default)]
 pub struct Reads {
@@ -199,8 +202,8 @@ impl Recent {
 
     fn prune(&mut self) {
         let oldest = self.running.keys().next().copied();
-        while let Some((stamp, _)) = self.durable.front() {
-            if oldest.is_some_and(|oldest| oldest < *stamp) {
+        for _ in 0..PRUNED {
+            if self.durable.front().is_none_or(|(stamp, _)| oldest.is_some_and(|oldest| oldest < *stamp)) {
                 break;
             }
             let Some((stamp, key)) = self.durable.pop_front() else { break };

@@ -1,10 +1,10 @@
 //! Why a call into a guest failed, in the words of [`Reason`].
 
 use hodhod_core::runtime::{Failure, Reason};
+use hodhod_core::text::clean;
 use wasmtime::component::ResourceTableError;
 use wasmtime::{Error, PoolConcurrencyLimitError, Trap};
 
-use crate::lines::clean;
 use crate::state::State;
 
 /// Longest detail, in bytes.

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use hodhod_core::ids::BotName;
+use hodhod_core::text::clean;
 use tokio::io::AsyncWrite;
 use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
 use wasmtime_wasi::p2::{OutputStream, Pollable, StreamError, StreamResult};
@@ -83,26 +84,6 @@ impl Lines {
             tracing::warn!(target: "bot", bot = %inner.bot, "{} more lines of this turn were dropped", inner.dropped);
         }
     }
-}
-
-/// The text without control characters, line breaks and direction marks that reorder what follows, at
-/// most `longest` bytes of it.
-pub(crate) fn clean(text: &str, longest: usize) -> String {
-    let mut cleaned = String::with_capacity(text.len().min(longest));
-    for character in text.chars() {
-        let shown = match character {
-            '\t' => ' ',
-            c if c.is_control() => '\u{fffd}',
-            '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => '\u{fffd}',
-            c => c,
-        };
-        if cleaned.len() + shown.len_utf8() > longest {
-            cleaned.push('…');
-            break;
-        }
-        cleaned.push(shown);
-    }
-    cleaned
 }
 
 /// A guest's standard output or standard error, as log lines.
@@ -196,24 +177,5 @@ impl Drop for LineWriter {
             let line = std::mem::take(&mut self.partial);
             self.emit(&line);
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_line_cannot_command_a_terminal() {
-        assert_eq!(
-            clean("\x1b[31mred\x1b[0m\r\n\u{9b}2J\u{202e}", 100),
-            "\u{fffd}[31mred\u{fffd}[0m\u{fffd}\u{fffd}\u{fffd}2J\u{fffd}"
-        );
-    }
-
-    #[test]
-    fn a_line_is_cut_between_characters_and_keeps_persian() {
-        assert_eq!(clean("می‌روم", 100), "می‌روم");
-        assert_eq!(clean("سلام", 5), "سل…");
     }
 }

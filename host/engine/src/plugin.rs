@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use futures::future::BoxFuture;
 use hodhod_core::runtime::{BotConfig, Ended, Failure, Grants, Limits, Plugin, Reason, TurnResult};
+use hodhod_core::text::clean;
 use hodhod_core::turn::Turn;
 use sha2::{Digest, Sha256};
 use thiserror::Error;
@@ -18,7 +19,6 @@ use crate::convert;
 use crate::engine::Engine;
 use crate::failure::classify;
 use crate::grants::{self, Need};
-use crate::lines::clean;
 use crate::meter::{Meter, Metered};
 use crate::state::State;
 use crate::ticker::{Pulse, TICK};

@@ -14,7 +14,7 @@ fn soroush() -> Soroush {
 }
 
 fn accepts(message: &Outgoing) -> Result<(), Unsendable> {
-    soroush().accepts(message)
+    soroush().accepts(&"someone".into(), message)
 }
 
 fn with_keyboard(keyboard: Keyboard) -> Outgoing {

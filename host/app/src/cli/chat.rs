@@ -18,6 +18,7 @@ use hodhod_core::host::Host;
 use hodhod_core::outbox::{OnDoubt, Policy};
 use hodhod_core::pace::Rate;
 use hodhod_core::runtime::{Grants, Limits};
+use hodhod_core::text::clean;
 use hodhod_platforms::playground::soroush::{Sent, SentFeed, SoroushServer};
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, BufReader};
@@ -276,8 +277,8 @@ impl Talk {
         match sent.kind() {
             "LOCATION" => output::say(&format!("{name}> place {}, {}", sent.json["latitude"], sent.json["longitude"])),
             "CHANGE" => {}
-            "FILE" => output::say(&format!("{name}> file {}", sent.json["fileName"].as_str().unwrap_or("?"))),
-            _ => output::say(&format!("{name}> {}", sent.body())),
+            "FILE" => output::say(&format!("{name}> file {}", shown(sent.json["fileName"].as_str().unwrap_or("?")))),
+            _ => output::say(&format!("{name}> {}", shown(sent.body()))),
         }
         if let Some(rows) = sent.json.get("keyboard").and_then(Value::as_array) {
             let keys: Vec<(String, String)> = rows
@@ -286,8 +287,11 @@ impl Talk {
                 .filter_map(|key| Some((key["text"].as_str()?.to_owned(), key["command"].as_str()?.to_owned())))
                 .collect();
             if !keys.is_empty() {
-                let labels: Vec<_> =
-                    keys.iter().enumerate().map(|(place, (label, _))| format!(":{} {label}", place + 1)).collect();
+                let labels: Vec<_> = keys
+                    .iter()
+                    .enumerate()
+                    .map(|(place, (label, _))| format!(":{} {}", place + 1, shown(label)))
+                    .collect();
                 output::say(&format!("      [{}]", labels.join("]  [")));
             }
             self.keyboards.insert(bot, keys);
@@ -341,4 +345,9 @@ async fn next_of(feeds: &mut [SentFeed]) -> (usize, Sent) {
         })
     });
     futures::future::select_all(next).await.0
+}
+
+/// A bot's text with its lines, and without what would command the terminal.
+fn shown(text: &str) -> String {
+    text.split('\n').map(|line| clean(line, usize::MAX)).collect::<Vec<_>>().join("\n")
 }

@@ -186,6 +186,22 @@ fn what_cannot_be_read_any_more_ends_and_holds_nobody_up() {
 }
 
 #[test]
+fn a_turn_that_has_ended_leaves_its_place_before_it_is_on_disk() {
+    run(async {
+        let (store, clock) = (MemoryStore::default(), TestClock::default());
+        let limits = Limits { turns: 1, ..Limits::default() };
+        let rig = Rig::start(&store, &clock, fast(), limits, obedient).await;
+        store.fail([Failpoint::Commit]);
+        rig.arrive(vec![text("a", "1", "one"), text("b", "2", "two"), text("a", "3", "three")]).await;
+        rig.settle().await;
+        assert_eq!(rig.host.turns().held().0, 2, "one of each chat, and the next of `a` waits for its first");
+        assert_eq!(store.totals().await.unwrap().handled, 0);
+        rig.until(|| rig.sent_to("a") == ["one", "three"] && rig.sent_to("b") == ["two"]).await;
+        rig.stop().await;
+    });
+}
+
+#[test]
 fn no_turn_begins_while_too_much_waits_for_the_disk() {
     run(async {
         let (store, clock) = (MemoryStore::default(), TestClock::default());

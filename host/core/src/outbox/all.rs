@@ -6,7 +6,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use super::Outbox;
-use crate::ids::{Chat, ConnectionName, OutboxSeq};
+use crate::ids::{BotName, Chat, ConnectionName, OutboxSeq};
 use crate::store::QueuedSend;
 
 /// The wait before a bot tries again to send to a crowded chat.
@@ -43,12 +43,13 @@ impl Outboxes {
         }
     }
 
-    /// How long to wait before more is sent to a chat, where too much waits there already.
-    pub fn is_crowded(&self, chat: &Chat) -> Option<Duration> {
+    /// How long a bot has to wait before it sends more to a chat, where too much of it waits already.
+    pub fn is_crowded(&self, bot: &BotName, chat: &Chat) -> Option<Duration> {
         let outbox = self.get(&chat.connection)?;
         let lanes = outbox.lanes();
         let most = &outbox.policy;
-        let crowded = lanes.waiting_in_lane(&(), &chat.id) >= most.waiting_chat || lanes.waiting() >= most.waiting;
+        let crowded =
+            lanes.waiting_in_lane(bot, &chat.id) >= most.waiting_chat || lanes.waiting_in(bot) >= most.waiting;
         crowded.then_some(CROWDED_WAIT)
     }
 

@@ -31,10 +31,10 @@ pub struct Policy {
     pub longest_backoff: Duration,
     /// How long a send is tried before it is given up.
     pub give_up: Duration,
-    /// Sends that may wait for one chat. A bot that sends more is asked to wait, and a chat for
-    /// which so much waits gets no further turns until some has gone: a chat that is written to
-    /// faster than the platform takes it holds up itself only.
+    /// Sends of one bot that may wait for one chat. A bot that sends more is asked to wait, and a
+    /// chat for which so much waits gets no further turns of it until some has gone: a chat that is
+    /// written to faster than the platform takes it holds up itself only.
     pub waiting_chat: usize,
-    /// Sends that may wait for all chats.
+    /// Sends of one bot that may wait for all chats.
     pub waiting: usize,
 }

@@ -80,7 +80,7 @@ impl Platform for TestPlatform {
         })
     }
 
-    fn accepts(&self, _message: &Outgoing) -> Result<(), Unsendable> {
+    fn accepts(&self, _chat: &ChatId, _message: &Outgoing) -> Result<(), Unsendable> {
         Ok(())
     }
 

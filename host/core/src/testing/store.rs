@@ -163,8 +163,8 @@ impl Tables {
         }
         let sends = turn.sends.into_iter().map(|send| {
             let seq = OutboxSeq(self.seq());
-            let chat = send.chat.clone();
-            let row = WaitingSend { seq, chat, attempts: 0, not_before: Millis(0), attempted: false };
+            let (bot, chat) = (send.bot.clone(), send.chat.clone());
+            let row = WaitingSend { seq, bot, chat, attempts: 0, not_before: Millis(0), attempted: false };
             self.outbox.insert(seq, (row, send));
             seq
         });

@@ -84,7 +84,7 @@ impl Api {
         Err(Ending::Status {
             code: response.status().as_u16(),
             wait: retry_after(response.headers(), now()),
-            elsewhere: other_host(response.headers()),
+            elsewhere: other_host(response.headers()).map(|host| self.redact(&host)),
         })
     }
 
@@ -107,6 +107,11 @@ impl Api {
         let status = response.status();
         let wait = retry_after(response.headers(), now());
         judge(status, wait, &read_some(response).await, &self.token)
+    }
+
+    /// The same text without the token.
+    pub(super) fn redact(&self, text: &str) -> String {
+        self.token.redact(text)
     }
 
     /// An error in words, without the address.

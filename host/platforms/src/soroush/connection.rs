@@ -74,8 +74,8 @@ impl Platform for Soroush {
         .boxed()
     }
 
-    fn accepts(&self, message: &Outgoing) -> Result<(), Unsendable> {
-        outgoing::check(message, &self.config.options)
+    fn accepts(&self, chat: &ChatId, message: &Outgoing) -> Result<(), Unsendable> {
+        outgoing::check(chat, message, &self.config.options)
     }
 
     fn health(&self) -> Health {

@@ -76,14 +76,19 @@ struct Key<'a> {
 
 /// The JSON of a message to a chat.
 pub(super) fn encode(chat: &ChatId, message: &Outgoing, options: &Options) -> Result<Vec<u8>, Unsendable> {
-    let to = clean_id(chat.as_str()).ok_or_else(|| invalid("the chat id holds characters that no Soroush id has"))?;
+    let to = address(chat)?;
     let request = Request { to: &to, ..request(message, options)? };
     serde_json::to_vec(&request).map_err(|error| invalid(&error.to_string()))
 }
 
-/// Says whether the platform can carry a message, whatever its chat.
-pub(super) fn check(message: &Outgoing, options: &Options) -> Result<(), Unsendable> {
+/// Says whether there can be such a chat, and whether the platform can carry the message.
+pub(super) fn check(chat: &ChatId, message: &Outgoing, options: &Options) -> Result<(), Unsendable> {
+    address(chat)?;
     request(message, options).map(drop)
+}
+
+fn address(chat: &ChatId) -> Result<String, Unsendable> {
+    clean_id(chat.as_str()).ok_or_else(|| invalid("the chat id holds characters that no Soroush id has"))
 }
 
 fn request<'a>(message: &'a Outgoing, options: &Options) -> Result<Request<'a>, Unsendable> {

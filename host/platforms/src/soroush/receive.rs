@@ -13,6 +13,7 @@ use futures::future::{Either, select};
 use hodhod_core::event::Event;
 use hodhod_core::ids::ConnectionName;
 use hodhod_core::platform::{Incoming, Intake};
+use hodhod_core::text::clean;
 use hodhod_core::time::{Millis, whole_millis};
 use reqwest::Response;
 use reqwest::header::{CONTENT_TYPE, HeaderMap};
@@ -31,6 +32,9 @@ const MAX_BATCH: usize = 256;
 /// Bytes that are read without waiting before what they brought is handed over: some milliseconds
 /// of work.
 const MAX_READY: usize = 256 * 1024;
+
+/// Most bytes of a content type that are shown.
+const FORM: usize = 100;
 
 /// Everything the loop works with; what it remembers is in [`Receiver::run`].
 #[derive(Clone, Copy)]
@@ -89,7 +93,10 @@ impl Receiver<'_> {
         let _connected = Connected::new(self.status);
         let typed = response.headers().contains_key(CONTENT_TYPE);
         match strange_type(response.headers()) {
-            Some(form) => self.status.set_trouble(format!("getMessage is answered with {form}: is the address right?")),
+            Some(form) => {
+                let form = clean(&self.api.redact(form), FORM);
+                self.status.set_trouble(format!("getMessage is answered with {form}: is the address right?"));
+            }
             None if typed || !suspicious => self.status.clear_trouble(),
             None => {}
         }

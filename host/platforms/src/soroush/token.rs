@@ -34,12 +34,37 @@ impl Token {
 
     /// The same text without the token: servers quote the path of a call in their complaints.
     pub(super) fn redact(&self, text: &str) -> String {
-        text.replace(self.expose(), "***")
+        // In small letters too: a name of a host is told in them.
+        let (small, token) = (text.to_ascii_lowercase(), self.expose().to_ascii_lowercase());
+        let mut rest = text;
+        let mut redacted = String::with_capacity(text.len());
+        for (at, _) in small.match_indices(&token) {
+            let done = text.len() - rest.len();
+            // Small letters of ASCII are as long as large ones, so places are the same.
+            if let (Some(before), Some(after)) = (text.get(done..at), text.get(at + token.len()..)) {
+                redacted.push_str(before);
+                redacted.push_str("***");
+                rest = after;
+            }
+        }
+        redacted + rest
     }
 }
 
 impl fmt::Debug for Token {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("***")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_is_taken_out_wherever_and_however_it_is_written() {
+        let token = Token::new(&SecretString::from("aB3_x")).unwrap();
+        assert_eq!(token.redact("/aB3_x/send سلام ab3_X"), "/***/send سلام ***");
+        assert_eq!(token.redact("İ and aB3_"), "İ and aB3_");
     }
 }

@@ -101,10 +101,15 @@ async fn what_was_read_is_handed_over_when_the_intake_closes() {
 
 #[tokio::test]
 async fn a_connection_that_waits_to_connect_again_ends_with_the_intake() {
-    let server = Server::new([vec![answer("503 Busy", "", "")]]).await;
+    let server = Server::new([vec![answer("503 Busy", "Retry-After: 600\r\n", "")]]).await;
     let (soroush, kept) = (server.soroush(), Kept::default());
-    kept.close();
-    soroush.receive(&kept).await;
+    let close = async {
+        while !soroush.health().trouble.is_some_and(|trouble| trouble.contains("503")) {
+            tokio::task::yield_now().await;
+        }
+        kept.close();
+    };
+    tokio::join!(soroush.receive(&kept), close);
 }
 
 #[tokio::test]

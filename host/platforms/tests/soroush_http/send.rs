@@ -17,7 +17,7 @@ const OK: &str = include_str!("../data/soroush/result_ok.json");
 async fn sent_with(options: Options, message: &Outgoing) -> Value {
     let server = Server::new([vec![answer("200 OK", "", OK)]]).await;
     let soroush = soroush(Options { base_url: server.base(), timing: quick(), ..options });
-    assert_eq!(soroush.accepts(message), Ok(()));
+    assert_eq!(soroush.accepts(&"someone".into(), message), Ok(()));
     assert_eq!(soroush.send(&ChatId::from(" zahra\n_1 "), message).await, Ok(Sent { id: None }));
     let request = server.requests().remove(0);
     let (head, body) = request.split_once("\r\n\r\n").unwrap();

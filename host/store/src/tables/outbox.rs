@@ -65,16 +65,17 @@ impl<'c> Outbox<'c> {
 pub(crate) fn waiting(connection: &Connection, after: OutboxSeq, most: usize) -> rusqlite::Result<Vec<WaitingSend>> {
     connection
         .prepare_cached(
-            "SELECT seq, connection, chat, attempts, not_before, attempted FROM outbox
+            "SELECT seq, bot, connection, chat, attempts, not_before, attempted FROM outbox
              WHERE seq > ?1 ORDER BY seq LIMIT ?2",
         )?
         .query_map((stored(after.0), limit(most)), |row| {
             Ok(WaitingSend {
                 seq: OutboxSeq(number(row, 0)?),
-                chat: Chat::new(text(row, 1)?, text(row, 2)?),
-                attempts: row.get(3)?,
-                not_before: Millis(number(row, 4)?),
-                attempted: row.get(5)?,
+                bot: text(row, 1)?.into(),
+                chat: Chat::new(text(row, 2)?, text(row, 3)?),
+                attempts: row.get(4)?,
+                not_before: Millis(number(row, 5)?),
+                attempted: row.get(6)?,
             })
         })?
         .collect()
