@@ -39,7 +39,6 @@ async fn every_way_to_fail_is_named() {
         ("spin", "cpu"),
         ("alloc", "memory"),
         ("recurse", "stack"),
-        ("call-on", "cpu"),
         ("sleep 60000", "wall"),
     ];
     for (way, _) in ways {
@@ -54,6 +53,18 @@ async fn every_way_to_fail_is_named() {
     assert_eq!(status["totals"]["dead"], ways.len());
     host.stop().await;
     assert!(setup.log().contains("oh no"), "a panic's own words are in the log");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_guest_that_only_calls_the_host_runs_out_of_time_too() {
+    let setup = Setup::new([BotSetup::new("guests").limits("cpu = \"100 ms\", wall = \"60 s\", attempts = 1")]).await;
+    let host = setup.start_ready().await;
+    setup.say("sara", "call-on");
+    setup.say("sara", "echo still here");
+    assert_eq!(setup.answers(1).await, [("sara".to_owned(), "still here".to_owned())]);
+    let status = host.idle().await;
+    assert_eq!(status["bots"][0]["failures"]["cpu"], 1, "{status}");
+    host.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -140,14 +140,7 @@ impl Component {
         store.limiter(|state| &mut state.limiter);
         store.set_hostcall_fuel(HOST_CALL_BYTES);
         store.set_max_component_handles(COMPONENT_HANDLES);
-        store.set_epoch_deadline(1);
-        let cpu_limit = self.limits.cpu;
-        store.epoch_deadline_callback(move |state| on_tick(state, cpu_limit));
-        // Ticks are noticed in the guest's code only, and code without loops may call the host for hours.
-        store.call_hook(move |state, transition| match transition {
-            CallHook::ReturningFromHost => after_call(state, cpu_limit),
-            CallHook::CallingWasm | CallHook::ReturningFromWasm | CallHook::CallingHost => Ok(()),
-        });
+        bound_time(&mut store, self.limits.cpu);
 
         let called = {
             let call = Box::pin(self.call(&mut store, &event));
@@ -190,6 +183,17 @@ impl Plugin for Component {
     fn digest(&self) -> &str {
         &self.digest
     }
+}
+
+/// Ends the guest once it has used `limit` of a processor.
+fn bound_time(store: &mut Store<State>, limit: Duration) {
+    store.set_epoch_deadline(1);
+    store.epoch_deadline_callback(move |state| on_tick(state, limit));
+    // Ticks are noticed in the guest's code only, and code without loops may call the host for hours.
+    store.call_hook(move |state, transition| match transition {
+        CallHook::ReturningFromHost => after_call(state, limit),
+        CallHook::CallingWasm | CallHook::ReturningFromWasm | CallHook::CallingHost => Ok(()),
+    });
 }
 
 /// A tick has passed while the guest was running.
@@ -246,3 +250,6 @@ fn check_imports(component: &wasmtime::component::Component, grants: Grants) -> 
 fn one_line(error: &wasmtime::Error) -> String {
     clean(&format!("{error:#}"), 600)
 }
+
+#[cfg(test)]
+mod tests;

@@ -351,3 +351,13 @@ async fn next_of(feeds: &mut [SentFeed]) -> (usize, Sent) {
 fn shown(text: &str) -> String {
     text.split('\n').map(|line| clean(line, usize::MAX)).collect::<Vec<_>>().join("\n")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_bot_writes_keeps_its_lines_and_cannot_command_the_terminal() {
+        assert_eq!(shown("یک\nمی‌روم\u{1b}]52;c;eA==\u{7}"), "یک\nمی‌روم\u{fffd}]52;c;eA==\u{fffd}");
+    }
+}

@@ -1,13 +1,15 @@
 //! The promises of the outbox, over the doubles.
 
 use std::num::NonZeroU32;
+use std::pin::pin;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
 
 use super::*;
 use crate::event::{Content, Message};
-use crate::outgoing::Outgoing;
+use crate::ids::{Chat, SendId};
+use crate::outgoing::{Body, Outgoing};
 use crate::pace::Rate;
 use crate::runtime::{Limits, TurnResult};
 use crate::testing::rig::{Rig, fast, run, text};
@@ -51,6 +53,39 @@ fn a_chat_gets_its_messages_in_order_and_one_at_a_time() {
         assert_eq!((a.join(""), b.join("")), ("1234".to_owned(), "xy".to_owned()));
         assert!(rig.platform.most_under_way() <= 2);
         rig.stop().await;
+    });
+}
+
+#[test]
+fn a_bot_that_writes_to_many_chats_holds_up_no_other_bot() {
+    let queued = |bot: &str, chat: &str| QueuedSend {
+        id: SendId { turn: InboxSeq(1), index: 0 },
+        bot: bot.into(),
+        chat: Chat::new("shop", chat),
+        message: Arc::new(Outgoing::text(bot)),
+        queued: Millis(0),
+    };
+    run(async {
+        let (store, clock) = (Arc::new(MemoryStore::default()), Arc::new(TestClock::default()));
+        let platform = Arc::new(TestPlatform::default());
+        let policy = Policy { at_once: 1, waiting: 100, ..fast() };
+        let outbox = Arc::new(Outbox::new("shop".into(), platform.clone(), policy, store, clock));
+        let outboxes = Outboxes::default();
+        outboxes.add(outbox.clone());
+        for chat in 0..100 {
+            outbox.push(OutboxSeq(chat), queued("loud", &chat.to_string()));
+        }
+        outbox.push(OutboxSeq(100), queued("quiet", "0"));
+        assert!(outboxes.is_crowded(&"loud".into(), &Chat::new("shop", "new")).is_some());
+        assert!(outboxes.is_crowded(&"quiet".into(), &Chat::new("shop", "new")).is_none());
+        let three = async {
+            while platform.tried().len() < 3 {
+                tokio::task::yield_now().await;
+            }
+        };
+        select(pin!(outbox.run()), pin!(three)).await;
+        let first: Vec<_> = platform.tried().into_iter().take(3).map(|(_, message)| message.body).collect();
+        assert!(first.contains(&Body::Text("quiet".to_owned())), "{first:?}");
     });
 }
 

@@ -142,6 +142,22 @@ fn reading_many_values_runs_into_its_limit_and_reading_one_often_does_not() {
 }
 
 #[test]
+fn a_chat_that_cannot_be_is_refused() {
+    let mut turn = turn(&[]);
+    for id in ["", "a b", "a\nb", "a\u{202e}b", "a\u{2028}b", "\u{1b}[31m", &"x".repeat(513)] {
+        assert!(matches!(turn.send(Chat::new("shop", id), Outgoing::text("hi")), Err(Refusal::Invalid(_))), "{id:?}");
+    }
+    assert!(turn.send(Chat::new("shop", "نام‌من"), Outgoing::text("hi")).is_ok());
+}
+
+#[test]
+fn a_text_weighs_what_it_takes_on_disk() {
+    let weight = |text: &str| outgoing_weight(&Outgoing::text(text));
+    assert_eq!(weight(&"\u{1}".repeat(100)) - weight(""), 600);
+    assert_eq!(weight("سلام \"\\") - weight(""), serde_json::to_string("سلام \"\\").unwrap().len() - 2);
+}
+
+#[test]
 fn a_place_that_cannot_be_is_refused() {
     let mut turn = turn(&[]);
     let mut send = |latitude, longitude| {
