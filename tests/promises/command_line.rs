@@ -1,12 +1,38 @@
 //! What the command line says, and what it exits with.
 
+use std::process::Stdio;
+
 use hodhod_tests::{BotSetup, Setup};
 use serde_json::Value;
+use tokio::io::AsyncWriteExt;
 
 async fn run(setup: &Setup, verb: &str, more: &[&str]) -> (i32, String, String) {
     let output = setup.command(verb).args(more).output().await.unwrap();
     let text = |bytes| String::from_utf8(bytes).unwrap();
     (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
+}
+
+/// What the README promises of its first command, without the building.
+#[tokio::test]
+async fn a_person_who_types_is_answered_and_a_bot_cannot_command_the_terminal() {
+    let mut child = tokio::process::Command::new(hodhod_tests::program())
+        .arg("chat")
+        .args([hodhod_tests::component("echo"), hodhod_tests::component("counter")])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    let typed = "سلام\nمی‌روم\u{1b}[2J\n:bot counter\nhello\n:1\n:quit\n";
+    child.stdin.take().unwrap().write_all(typed.as_bytes()).await.unwrap();
+    let output = tokio::time::timeout(hodhod_tests::PATIENCE, child.wait_with_output()).await.unwrap().unwrap();
+    let shown = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{shown}{}", String::from_utf8_lossy(&output.stderr));
+    for answer in ["echo> سلام\n", "echo> می‌روم\u{fffd}[2J\n", "counter> این گفتگو: 1", "counter> این گفتگو: 2"]
+    {
+        assert!(shown.contains(answer), "{answer:?} is missing: {shown}");
+    }
 }
 
 #[tokio::test]
