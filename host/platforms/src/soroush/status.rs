@@ -6,6 +6,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use hodhod_core::platform::Health;
 
+use super::token::Token;
+
 /// Unknown values are logged once each, at most so many: a stranger may send any.
 const MAX_UNKNOWN: usize = 32;
 
@@ -82,9 +84,16 @@ pub(super) struct Status {
     untimed: AtomicU64,
     trouble: Mutex<Option<String>>,
     unknown: Mutex<BTreeSet<String>>,
+    /// Absent where there is none that a value could quote.
+    token: Option<Token>,
 }
 
 impl Status {
+    /// Counters of a connection with this token, which they never show.
+    pub(super) fn of(token: Token) -> Self {
+        Self { token: Some(token), ..Self::default() }
+    }
+
     pub(super) fn set_connected(&self, connected: bool) {
         self.connected.store(connected, Ordering::Relaxed);
     }
@@ -118,7 +127,8 @@ impl Status {
 
     /// Logs a value that nobody has described, once.
     pub(super) fn note_unknown(&self, field: &'static str, value: &str) {
-        let short: String = value.chars().take(40).collect();
+        let redacted = self.token.as_ref().map(|token| token.redact(value));
+        let short: String = redacted.as_deref().unwrap_or(value).chars().take(40).collect();
         let mut unknown = lock(&self.unknown);
         if unknown.len() < MAX_UNKNOWN && unknown.insert(format!("{field}={short}")) {
             tracing::warn!(field, value = ?short, "the platform sent a value that is not known");
