@@ -11,7 +11,7 @@ use hodhod_core::event::{Content, Event, Message, Sender};
 use hodhod_core::ids::{BotName, Chat, ChatId, ConnectionName, InboxSeq};
 use hodhod_core::outgoing::{Body, Outgoing};
 use hodhod_core::platform::{Health, Intake, Platform, SendError, Sent, Unsendable};
-use hodhod_core::runtime::{BotConfig, Ended, Grants, Limits, Plugin, TurnResult};
+use hodhod_core::runtime::{Ended, Grants, Limits, Plugin, Setup, TurnResult};
 use hodhod_core::store::StoreError;
 use hodhod_core::time::Millis;
 use hodhod_core::turn::{Actor, Turn, ValueView};
@@ -23,7 +23,8 @@ use serde::{Deserialize, Serialize};
 pub const TEXT: &str = "سلام! می‌خواستم بپرسم سفارش من کی می‌رسد؟ I ordered two books last week, and the page still says that they are on their way to me. Please have a look, it is urgent.";
 
 /// Everything a bot may be granted.
-pub const ALL_GRANTS: Grants = Grants { messenger: true, keyvalue: true, config: true, logging: true };
+pub const ALL_GRANTS: Grants =
+    Grants { messenger: true, keyvalue: true, timers: true, files: true, http: true, config: true, logging: true };
 
 /// A message of [`TEXT`] on a connection, as the decoder of Soroush makes one.
 pub fn message(chat: &Chat) -> Message {
@@ -54,12 +55,8 @@ impl Default for Rehearsal {
         let connection = ConnectionName::from("shop");
         let chat = Chat { connection: connection.clone(), id: ChatId::from("k3Ja".repeat(15)) };
         let platform: Arc<dyn Platform> = Arc::new(Nowhere);
-        let actor = Actor {
-            bot: BotName::from("echo"),
-            connections: [(connection, platform)].into(),
-            limits: Limits::default(),
-            outboxes: Arc::default(),
-        };
+        let actor =
+            Actor::new(BotName::from("echo"), [(connection, platform)].into(), Limits::default(), Arc::default());
         let event = Arc::new(Event::Message(message(&chat)));
         Self { chat, event, actor: Arc::new(actor), view: Arc::new(NothingStored) }
     }
@@ -165,7 +162,7 @@ pub fn component(engine: &Engine, name: &str) -> anyhow::Result<Component> {
         let path = path.display();
         format!("{path}: run `cargo build --profile plugin --target wasm32-wasip2 -p echo -p counter -p guests` first")
     })?;
-    let loaded = Component::load(engine, &bytes, ALL_GRANTS, Limits::default(), BotConfig::new());
+    let loaded = Component::load(engine, &bytes, Setup { grants: ALL_GRANTS, ..Setup::default() });
     match loaded {
         Ok(component) => Ok(component),
         Err(error) => bail!("{}: {error}", path.display()),

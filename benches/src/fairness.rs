@@ -108,7 +108,8 @@ impl Case {
     fn run(&self, setup: &Setup, length: Duration) -> anyhow::Result<Vec<u64>> {
         let rig = Rig::start(setup)?;
         if let Some((command, chats)) = self.flood {
-            for number in 0..if chats == 1 { FLOOD } else { WIDE_FLOOD } {
+            let messages = if chats == 1 { FLOOD } else { WIDE_FLOOD };
+            for number in 0..messages {
                 rig.board.write_to(FLOODED, number % chats, What::Command(command));
             }
         }

@@ -111,7 +111,7 @@ impl Rig {
             let connections = platforms.iter().enumerate().filter(|(number, _)| served(number));
             let connections = connections.map(|(_, platform)| platform.clone()).collect();
             let outboxes = host.outboxes().clone();
-            let actor = Actor { bot: BotName::from(bot.name), connections, limits: bot.limits.clone(), outboxes };
+            let actor = Actor::new(BotName::from(bot.name), connections, bot.limits.clone(), outboxes);
             host.add_bot(Bot::new(actor, bot.plugin.clone()));
         }
         let host = Arc::new(host);

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use anyhow::Context;
 use hodhod_core::bot::Bot;
 use hodhod_core::host::Host;
+use hodhod_core::limits::COMPONENT;
 use hodhod_core::platform::Platform;
-use hodhod_core::runtime::Grants;
+use hodhod_core::runtime::{Grants, Setup};
 use hodhod_core::turn::Actor;
 use hodhod_engine::{Component, Engine, PoolSize};
 use hodhod_platforms::soroush::{Options, Soroush, SoroushConfig};
@@ -16,9 +17,6 @@ use hodhod_store::SqliteStore;
 use crate::clock::SystemClock;
 use crate::config::{BotEntry, Config, ConnectionConfig, Problem};
 use crate::secret;
-
-/// Largest component that is read.
-const LARGEST_COMPONENT: u64 = 64 << 20;
 
 /// Makes the connections. Nothing is connected yet.
 pub(crate) fn connections(config: &Config) -> Result<Vec<Arc<dyn Platform>>, Vec<Problem>> {
@@ -62,12 +60,13 @@ pub(crate) fn plugin(engine: &Engine, bot: &BotEntry) -> Result<Component, Probl
     let unreadable =
         |error: std::io::Error| Problem::new(format!("{at}.plugin"), format!("{path} cannot be read: {error}"));
     let size = std::fs::metadata(&bot.plugin).map_err(unreadable)?.len();
-    if size > LARGEST_COMPONENT {
-        let what = format!("{path} has {size} bytes; a plugin may have {LARGEST_COMPONENT}");
+    if size > COMPONENT {
+        let what = format!("{path} has {size} bytes; a plugin may have {COMPONENT}");
         return Err(Problem::new(format!("{at}.plugin"), what));
     }
     let bytes = std::fs::read(&bot.plugin).map_err(unreadable)?;
-    Component::load(engine, &bytes, bot.grants, bot.limits.clone(), bot.config.clone()).map_err(|error| {
+    let setup = Setup { grants: bot.grants, limits: bot.limits.clone(), config: bot.config.clone() };
+    Component::load(engine, &bytes, setup).map_err(|error| {
         let problem = Problem::new(&at, format!("{path}: {error}"));
         match error {
             hodhod_engine::LoadError::NotGranted { missing, .. } => problem.write(grants_line(bot, &missing)),
@@ -78,16 +77,10 @@ pub(crate) fn plugin(engine: &Engine, bot: &BotEntry) -> Result<Component, Probl
 
 /// The line of grants that the bot has, with those that are missing.
 fn grants_line(bot: &BotEntry, missing: &[&str]) -> String {
-    let (has, usual) = (bot.grants, Grants::default());
-    let all = [
-        ("messenger", has.messenger, usual.messenger),
-        ("keyvalue", has.keyvalue, usual.keyvalue),
-        ("config", has.config, usual.config),
-        ("logging", has.logging, usual.logging),
-    ];
-    let wanted = all.map(|(name, has, usual)| (name, has || missing.contains(&name), usual));
-    let unusual = wanted.into_iter().filter(|(_, wanted, usual)| wanted != usual);
-    let list: Vec<_> = unusual.map(|(name, wanted, _)| format!("{name} = {wanted}")).collect();
+    let usual = Grants::default();
+    let wanted = Grants::NAMES.map(|name| (name, bot.grants.has(name) || missing.contains(&name)));
+    let unusual = wanted.into_iter().filter(|(name, wanted)| *wanted != usual.has(name));
+    let list: Vec<_> = unusual.map(|(name, wanted)| format!("{name} = {wanted}")).collect();
     format!("grants = {{ {} }}", list.join(", "))
 }
 
@@ -127,7 +120,7 @@ pub(crate) fn host(
             .filter_map(|name| by_name.get(name).map(|platform| (name.clone(), platform.clone())))
             .collect();
         let outboxes = host.outboxes().clone();
-        let actor = Actor { bot: entry.name.clone(), connections, limits: entry.limits.clone(), outboxes };
+        let actor = Actor::new(entry.name.clone(), connections, entry.limits.clone(), outboxes);
         host.add_bot(Bot::new(actor, Arc::new(plugin)));
     }
     Ok((host, store))

@@ -183,8 +183,20 @@ pub struct Delivery {
     pub message: String,
     /// Where it was sent.
     pub chat: Chat,
-    /// The platform's id where it gives one, or why the message will never arrive.
-    pub outcome: Result<Option<String>, String>,
+    /// What became of it.
+    pub outcome: Outcome,
+}
+
+/// What became of a message.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Outcome {
+    /// The platform took it; its id, where the platform gives one.
+    Delivered(Option<String>),
+    /// It will never arrive, for this reason.
+    Failed(String),
+    /// Nobody knows whether it arrived, and it will not be tried again.
+    InDoubt(String),
 }
 
 impl Event {

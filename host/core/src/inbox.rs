@@ -67,7 +67,7 @@ impl Inbox {
             .collect();
         let stored = self.store.append(arrivals).await?;
         let new = stored.iter().filter(|appended| matches!(appended, Appended::Stored(_))).count();
-        self.turns.push_all(waiting.into_iter().zip(stored).flat_map(|((chat, routes, event), appended)| {
+        self.turns.push(waiting.into_iter().zip(stored).flat_map(|((chat, routes, event), appended)| {
             let rows = match appended {
                 Appended::Duplicate => Vec::new(),
                 Appended::Stored(rows) => rows,
@@ -110,6 +110,6 @@ impl Reports for Inbox {
     }
 
     fn reported(&self, send: &QueuedSend, seq: InboxSeq, event: Arc<Event>) {
-        self.turns.push(&send.bot, &send.chat, seq, event);
+        self.turns.push([(send.bot.clone(), send.chat.clone(), seq, event)]);
     }
 }

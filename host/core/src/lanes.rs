@@ -1,9 +1,10 @@
 //! Lanes: who goes next.
 //!
-//! A lane is a first-in-first-out queue of one chat within a group, which is a bot. At most one item of a lane is out at a time, and it stays at the head until
-//! its end is told, so order holds across retries. Groups take turns, and within a group its lanes
-//! take turns, so neither a chat that floods nor a bot with many chats slows another down. A
-//! waiting item is one entry of a queue; an empty lane is gone, so memory follows what waits.
+//! A lane is a first-in-first-out queue of one chat within a group, which is a bot. At most one item
+//! of a lane is out at a time, and it stays at the head until its end is told, so order holds across
+//! retries. Groups take turns, and within a group its lanes take turns, so neither a chat that floods
+//! nor a bot with many chats slows another down. A waiting item is one entry of a queue; an empty
+//! lane is gone, so memory follows what waits.
 //!
 //! An item that is out runs, and may then be over but not yet known to be done: it keeps its lane,
 //! and no longer counts among those of its group that run.

@@ -17,7 +17,7 @@ use tokio::sync::Notify;
 use crate::ids::{BotName, OutboxSeq};
 use crate::store::{Mark, Store, StoreError, TurnCommit};
 use crate::time::Clock;
-use crate::turn::{ValueView, outgoing_weight};
+use crate::turn::ValueView;
 use crate::values::{Bucket, Reads, Recent, Stamp, ValueKey, Write};
 
 /// Most turns that one batch commits: about 10 ms of work for a disk.
@@ -99,6 +99,7 @@ impl<T: Send> Ledger<T> {
     /// # Errors
     /// The ticket, if the turn has to run again.
     pub fn submit(&self, mut began: Began<T>, reads: &Reads, commit: TurnCommit, ticket: T) -> Result<(), T> {
+        let weight = weight(&commit);
         let mut inner = self.lock();
         let ended = began.stamp.take();
         // An event that is going to be tried again may have read what it likes.
@@ -112,7 +113,6 @@ impl<T: Send> Ledger<T> {
             return Err(ticket);
         }
         let stamp = recent.write(&commit.values);
-        let weight = weight(&commit);
         inner.held += weight;
         inner.queue.push(Entry { commit, weight, stamp, ticket });
         drop(inner);
@@ -201,7 +201,7 @@ impl<T: Send> Ledger<T> {
 fn weight(commit: &TurnCommit) -> usize {
     let value = |(key, value): &(ValueKey, Write)| ROW_WEIGHT + key.key.len() + value.as_ref().map_or(0, |v| v.len());
     let values: usize = commit.values.iter().map(value).sum();
-    let sends: usize = commit.sends.iter().map(|send| ROW_WEIGHT + outgoing_weight(&send.message)).sum();
+    let sends: usize = commit.sends.iter().map(|send| ROW_WEIGHT + send.message.weight()).sum();
     COMMIT_WEIGHT + values + sends
 }
 

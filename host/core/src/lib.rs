@@ -4,14 +4,17 @@
 //! Nothing here opens a file or a socket, and time comes in through [`time::Clock`], so all of it
 //! is tested with the doubles in `testing` under a clock that the test moves.
 
+mod backoff;
 pub mod bot;
 pub mod dead;
 pub mod event;
+pub mod files;
 pub mod host;
 pub mod ids;
 pub mod inbox;
 pub mod lanes;
 pub mod ledger;
+pub mod limits;
 pub mod outbox;
 pub mod outgoing;
 pub mod pace;

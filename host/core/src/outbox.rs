@@ -23,7 +23,8 @@ use tokio::sync::Notify;
 
 pub use self::all::Outboxes;
 pub use self::policy::{OnDoubt, Policy};
-use crate::event::{Delivery, Event};
+use crate::backoff;
+use crate::event::{Delivery, Event, Outcome};
 use crate::ids::{BotName, ChatId, ConnectionName, InboxSeq, OutboxSeq};
 use crate::lanes::{Lanes, Next, Out};
 use crate::pace::Pace;
@@ -142,8 +143,8 @@ impl Outbox {
                     let Some(send) = send else { return Ok(()) };
                     tracing::warn!(connection = %self.connection, chat = %row.chat, seq = %row.seq,
                         "a send was in doubt when the host stopped; it is dropped");
-                    let why = "in doubt: the host stopped before the platform answered".to_owned();
-                    return self.settle(row.seq, &send, SendOutcome::DroppedInDoubt, Some(Err(why))).await;
+                    let why = "the host stopped before the platform answered".to_owned();
+                    return self.settle(row.seq, &send, SendOutcome::DroppedInDoubt, Some(Outcome::InDoubt(why))).await;
                 }
             }
         }
@@ -250,7 +251,7 @@ impl Outbox {
         // One that was never tried gets its try, however long the host was away.
         if attempts > 0 && self.clock.now().since(send.queued) > self.policy.give_up {
             let why = format!("given up after {} tries in {} s", attempts, self.policy.give_up.as_secs());
-            self.settle(seq, &send, SendOutcome::Failed, Some(Err(why))).await?;
+            self.settle(seq, &send, SendOutcome::Failed, Some(Outcome::Failed(why))).await?;
             return Ok(None);
         }
         self.store.attempt(vec![seq]).await?;
@@ -258,18 +259,18 @@ impl Outbox {
         let tries = attempts + 1;
         let (wait, in_doubt) = match result {
             Ok(Sent { id }) => {
-                let told = send.message.report.then_some(Ok(id));
+                let told = send.message.report.then_some(Outcome::Delivered(id));
                 self.settle(seq, &send, SendOutcome::Delivered, told).await?;
                 return Ok(None);
             }
             Err(SendError::Refused(why)) => {
                 tracing::info!(connection = %self.connection, chat = %send.chat.id, %seq, "the platform refused a message: {why}");
-                self.settle(seq, &send, SendOutcome::Failed, Some(Err(why))).await?;
+                self.settle(seq, &send, SendOutcome::Failed, Some(Outcome::Failed(why))).await?;
                 return Ok(None);
             }
             Err(SendError::InDoubt(why)) if self.policy.on_doubt == OnDoubt::Drop => {
                 tracing::warn!(connection = %self.connection, chat = %send.chat.id, %seq, "a send is in doubt and dropped: {why}");
-                self.settle(seq, &send, SendOutcome::DroppedInDoubt, Some(Err(format!("in doubt: {why}")))).await?;
+                self.settle(seq, &send, SendOutcome::DroppedInDoubt, Some(Outcome::InDoubt(why))).await?;
                 return Ok(None);
             }
             Err(SendError::InDoubt(why)) => {
@@ -305,7 +306,7 @@ impl Outbox {
         seq: OutboxSeq,
         send: &QueuedSend,
         outcome: SendOutcome,
-        told: Option<Result<Option<String>, String>>,
+        told: Option<Outcome>,
     ) -> Result<(), StoreError> {
         let reports = self.reports.read().unwrap_or_else(PoisonError::into_inner).clone();
         let report = told.and_then(|outcome| {
@@ -333,8 +334,7 @@ impl Outbox {
     }
 
     fn backoff(&self, attempts: u32) -> Duration {
-        let doubled = self.policy.backoff.saturating_mul(1 << attempts.min(16)).min(self.policy.longest_backoff);
-        doubled.mul_f64(rand::random_range(0.5..=1.0))
+        backoff::after(attempts, self.policy.backoff, self.policy.longest_backoff)
     }
 
     fn enqueue(&self, bot: &BotName, lane: &ChatId, item: Queued, not_before: Millis) {
@@ -353,7 +353,7 @@ impl Outbox {
 }
 
 fn weight(send: &QueuedSend) -> usize {
-    crate::turn::outgoing_weight(&send.message)
+    send.message.weight()
 }
 
 #[cfg(test)]

@@ -29,6 +29,34 @@ impl Outgoing {
     pub fn text(text: impl Into<String>) -> Self {
         Self { body: Body::Text(text.into()), keyboard: None, reply_to: None, report: false, annotations: Vec::new() }
     }
+
+    /// Bytes that it takes in memory or on disk, whichever is more, roughly.
+    pub(crate) fn weight(&self) -> usize {
+        let body = match &self.body {
+            Body::Text(text) => written(text),
+            Body::Media(media) => {
+                let texts = [&media.name, &media.mime, &media.thumbnail, &media.caption];
+                media.file.len() + texts.into_iter().flatten().map(|text| written(text)).sum::<usize>()
+            }
+            Body::Location(_) | Body::KeyboardOnly => 16,
+        };
+        let keyboard = match &self.keyboard {
+            Some(Keyboard::Show(rows)) => rows
+                .iter()
+                .map(|row| 16 + row.len() * 32)
+                .chain(rows.iter().flatten().map(|button| {
+                    let (Press::Event(text) | Press::Url(text) | Press::App(text) | Press::Native(text)) =
+                        &button.press;
+                    written(&button.label) + written(text)
+                }))
+                .sum(),
+            Some(Keyboard::Hide) | None => 0,
+        };
+        let pair = |(name, value): &(String, String)| size_of::<(String, String)>() + written(name) + written(value);
+        let annotations: usize = self.annotations.iter().map(pair).sum();
+        let reply_to = self.reply_to.as_deref().map_or(0, written);
+        size_of::<Self>() + body + keyboard + annotations + reply_to
+    }
 }
 
 /// What an outgoing message says.
@@ -85,4 +113,10 @@ pub enum Answer {
     Notice(String),
     /// Opens this address for the person.
     Url(String),
+}
+
+/// Bytes of a text as JSON: a control character takes six.
+fn written(text: &str) -> usize {
+    let longer = |byte: u8| if byte < 0x20 { 5 } else { usize::from(byte == b'"' || byte == b'\\') };
+    text.len() + text.bytes().map(longer).sum::<usize>()
 }

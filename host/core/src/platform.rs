@@ -7,7 +7,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use futures::future::BoxFuture;
+use futures::stream::BoxStream;
 use thiserror::Error;
 
 use crate::event::Event;
@@ -36,8 +38,70 @@ pub trait Platform: Send + Sync + 'static {
     /// Why it cannot, for the bot to read.
     fn accepts(&self, chat: &ChatId, message: &Outgoing) -> Result<(), Unsendable>;
 
+    /// Begins to read a file that an event of this platform named, or that was uploaded to it.
+    ///
+    /// # Errors
+    /// See [`FileError`].
+    fn download<'a>(&'a self, file: &'a str) -> BoxFuture<'a, Result<Download, FileError>> {
+        let _ = file;
+        Box::pin(std::future::ready(Err(FileError::Unsupported("this platform has no files".to_owned()))))
+    }
+
+    /// Puts a file on the platform, once, and gives the platform's key of it. The caller tries again
+    /// where that may help: a second upload is another file, so it harms nobody.
+    ///
+    /// # Errors
+    /// See [`FileError`].
+    fn upload(&self, upload: Upload) -> BoxFuture<'_, Result<String, FileError>> {
+        drop(upload);
+        Box::pin(std::future::ready(Err(FileError::Unsupported("this platform has no files".to_owned()))))
+    }
+
     /// What the connection is doing, for status pages.
     fn health(&self) -> Health;
+}
+
+/// The bytes of a file, piece by piece.
+pub type FileBytes = BoxStream<'static, Result<Bytes, FileError>>;
+
+/// A file that is being read.
+pub struct Download {
+    /// How long the platform says that it is, in bytes.
+    pub size: Option<u64>,
+    /// What is in it.
+    pub bytes: FileBytes,
+}
+
+/// A file on its way to the platform.
+pub struct Upload {
+    /// Its name, as a person may read it.
+    pub name: String,
+    /// Its media type, such as `image/jpeg`.
+    pub mime: String,
+    /// Its length in bytes, known before the first of them goes out.
+    pub size: u64,
+    /// What is in it.
+    pub bytes: FileBytes,
+}
+
+/// Why a file could not be read or put on the platform.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+pub enum FileError {
+    /// The platform has no such thing.
+    #[error("{0}")]
+    Unsupported(String),
+    /// There is no such file, or the platform will never take this one.
+    #[error("refused: {0}")]
+    Refused(String),
+    /// It is larger than the platform takes; the limit in bytes.
+    #[error("larger than {0} bytes")]
+    TooLarge(u64),
+    /// The platform asks to wait.
+    #[error("the platform asks to wait {} ms", .0.as_millis())]
+    Wait(Duration),
+    /// Trying again may help.
+    #[error("unavailable: {0}")]
+    Unavailable(String),
 }
 
 /// Where a connection hands over what arrived.

@@ -8,6 +8,7 @@ use std::time::Duration;
 use futures::future::BoxFuture;
 use serde::Serialize;
 
+pub use crate::limits::Limits;
 use crate::turn::Turn;
 
 /// A plugin that is loaded for a bot: one generation of it.
@@ -87,12 +88,28 @@ pub enum Reason {
     Denied,
     /// The host failed it: the store could not be read.
     Host,
+    /// The operator ended it.
+    Killed,
 }
 
 impl Reason {
     /// Every kind, for tables.
-    pub const ALL: [Self; 8] =
-        [Self::Cpu, Self::Wall, Self::Memory, Self::Stack, Self::Panic, Self::Quota, Self::Denied, Self::Host];
+    pub const ALL: [Self; 9] = [
+        Self::Cpu,
+        Self::Wall,
+        Self::Memory,
+        Self::Stack,
+        Self::Panic,
+        Self::Quota,
+        Self::Denied,
+        Self::Host,
+        Self::Killed,
+    ];
+
+    /// True if it says something about the bot, and counts as a try of its event.
+    pub fn is_the_bots(self) -> bool {
+        !matches!(self, Self::Host | Self::Killed)
+    }
 
     /// The kind's name in logs, metrics and dead letters.
     pub fn as_str(self) -> &'static str {
@@ -105,6 +122,7 @@ impl Reason {
             Self::Quota => "quota",
             Self::Denied => "denied",
             Self::Host => "host",
+            Self::Killed => "killed",
         }
     }
 }
@@ -123,6 +141,12 @@ pub struct Grants {
     pub messenger: bool,
     /// Stored values.
     pub keyvalue: bool,
+    /// Events that it sends to itself.
+    pub timers: bool,
+    /// Bytes of files on the platform.
+    pub files: bool,
+    /// Requests to the hosts that the operator lists.
+    pub http: bool,
     /// Reading its own configuration.
     pub config: bool,
     /// Writing to the host's log.
@@ -132,68 +156,52 @@ pub struct Grants {
 impl Default for Grants {
     /// What harms nobody: its own configuration and bounded log lines.
     fn default() -> Self {
-        Self { messenger: false, keyvalue: false, config: true, logging: true }
-    }
-}
-
-/// How much a bot may use.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Limits {
-    /// Bytes of memory a turn may have, tables included.
-    pub memory: u64,
-    /// Processor time of a turn.
-    pub cpu: Duration,
-    /// Time of a turn from start to end.
-    pub wall: Duration,
-    /// Turns of the bot that may be under way at once.
-    pub turns: usize,
-    /// Messages a turn may send.
-    pub sends: usize,
-    /// Different values a turn may read.
-    pub reads: usize,
-    /// Values a turn may write.
-    pub writes: usize,
-    /// Bytes a turn may buffer: messages, values and keys together.
-    pub buffer: usize,
-    /// Bytes of one stored value.
-    pub value: usize,
-    /// Bytes of one key.
-    pub key: usize,
-    /// Log lines of one turn.
-    pub log_lines: usize,
-    /// Bytes of one log line.
-    pub log_line: usize,
-    /// Events that may wait in one chat.
-    pub waiting_chat: usize,
-    /// Events that may wait in all chats.
-    pub waiting: usize,
-    /// Tries of an event before it becomes a dead letter.
-    pub attempts: u32,
-    /// The wait after the first failed try; it doubles with each further one.
-    pub backoff: Duration,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
         Self {
-            memory: 32 << 20,
-            cpu: Duration::from_millis(100),
-            wall: Duration::from_secs(5),
-            turns: 64,
-            sends: 32,
-            reads: 1024,
-            writes: 256,
-            buffer: 1 << 20,
-            value: 64 << 10,
-            key: 256,
-            log_lines: 64,
-            log_line: 4 << 10,
-            waiting_chat: 10_000,
-            waiting: 100_000,
-            attempts: 5,
-            backoff: Duration::from_secs(1),
+            messenger: false,
+            keyvalue: false,
+            timers: false,
+            files: false,
+            http: false,
+            config: true,
+            logging: true,
         }
     }
+}
+
+impl Grants {
+    /// The name of every grant.
+    pub const NAMES: [&str; 7] = ["messenger", "keyvalue", "timers", "files", "http", "config", "logging"];
+
+    /// True if the grant of this name is given.
+    pub fn has(&self, name: &str) -> bool {
+        let mut grants = *self;
+        grants.get_mut(name).is_some_and(|grant| *grant)
+    }
+
+    /// The grant of this name; `None` if there is no such grant.
+    pub fn get_mut(&mut self, name: &str) -> Option<&mut bool> {
+        Some(match name {
+            "messenger" => &mut self.messenger,
+            "keyvalue" => &mut self.keyvalue,
+            "timers" => &mut self.timers,
+            "files" => &mut self.files,
+            "http" => &mut self.http,
+            "config" => &mut self.config,
+            "logging" => &mut self.logging,
+            _ => return None,
+        })
+    }
+}
+
+/// What a plugin is loaded with.
+#[derive(Clone, Debug, Default)]
+pub struct Setup {
+    /// What the bot may do.
+    pub grants: Grants,
+    /// How much it may use.
+    pub limits: Limits,
+    /// What it is told of itself.
+    pub config: BotConfig,
 }
 
 /// What the operator configured for a bot, as its `wasi:config` shows it.

@@ -4,13 +4,15 @@
 //! and the buffering are the same for every way to run a bot, and are tested without one. Nothing
 //! a turn does is visible to anybody before it is committed.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
 use thiserror::Error;
 
-use crate::event::Event;
+use crate::event::{Content, Event, Media};
+use crate::files::FileSeal;
 use crate::ids::{BotName, Chat, ConnectionName, InboxSeq, SendId};
 use crate::outbox::Outboxes;
 use crate::outgoing::{Answer, Body, Outgoing};
@@ -34,6 +36,27 @@ pub struct Actor {
     pub limits: Limits,
     /// What waits to be sent.
     pub outboxes: Arc<Outboxes>,
+    /// Makes the names of files that it is told.
+    pub seal: FileSeal,
+}
+
+impl Actor {
+    /// A bot whose files have names that nobody else has to understand.
+    pub fn new(
+        bot: BotName,
+        connections: HashMap<ConnectionName, Arc<dyn Platform>>,
+        limits: Limits,
+        outboxes: Arc<Outboxes>,
+    ) -> Self {
+        Self { bot, connections, limits, outboxes, seal: FileSeal::new(rand::random()) }
+    }
+
+    /// With the seal of a host, so that the names of files outlive it.
+    #[must_use]
+    pub fn with_seal(mut self, seal: FileSeal) -> Self {
+        self.seal = seal;
+        self
+    }
 }
 
 /// Where a turn reads stored values from: what other turns wrote, as of now.
@@ -133,6 +156,7 @@ pub struct Turn {
     writes: BTreeMap<(Bucket, Arc<str>), Write>,
     sends: Vec<QueuedSend>,
     buffered: usize,
+    files: usize,
     answered: bool,
 }
 
@@ -157,6 +181,7 @@ impl Turn {
             writes: BTreeMap::new(),
             sends: Vec::new(),
             buffered: 0,
+            files: 0,
             answered: false,
         }
     }
@@ -164,6 +189,20 @@ impl Turn {
     /// The event to handle.
     pub fn event(&self) -> &Arc<Event> {
         &self.event
+    }
+
+    /// The event as the bot is told it: files have the names that this bot may use.
+    pub fn told(&self) -> Cow<'_, Event> {
+        let Event::Message(message) = &*self.event else { return Cow::Borrowed(&self.event) };
+        let Content::Media(media) = &message.content else { return Cow::Borrowed(&self.event) };
+        let seal = |file: &str| self.actor.seal.seal(&self.actor.bot, &message.chat.connection, file);
+        let mut message = message.clone();
+        message.content = Content::Media(Media {
+            file: seal(&media.file),
+            thumbnail: media.thumbnail.as_deref().map(seal),
+            ..media.clone()
+        });
+        Cow::Owned(Event::Message(message))
     }
 
     /// Who handles it.
@@ -176,10 +215,10 @@ impl Turn {
     /// # Errors
     /// Where the bot does not serve the connection, the platform cannot carry the message, or the
     /// turn has sent enough.
-    pub fn send(&mut self, to: Chat, message: Outgoing) -> Result<SendId, Refusal> {
+    pub fn send(&mut self, to: Chat, mut message: Outgoing) -> Result<SendId, Refusal> {
         let limits = &self.actor.limits;
         if self.sends.len() >= limits.sends {
-            return Err(Refusal::Quota(format!("{} messages in one turn", limits.sends)));
+            return Err(Refusal::Quota(format!("sends: {} messages in one turn", limits.sends)));
         }
         let id = to.id.as_str();
         if id.is_empty() || id.len() > LONGEST_CHAT || id.contains(char::is_whitespace) || !is_clean(id) {
@@ -190,14 +229,16 @@ impl Turn {
         {
             return Err(Refusal::Invalid("there is no such place".to_owned()));
         }
-        let platform = self.actor.connections.get(&to.connection).ok_or_else(|| {
-            Refusal::Denied(format!("the bot does not serve the connection {:?}", shorten(to.connection.as_str())))
-        })?;
+        let platform = self.served(&to.connection)?;
+        if let Body::Media(media) = &mut message.body {
+            media.file = self.file_on(&to.connection, &media.file)?;
+            media.thumbnail = media.thumbnail.as_deref().map(|file| self.file_on(&to.connection, file)).transpose()?;
+        }
         platform.accepts(&to.id, &message)?;
         if let Some(wait) = self.actor.outboxes.is_crowded(&self.actor.bot, &to) {
             return Err(Refusal::Wait(wait));
         }
-        let weight = outgoing_weight(&message) + to.id.as_str().len();
+        let weight = message.weight() + to.id.as_str().len();
         self.reserve(weight)?;
         let index = u32::try_from(self.sends.len()).unwrap_or(u32::MAX);
         let id = SendId { turn: self.seq, index };
@@ -226,6 +267,32 @@ impl Turn {
         Ok(())
     }
 
+    /// The platform and its key of a file that the bot wants to read.
+    ///
+    /// # Errors
+    /// Where this bot was never given the file, or the turn has used enough files.
+    pub fn file(&mut self, name: &str) -> Result<(Arc<dyn Platform>, String), Refusal> {
+        let (connection, file) = self.open(name)?;
+        let platform = self.served(&connection)?;
+        self.count_file()?;
+        Ok((platform, file))
+    }
+
+    /// The platform that a file is to be uploaded to.
+    ///
+    /// # Errors
+    /// Where the bot does not serve the connection, or the turn has used enough files.
+    pub fn upload_to(&mut self, connection: &ConnectionName) -> Result<Arc<dyn Platform>, Refusal> {
+        let platform = self.served(connection)?;
+        self.count_file()?;
+        Ok(platform)
+    }
+
+    /// The name of a file that the bot has uploaded.
+    pub fn uploaded(&self, connection: &ConnectionName, file: &str) -> String {
+        self.actor.seal.seal(&self.actor.bot, connection, file)
+    }
+
     /// The bucket that the contract calls `name`; `None` if there is no such bucket in this turn.
     pub fn bucket(&self, name: &str) -> Option<BucketHandle> {
         let bucket = match name {
@@ -250,7 +317,7 @@ impl Turn {
         let key = ValueKey { bot: self.actor.bot.clone(), bucket: bucket.0.clone(), key };
         let most = self.actor.limits.reads;
         if self.reads.len() >= most && !self.reads.has(&key) {
-            return Err(Refusal::Quota(format!("{most} values read in one turn")));
+            return Err(Refusal::Quota(format!("reads: {most} values in one turn")));
         }
         Ok(self.view.get(&key, &mut self.reads)?)
     }
@@ -331,12 +398,41 @@ impl Turn {
         (self.reads, Effects { values, sends: self.sends })
     }
 
+    fn open(&self, name: &str) -> Result<(ConnectionName, String), Refusal> {
+        let opened = self.actor.seal.open(&self.actor.bot, name);
+        opened.ok_or_else(|| Refusal::Invalid("this bot was given no such file".to_owned()))
+    }
+
+    /// The platform's key of a file that is to go out through a connection.
+    fn file_on(&self, connection: &ConnectionName, name: &str) -> Result<String, Refusal> {
+        let (home, file) = self.open(name)?;
+        if home == *connection {
+            return Ok(file);
+        }
+        Err(Refusal::Invalid("the file is on another connection; read it and upload it here".to_owned()))
+    }
+
+    fn served(&self, connection: &ConnectionName) -> Result<Arc<dyn Platform>, Refusal> {
+        self.actor.connections.get(connection).cloned().ok_or_else(|| {
+            Refusal::Denied(format!("the bot does not serve the connection {:?}", shorten(connection.as_str())))
+        })
+    }
+
+    fn count_file(&mut self) -> Result<(), Refusal> {
+        let most = self.actor.limits.files;
+        if self.files >= most {
+            return Err(Refusal::Quota(format!("files: {most} in one turn")));
+        }
+        self.files += 1;
+        Ok(())
+    }
+
     fn write(&mut self, bucket: &BucketHandle, key: &str, value: Write) -> Result<(), Refusal> {
         self.check_key(key)?;
         let place = (bucket.0.clone(), Arc::from(key));
         let limits = &self.actor.limits;
         if !self.writes.contains_key(&place) && self.writes.len() >= limits.writes {
-            return Err(Refusal::Quota(format!("{} values in one turn", limits.writes)));
+            return Err(Refusal::Quota(format!("writes: {} values in one turn", limits.writes)));
         }
         self.reserve(key.len() + value.as_ref().map_or(0, |value| value.len()))?;
         self.writes.insert(place, value);
@@ -359,43 +455,11 @@ impl Turn {
         let limit = self.actor.limits.buffer;
         let total = self.buffered.saturating_add(bytes);
         if total > limit {
-            return Err(Refusal::Quota(format!("{limit} bytes of messages and values in one turn")));
+            return Err(Refusal::Quota(format!("buffer: {limit} bytes of messages and values in one turn")));
         }
         self.buffered = total;
         Ok(())
     }
-}
-
-pub(crate) fn outgoing_weight(message: &Outgoing) -> usize {
-    use crate::outgoing::{Keyboard, Press};
-    let body = match &message.body {
-        Body::Text(text) => written(text),
-        Body::Media(media) => {
-            let texts = [&media.name, &media.mime, &media.thumbnail, &media.caption];
-            media.file.len() + texts.into_iter().flatten().map(|text| written(text)).sum::<usize>()
-        }
-        Body::Location(_) | Body::KeyboardOnly => 16,
-    };
-    let keyboard = match &message.keyboard {
-        Some(Keyboard::Show(rows)) => rows
-            .iter()
-            .map(|row| 16 + row.len() * 32)
-            .chain(rows.iter().flatten().map(|button| {
-                let (Press::Event(text) | Press::Url(text) | Press::App(text) | Press::Native(text)) = &button.press;
-                written(&button.label) + written(text)
-            }))
-            .sum(),
-        Some(Keyboard::Hide) | None => 0,
-    };
-    let pair = size_of::<(String, String)>();
-    let extras: usize = message.annotations.iter().map(|(name, value)| pair + name.len() + value.len()).sum();
-    size_of::<Outgoing>() + body + keyboard + extras + message.reply_to.as_ref().map_or(0, String::len)
-}
-
-/// Bytes of a text as it is stored: a control character takes six.
-fn written(text: &str) -> usize {
-    let longer = |byte: u8| if byte < 0x20 { 5 } else { usize::from(byte == b'"' || byte == b'\\') };
-    text.len() + text.bytes().map(longer).sum::<usize>()
 }
 
 /// The beginning of a text that a stranger chose, for an error.

@@ -23,7 +23,7 @@ use crate::bot::Bot;
 use crate::event::Event;
 use crate::ids::{BotName, Chat, InboxSeq};
 use crate::lanes::{Lanes, Next, Out};
-use crate::ledger::{Committed, Ledger};
+use crate::ledger::{Began, Committed, Ledger};
 use crate::outbox::Outboxes;
 use crate::runtime::TurnResult;
 use crate::store::{Mark, Store, StoreError, TurnCommit, WaitingEvent};
@@ -117,29 +117,18 @@ impl Turns {
         bots
     }
 
-    /// Puts a durable event into its lane. False if the bot is not known; the row stays.
-    pub fn push(&self, bot: &BotName, chat: &Chat, seq: InboxSeq, event: Arc<Event>) -> bool {
-        let known = self.push_quietly(bot, chat, seq, event);
-        self.wake();
-        known
-    }
-
-    /// Like [`push`](Self::push) for several events, waking the workers once.
-    pub fn push_all(&self, events: impl IntoIterator<Item = (BotName, Chat, InboxSeq, Arc<Event>)>) {
+    /// Puts durable events into their lanes. The row of one whose bot is not known stays.
+    pub fn push(&self, events: impl IntoIterator<Item = (BotName, Chat, InboxSeq, Arc<Event>)>) {
         for (bot, chat, seq, event) in events {
-            self.push_quietly(&bot, &chat, seq, event);
+            let weight = event.weight();
+            let keep = self.bodies.fetch_add(weight, Ordering::Relaxed) + weight <= BODIES;
+            if !keep {
+                self.bodies.fetch_sub(weight, Ordering::Relaxed);
+            }
+            let waiting = Waiting { seq, attempts: 0, conflicts: 0, event: keep.then_some(event) };
+            let _known = self.lanes().push(&bot, &chat, waiting, Millis(0));
         }
         self.wake();
-    }
-
-    fn push_quietly(&self, bot: &BotName, chat: &Chat, seq: InboxSeq, event: Arc<Event>) -> bool {
-        let weight = event.weight();
-        let keep = self.bodies.fetch_add(weight, Ordering::Relaxed) + weight <= BODIES;
-        if !keep {
-            self.bodies.fetch_sub(weight, Ordering::Relaxed);
-        }
-        let waiting = Waiting { seq, attempts: 0, conflicts: 0, event: keep.then_some(event) };
-        self.lanes().push(bot, chat, waiting, Millis(0))
     }
 
     /// Puts an event of an earlier run into its lane, without its body.
@@ -289,9 +278,12 @@ impl Turns {
                 return self.finish(&group, &chat, Next::Done);
             }
             Err(StoreError::Unreadable(why)) => {
-                let (mark, at) = (Mark::Dead { attempts, reason: why }, self.clock.now());
-                let commit = TurnCommit { seq, mark, at, values: Vec::new(), sends: Vec::new() };
-                return self.end_unread(commit, group, chat);
+                let mark = Mark::Dead { attempts, reason: why };
+                let commit = TurnCommit::without_effects(seq, mark, self.clock.now());
+                let began = self.ledger.begin(&group);
+                let again = || Next::At(Millis(0), Waiting { seq, attempts, conflicts, event: None });
+                self.submit(began, &Reads::default(), commit, Ticket { bot: group, chat }, again);
+                return;
             }
             Err(error) => {
                 tracing::error!(bot = %group, %seq, %error, "the body of an event cannot be read; its chat waits");
@@ -315,41 +307,41 @@ impl Turns {
         let at = self.clock.now();
         let commit = match verdict::of(&ended.result, attempts, at, &bot.actor.limits) {
             Mark::Done => TurnCommit { seq, mark: Mark::Done, at, values: effects.values, sends: effects.sends },
-            // Whatever else it wanted, nobody sees it.
-            mark => TurnCommit { seq, mark, at, values: Vec::new(), sends: Vec::new() },
+            mark => TurnCommit::without_effects(seq, mark, at),
         };
-        let ticket = Ticket { bot: group, chat };
-        // One step, or the commit could be over before the lane knows that the turn is.
-        let mut lanes = self.lanes();
-        let mut wake = lanes.over(&ticket.bot, &ticket.chat);
-        match self.ledger.submit(began, &reads, commit, ticket) {
-            Ok(()) => bot.stats.ended(&ended.result, now),
-            Err(ticket) => {
-                bot.stats.conflict();
-                self.bodies.fetch_add(event.weight(), Ordering::Relaxed);
-                let again = Waiting { seq, attempts, conflicts: conflicts + 1, event: Some(event) };
-                let next = if conflicts < CONFLICTS { Next::At(Millis(0), again) } else { Next::Alone(again) };
-                lanes.finish(&ticket.bot, &ticket.chat, next);
-                wake = true;
-            }
-        }
-        drop(lanes);
-        if wake {
-            self.wake();
+        let passed = self.submit(began, &reads, commit, Ticket { bot: group, chat }, || {
+            self.bodies.fetch_add(event.weight(), Ordering::Relaxed);
+            let again = Waiting { seq, attempts, conflicts: conflicts + 1, event: Some(event) };
+            if conflicts < CONFLICTS { Next::At(Millis(0), again) } else { Next::Alone(again) }
+        });
+        if passed {
+            bot.stats.ended(&ended.result, now);
+        } else {
+            bot.stats.conflict();
         }
     }
 
-    /// Ends what could not even begin.
-    fn end_unread(&self, commit: TurnCommit, bot: BotName, chat: Chat) {
-        let began = self.ledger.begin(&bot);
+    /// Hands in the end of a turn. False if it has to run again, as `again` says.
+    fn submit(
+        &self,
+        began: Began<Ticket>,
+        reads: &Reads,
+        commit: TurnCommit,
+        ticket: Ticket,
+        again: impl FnOnce() -> Next<Waiting>,
+    ) -> bool {
+        // One step, or the commit could be over before the lane knows that the turn is.
         let mut lanes = self.lanes();
-        let wake = lanes.over(&bot, &chat);
-        // What read nothing is never run again.
-        let _passed = self.ledger.submit(began, &Reads::default(), commit, Ticket { bot, chat });
+        let freed = lanes.over(&ticket.bot, &ticket.chat);
+        let conflict = self.ledger.submit(began, reads, commit, ticket).err();
+        if let Some(ticket) = &conflict {
+            lanes.finish(&ticket.bot, &ticket.chat, again());
+        }
         drop(lanes);
-        if wake {
+        if freed || conflict.is_some() {
             self.wake();
         }
+        conflict.is_none()
     }
 
     fn committed(&self, batch: Vec<Committed<Ticket>>) {

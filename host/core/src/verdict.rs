@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use crate::runtime::{Limits, Reason, TurnResult};
+use crate::backoff;
+use crate::runtime::{Limits, TurnResult};
 use crate::store::Mark;
 use crate::time::Millis;
 
@@ -30,17 +31,11 @@ pub(crate) fn of(result: &TurnResult, attempts: u32, at: Millis, limits: &Limits
         }
         TurnResult::Reject(reason) => Mark::Dead { attempts: tries, reason: format!("rejected: {reason}") },
         // Not the bot's doing, so it is no try of its.
-        TurnResult::Failed(failure) if failure.reason == Reason::Host => {
-            Mark::Retry { attempts, not_before: at + jittered(HOST_WAIT) }
+        TurnResult::Failed(failure) if !failure.reason.is_the_bots() => {
+            Mark::Retry { attempts, not_before: at + backoff::jittered(HOST_WAIT) }
         }
         TurnResult::Failed(failure) => {
-            let doubled = limits.backoff.saturating_mul(1 << attempts.min(16)).min(LONGEST_BACKOFF);
-            again(jittered(doubled), failure.to_string())
+            again(backoff::after(attempts, limits.backoff, LONGEST_BACKOFF), failure.to_string())
         }
     }
-}
-
-/// Between half and the whole of `wait`, so that what failed together does not come back together.
-fn jittered(wait: Duration) -> Duration {
-    wait.mul_f64(rand::random_range(0.5..=1.0))
 }

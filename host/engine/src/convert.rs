@@ -20,9 +20,21 @@ pub(crate) fn event(event: &core::Event) -> wit::Event {
         core::Event::Delivery(delivery) => wit::Event::Delivery(wit::Delivery {
             message: delivery.message.clone(),
             chat: chat(&delivery.chat),
-            outcome: delivery.outcome.clone(),
+            outcome: outcome(&delivery.outcome),
         }),
-        core::Event::Other(name, json) => wit::Event::Other((name.clone(), json.clone())),
+        core::Event::Other(name, json) => wit::Event::Other(extra(name, json)),
+    }
+}
+
+fn extra(name: &str, json: &str) -> wit::Extra {
+    wit::Extra { name: name.to_owned(), json: json.to_owned() }
+}
+
+fn outcome(outcome: &core::Outcome) -> wit::Outcome {
+    match outcome {
+        core::Outcome::Delivered(id) => wit::Outcome::Delivered(id.clone()),
+        core::Outcome::Failed(why) => wit::Outcome::Failed(why.clone()),
+        core::Outcome::InDoubt(why) => wit::Outcome::InDoubt(why.clone()),
     }
 }
 
@@ -61,7 +73,7 @@ fn content(content: &core::Content) -> wit::Content {
         core::Content::Opening { source, data } => {
             wit::Content::Opening(wit::Opening { source: source.clone(), data: data.clone() })
         }
-        core::Content::Other(name, json) => wit::Content::Other((name.clone(), json.clone())),
+        core::Content::Other(name, json) => wit::Content::Other(extra(name, json)),
     }
 }
 

@@ -7,6 +7,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use hodhod_core::limits::{INSTANCES, MEMORIES, STACK, TABLES};
 use hodhod_core::runtime::Grants;
 use thiserror::Error;
 use wasmtime::component::Linker;
@@ -22,16 +23,8 @@ const MEMORY_KEPT: usize = 16 << 20;
 const TABLE_KEPT: usize = 64 << 10;
 const STACK_KEPT: usize = 32 << 10;
 
-/// Stack of the guest, and of the guest with the host calls it makes.
-const GUEST_STACK: usize = 512 << 10;
+/// Stack of the guest with the host calls it makes.
 const CALL_STACK: usize = 2 << 20;
-
-/// Core instances, tables and memories that one component may have. Components made by other
-/// languages' toolchains bring up to 40 instances. The pool holds as many for each turn, so that no
-/// bot can take another's; what is not used is address space only.
-const CORE_INSTANCES: u32 = 64;
-const TABLES: u32 = 64;
-const MEMORIES: u32 = 4;
 
 /// How much the pool holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -103,12 +96,14 @@ fn pagemap_scan() -> bool {
 
 fn config(size: PoolSize) -> Config {
     let mut pool = PoolingAllocationConfig::new();
+    // As many for each turn as one component may have, so that no bot can take another's; what is not
+    // used is address space only.
     pool.total_component_instances(size.turns)
-        .total_core_instances(size.turns.saturating_mul(CORE_INSTANCES))
+        .total_core_instances(size.turns.saturating_mul(INSTANCES))
         .total_memories(size.turns.saturating_mul(MEMORIES))
         .total_tables(size.turns.saturating_mul(TABLES))
         .total_stacks(size.turns)
-        .max_core_instances_per_component(CORE_INSTANCES)
+        .max_core_instances_per_component(INSTANCES)
         .max_memories_per_component(MEMORIES)
         .max_tables_per_component(TABLES)
         .max_memory_size(size.memory)
@@ -129,7 +124,7 @@ fn config(size: PoolSize) -> Config {
         .epoch_interruption(true)
         // Defence in depth: a stack is cleared before another turn gets it.
         .async_stack_zeroing(true)
-        .max_wasm_stack(GUEST_STACK)
+        .max_wasm_stack(STACK)
         .async_stack_size(CALL_STACK)
         // Only components with asynchronous exports need it, and it doubles the price of a turn.
         .concurrency_support(false)

@@ -21,8 +21,6 @@ pub(crate) enum Need {
     Nothing,
     /// This grant.
     Grant(&'static str),
-    /// The contract has it, and this version of the host does not serve it yet.
-    NotServed,
     /// The host will never serve it, or does not know it.
     Unknown,
 }
@@ -33,7 +31,9 @@ pub(crate) fn need(name: &str) -> Need {
     match bare {
         "hodhod:bot/types" => Need::Nothing,
         "hodhod:bot/messenger" => Need::Grant("messenger"),
-        "hodhod:bot/files" | "hodhod:bot/timers" | "wasi:http/types" | "wasi:http/outgoing-handler" => Need::NotServed,
+        "hodhod:bot/timers" => Need::Grant("timers"),
+        "hodhod:bot/files" => Need::Grant("files"),
+        "wasi:http/types" | "wasi:http/outgoing-handler" => Need::Grant("http"),
         "wasi:keyvalue/store" | "wasi:keyvalue/atomics" => Need::Grant("keyvalue"),
         "wasi:config/store" => Need::Grant("config"),
         "wasi:logging/logging" => Need::Grant("logging"),
@@ -42,17 +42,6 @@ pub(crate) fn need(name: &str) -> Need {
             let closed_world = ["wasi:io", "wasi:clocks", "wasi:random", "wasi:cli", "wasi:filesystem"];
             if closed_world.contains(&package) { Need::Nothing } else { Need::Unknown }
         }
-    }
-}
-
-/// True if the grant of this name is given.
-pub(crate) fn is_granted(grants: Grants, name: &str) -> bool {
-    match name {
-        "messenger" => grants.messenger,
-        "keyvalue" => grants.keyvalue,
-        "config" => grants.config,
-        "logging" => grants.logging,
-        _ => false,
     }
 }
 

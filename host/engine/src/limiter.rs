@@ -4,16 +4,11 @@
 //! whose growth is refused usually aborts, which looks like any other panic; the limiter remembers
 //! that it refused, so that the reason can be told.
 
+use hodhod_core::limits::{INSTANCES, MEMORIES, TABLES};
 use wasmtime::{ResourceLimiter, Result};
 
 /// What an element of a table takes in the host, in bytes.
 const ELEMENT: usize = 16;
-
-/// Core instances, memories and tables that one component may have. Engines of other languages
-/// that are compiled into a component are the largest: about 40 instances.
-const INSTANCES: usize = 64;
-const MEMORIES: usize = 4;
-const TABLES: usize = 64;
 
 #[derive(Debug)]
 pub(crate) struct Limiter {
@@ -65,15 +60,15 @@ impl ResourceLimiter for Limiter {
     }
 
     fn instances(&self) -> usize {
-        INSTANCES
+        INSTANCES as usize
     }
 
     fn memories(&self) -> usize {
-        MEMORIES
+        MEMORIES as usize
     }
 
     fn tables(&self) -> usize {
-        TABLES
+        TABLES as usize
     }
 }
 

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::BoxFuture;
-use hodhod_core::runtime::{BotConfig, Ended, Failure, Grants, Limits, Plugin, Reason, TurnResult};
+use hodhod_core::limits::{HANDLES, HOST_CALL};
+use hodhod_core::runtime::{BotConfig, Ended, Failure, Grants, Limits, Plugin, Reason, Setup, TurnResult};
 use hodhod_core::text::clean;
 use hodhod_core::turn::Turn;
 use sha2::{Digest, Sha256};
@@ -22,12 +23,6 @@ use crate::grants::{self, Need};
 use crate::meter::{Meter, Metered};
 use crate::state::State;
 use crate::ticker::{Pulse, TICK};
-
-/// Bytes that the host lifts out of a guest per call, besides what it sends and stores.
-const HOST_CALL_BYTES: usize = 4 << 20;
-
-/// Handles that a component may have open.
-const COMPONENT_HANDLES: usize = 1024;
 
 /// Longest reason of a `reject`, in bytes.
 const REASON: usize = 1024;
@@ -91,13 +86,8 @@ impl Component {
     ///
     /// # Errors
     /// See [`LoadError`].
-    pub fn load(
-        engine: &Engine,
-        bytes: &[u8],
-        grants: Grants,
-        limits: Limits,
-        config: BotConfig,
-    ) -> Result<Self, LoadError> {
+    pub fn load(engine: &Engine, bytes: &[u8], setup: Setup) -> Result<Self, LoadError> {
+        let Setup { grants, limits, config } = setup;
         let most = engine.largest_memory() as u64;
         if limits.memory > most {
             return Err(LoadError::LimitTooHigh { limit: limits.memory, most });
@@ -133,13 +123,13 @@ impl Component {
     }
 
     async fn turn(&self, turn: Turn) -> Ended {
-        let event = convert::event(turn.event());
+        let event = convert::event(&turn.told());
         let meter = Meter::new(turn.actor().bot.clone(), self.pulse.clone());
         let state = State::new(turn, self.config.clone(), &self.limits, meter.clone());
         let mut store = Store::new(&self.engine, state);
         store.limiter(|state| &mut state.limiter);
-        store.set_hostcall_fuel(HOST_CALL_BYTES);
-        store.set_max_component_handles(COMPONENT_HANDLES);
+        store.set_hostcall_fuel(HOST_CALL);
+        store.set_max_component_handles(HANDLES);
         bound_time(&mut store, self.limits.cpu);
 
         let called = {
@@ -233,14 +223,14 @@ fn check_imports(component: &wasmtime::component::Component, grants: Grants) -> 
     for (name, _) in ty.imports(component.engine()) {
         match grants::need(name) {
             Need::Nothing => {}
-            Need::Grant(grant) if grants::is_granted(grants, grant) => {}
+            Need::Grant(grant) if grants.has(grant) => {}
             Need::Grant(grant) => {
                 imports.push(clean(name, 100));
                 if !missing.contains(&grant) {
                     missing.push(grant);
                 }
             }
-            Need::NotServed | Need::Unknown => return Err(LoadError::Unknown(clean(name, 100))),
+            Need::Unknown => return Err(LoadError::Unknown(clean(name, 100))),
         }
     }
     if missing.is_empty() { Ok(()) } else { Err(LoadError::NotGranted { imports, missing }) }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use hodhod_core::limits::{RANDOM, RESOURCES};
 use hodhod_core::runtime::{BotConfig, Failure, Limits};
 use hodhod_core::turn::Turn;
 use wasmtime::component::ResourceTable;
@@ -10,12 +11,6 @@ use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use crate::limiter::Limiter;
 use crate::lines::{LineStream, Lines};
 use crate::meter::Meter;
-
-/// Buckets, streams and pollables that a guest may hold at once.
-const HANDLES: usize = 256;
-
-/// Random bytes that a guest may ask for at once.
-const RANDOM: u64 = 64 << 10;
 
 pub(crate) struct State {
     pub(crate) turn: Turn,
@@ -38,7 +33,7 @@ impl State {
             .max_random_size(RANDOM)
             .build();
         let mut table = ResourceTable::new();
-        table.set_max_capacity(HANDLES);
+        table.set_max_capacity(RESOURCES);
         Self { turn, config, limiter: Limiter::new(limits.memory), meter, lines, ended: None, table, wasi }
     }
 }

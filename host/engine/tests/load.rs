@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking, and so do its helpers")]
 
-use hodhod_core::runtime::{BotConfig, Grants, Limits};
+use hodhod_core::runtime::{Limits, Setup};
 use hodhod_engine::{Component, Engine, LoadError, PoolSize};
 
 fn engine() -> Engine {
@@ -10,7 +10,7 @@ fn engine() -> Engine {
 }
 
 fn load_bytes(bytes: &[u8], limits: Limits) -> Result<(), LoadError> {
-    Component::load(&engine(), bytes, Grants::default(), limits, BotConfig::new()).map(|_| ())
+    Component::load(&engine(), bytes, Setup { limits, ..Setup::default() }).map(|_| ())
 }
 
 fn refusal(wat: &str) -> String {
@@ -42,9 +42,7 @@ fn an_import_that_was_not_granted_is_named_with_the_line_to_add() {
 
 #[test]
 fn sockets_and_imports_that_do_not_exist_are_refused() {
-    for import in
-        ["wasi:sockets/tcp@0.2.6", "wasi:sockets/ip-name-lookup@0.2.6", "evil:corp/backdoor", "hodhod:bot/files@0.1.0"]
-    {
+    for import in ["wasi:sockets/tcp@0.2.6", "wasi:sockets/ip-name-lookup@0.2.6", "evil:corp/backdoor"] {
         let text = refusal(&format!(r#"(component (import "{import}" (instance)))"#));
         assert_eq!(text, format!("it imports {import}, which this host does not serve"));
     }

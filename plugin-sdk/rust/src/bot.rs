@@ -40,7 +40,7 @@ pub trait Bot {
             Content::Start(payload) => self.on_start(ctx, payload.as_deref()),
             Content::Stop => self.on_stop(ctx),
             Content::Opening(opening) => self.on_opening(ctx, opening),
-            Content::Other((name, json)) => self.on_other(ctx, name, json),
+            Content::Other(extra) => self.on_other(ctx, &extra.name, &extra.json),
         }
     }
 

@@ -10,7 +10,7 @@ pub fn handle<B: Bot + Default>(event: &Event) -> Result {
         Event::Message(message) => bot.on_message(&ctx, message),
         Event::Timer(timer) => bot.on_timer(&ctx, timer),
         Event::Delivery(delivery) => bot.on_delivery(&ctx, delivery),
-        Event::Other((name, json)) => bot.on_event_other(&ctx, name, json),
+        Event::Other(extra) => bot.on_event_other(&ctx, &extra.name, &extra.json),
     }
 }
 

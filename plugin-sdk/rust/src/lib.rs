@@ -30,11 +30,13 @@ pub use error::Error;
 pub use failure::Result;
 #[doc(inline)]
 pub use raw::exports::hodhod::bot::handler::Failure;
-#[doc(inline)]
 pub use raw::hodhod::bot::messenger::{Answer, Body, Button, Keyboard, Outgoing, Press};
 #[doc(inline)]
+pub use raw::hodhod::bot::timers::Missed;
+#[doc(inline)]
 pub use raw::hodhod::bot::types::{
-    Chat, Contact, Content, Delivery, Event, Location, Media, MediaKind, Message, Opening, Sender, Timer,
+    Chat, Contact, Content, Delivery, Event, Extra, Location, Media, MediaKind, Message, Opening, Outcome, Sender,
+    Timer,
 };
 pub use router::{Handler, Router};
 pub use values::Values;

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use crate::{Context, Error, host};
+use crate::{Context, Error, Missed, Timer, host};
 
 impl Context<'_> {
     /// Calls [`on_timer`](crate::Bot::on_timer) after this long, in the chat of this event.
@@ -15,7 +15,14 @@ impl Context<'_> {
 
     /// Like [`set_timer`](Self::set_timer), for a moment: milliseconds since 1970, UTC.
     pub fn set_timer_at(&self, id: &str, due: u64, payload: &str) -> Result<(), Error> {
-        host::set_timer(id, due, self.chat(), payload)
+        let timer = Timer { id: id.into(), chat: self.chat().cloned(), due, payload: payload.into() };
+        self.set_any_timer(&timer, Missed::Fire)
+    }
+
+    /// Sets a timer for any chat of the bot or for none, and says what becomes of it if the host
+    /// is not running when it is due.
+    pub fn set_any_timer(&self, timer: &Timer, missed: Missed) -> Result<(), Error> {
+        host::set_timer(timer, missed)
     }
 
     /// Takes a timer back. One that does not stand is no error.

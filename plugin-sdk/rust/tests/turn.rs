@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use hodhod_plugin::testing::{TestHost, Turn};
 use hodhod_plugin::{
-    Answer, Body, Bot, Button, Chat, Contact, Content, Context, Delivery, Event, Failure, Keyboard, Location, Media,
-    MediaKind, Opening, Outgoing, Result, Timer, log,
+    Answer, Body, Bot, Button, Chat, Contact, Content, Context, Delivery, Event, Extra, Failure, Keyboard, Location,
+    Media, MediaKind, Opening, Outcome, Outgoing, Result, Timer, log,
 };
 
 /// Replies with the name of the method that was called.
@@ -69,15 +69,15 @@ fn contents() -> [(Content, &'static str); 10] {
         (Content::Start(Some("p".into())), "start Some(\"p\")"),
         (Content::Stop, "stop"),
         (Content::Opening(Opening { source: "chat".into(), data: "{}".into() }), "opening chat"),
-        (Content::Other(("poll".into(), "[]".into())), "other poll []"),
+        (Content::Other(Extra { name: "poll".into(), json: "[]".into() }), "other poll []"),
     ]
 }
 
 fn events() -> [Event; 3] {
     [
         Event::Timer(Timer { id: "t".into(), chat: Some(chat()), due: 1, payload: "p".into() }),
-        Event::Delivery(Delivery { message: "m".into(), chat: chat(), outcome: Ok(None) }),
-        Event::Other(("odd".into(), "{}".into())),
+        Event::Delivery(Delivery { message: "m".into(), chat: chat(), outcome: Outcome::Delivered(None) }),
+        Event::Other(Extra { name: "odd".into(), json: "{}".into() }),
     ]
 }
 

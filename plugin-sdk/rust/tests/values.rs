@@ -1,7 +1,7 @@
 //! What stored values promise.
 
 use hodhod_plugin::testing::TestHost;
-use hodhod_plugin::{Bot, Context, Error, Event, Failure, Result, Values};
+use hodhod_plugin::{Bot, Context, Error, Event, Extra, Failure, Result, Values};
 
 /// Does one thing with one bucket: «BUCKET VERB KEY [VALUE]».
 #[derive(Default)]
@@ -117,7 +117,7 @@ fn a_hidden_sender_has_no_values() {
 
 #[test]
 fn chat_values_of_an_event_without_a_chat_are_refused() {
-    let turn = TestHost::<Keeper>::new().event(&Event::Other(("odd".into(), "{}".into())));
+    let turn = TestHost::<Keeper>::new().event(&Event::Other(Extra { name: "odd".into(), json: "{}".into() }));
     assert!(matches!(turn.result, Err(Failure::Reject(_))));
 }
 

@@ -1,7 +1,7 @@
 //! What the echo promises.
 
 use hodhod_plugin::testing::{TestHost, Turn};
-use hodhod_plugin::{Answer, Body, Contact, Content, Location, Media, MediaKind, Opening};
+use hodhod_plugin::{Answer, Body, Contact, Content, Extra, Location, Media, MediaKind, Opening};
 
 use super::{Echo, GREETING};
 
@@ -45,7 +45,7 @@ fn what_cannot_be_sent_back_is_named() {
     assert_eq!(tell(Content::Media(media)).texts(), ["پرونده: image، گل.jpg، 2048 بایت"]);
 
     assert_eq!(tell(Content::Button("/yes".into())).texts(), ["دکمه: /yes"]);
-    assert_eq!(tell(Content::Other(("poll".into(), "{}".into()))).texts(), ["پیام: poll"]);
+    assert_eq!(tell(Content::Other(Extra { name: "poll".into(), json: "{}".into() })).texts(), ["پیام: poll"]);
 }
 
 #[test]

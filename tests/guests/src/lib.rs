@@ -7,7 +7,7 @@ mod outside;
 mod random;
 mod words;
 
-use hodhod_plugin::{Bot, Context, Delivery, Error, Failure, Result};
+use hodhod_plugin::{Bot, Context, Delivery, Error, Failure, Outcome, Result};
 
 use crate::words::{number, one, three};
 
@@ -80,8 +80,8 @@ impl Bot for Guest {
     /// Keeps «message:ok» or «message:err reason» under `last-delivery` of the bot's bucket.
     fn on_delivery(&mut self, _ctx: &Context, delivery: &Delivery) -> Result {
         let outcome = match &delivery.outcome {
-            Ok(_) => "ok".to_owned(),
-            Err(reason) => format!("err {reason}"),
+            Outcome::Delivered(_) => "ok".to_owned(),
+            Outcome::Failed(reason) | Outcome::InDoubt(reason) => format!("err {reason}"),
         };
         effects::set(("bot", "last-delivery", &format!("{}:{outcome}", delivery.message)))?;
         Ok(())

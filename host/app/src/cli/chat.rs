@@ -138,7 +138,7 @@ impl Chat {
                 plugin: plugin.clone(),
                 connections: vec![name.as_str().into()],
                 config: values.clone(),
-                grants: Grants { messenger: true, keyvalue: true, config: true, logging: true },
+                grants: Grants { messenger: true, keyvalue: true, timers: true, files: true, ..Grants::default() },
                 limits: Limits { backoff: Duration::from_millis(100), ..Limits::default() },
             });
         }

@@ -3,23 +3,23 @@
 //! Everything that is wrong is told at once, each with its place and the line to write. Relative
 //! paths are relative to the folder of the file.
 
+mod bot;
 mod raw;
 mod units;
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use hodhod_core::ids::{BotName, ConnectionName};
+use hodhod_core::ids::ConnectionName;
 use hodhod_core::outbox::{OnDoubt, Policy};
 use hodhod_core::pace::Rate;
-use hodhod_core::runtime::{BotConfig, Grants, Limits};
 use hodhod_platforms::soroush;
 
-use raw::{RawBot, RawConfig, RawConnection, RawHost, RawSecret};
+pub(crate) use bot::BotEntry;
+use raw::{RawConfig, RawConnection, RawHost, RawSecret};
 
 /// The whole configuration, checked.
 #[derive(Debug)]
@@ -61,17 +61,6 @@ pub(crate) struct ConnectionConfig {
 pub(crate) enum SecretSource {
     Env(String),
     File(PathBuf),
-}
-
-/// A bot.
-#[derive(Debug)]
-pub(crate) struct BotEntry {
-    pub(crate) name: BotName,
-    pub(crate) plugin: PathBuf,
-    pub(crate) connections: Vec<ConnectionName>,
-    pub(crate) config: BotConfig,
-    pub(crate) grants: Grants,
-    pub(crate) limits: Limits,
 }
 
 /// Something that is wrong.
@@ -129,7 +118,7 @@ pub(crate) fn parse(text: &str, name: &str, folder: &Path) -> Result<Config, Vec
     }
     let names: Vec<&str> = raw.connections.keys().map(String::as_str).collect();
     let bots: Vec<_> =
-        raw.bots.iter().filter_map(|(name, bot)| check_bot(name, bot, folder, &names, &mut problems)).collect();
+        raw.bots.iter().filter_map(|(name, bot)| bot::check(name, bot, folder, &names, &mut problems)).collect();
     // Only where nothing else is wrong: a name that was misspelt is told above.
     if problems.is_empty() {
         let served = |name: &str| raw.bots.values().any(|bot| bot.connections.iter().any(|used| used == name));
@@ -313,95 +302,6 @@ fn check_connection(
         max_age,
         policy,
     })
-}
-
-fn check_bot(
-    name: &str,
-    raw: &RawBot,
-    folder: &Path,
-    connections: &[&str],
-    problems: &mut Vec<Problem>,
-) -> Option<BotEntry> {
-    let at = format!("bots.{name}");
-    if raw.plugin.is_none() {
-        let line = format!("plugin = \"plugins/{name}.wasm\"");
-        problems.push(Problem::new(&at, "the plugin is missing").write(line));
-    }
-    if raw.connections.is_empty() {
-        let line = format!("connections = [\"{}\"]", connections.first().unwrap_or(&"shop"));
-        problems.push(Problem::new(&at, "it serves no connection").write(line));
-    }
-    for connection in raw.connections.iter().filter(|name| !connections.contains(&name.as_str())) {
-        let problem = Problem::new(format!("{at}.connections"), format!("there is no connection {connection:?}"));
-        problems.push(match suggest(connection, connections) {
-            Some(meant) => problem.write(format!("connections = [\"{meant}\"]")),
-            None => problem.write(format!("[connections.{connection}]")),
-        });
-    }
-    let mut config = BTreeMap::new();
-    for (key, value) in &raw.config {
-        match value {
-            toml::Value::String(text) => config.insert(key.clone(), text.clone()),
-            toml::Value::Integer(_) | toml::Value::Float(_) | toml::Value::Boolean(_) => {
-                config.insert(key.clone(), value.to_string())
-            }
-            _ => {
-                let what = "a bot's configuration holds text, numbers, true and false";
-                problems.push(Problem::new(format!("{at}.config.{key}"), what));
-                None
-            }
-        };
-    }
-    let grants = Grants::default();
-    let grants = Grants {
-        messenger: raw.grants.messenger.unwrap_or(grants.messenger),
-        keyvalue: raw.grants.keyvalue.unwrap_or(grants.keyvalue),
-        config: raw.grants.config.unwrap_or(grants.config),
-        logging: raw.grants.logging.unwrap_or(grants.logging),
-    };
-    let limits = check_limits(&format!("{at}.limits"), &raw.limits, problems);
-    Some(BotEntry {
-        name: name.into(),
-        plugin: folder.join(raw.plugin.as_ref()?),
-        connections: raw.connections.iter().map(|name| name.as_str().into()).collect(),
-        config,
-        grants,
-        limits,
-    })
-}
-
-fn check_limits(at: &str, raw: &raw::RawLimits, problems: &mut Vec<Problem>) -> Limits {
-    let default = Limits::default();
-    let mut time = |key: &str, value: &Option<String>, or| {
-        let at = format!("{at}.{key}");
-        let time = read(&at, value.as_ref(), or, units::duration, problems);
-        if time.is_zero() {
-            problems.push(Problem::new(at, "must be longer than nothing"));
-        }
-        time
-    };
-    let cpu = time("cpu", &raw.cpu, default.cpu);
-    let wall = time("wall", &raw.wall, default.wall);
-    let backoff = time("backoff", &raw.backoff, default.backoff);
-    let limits = Limits {
-        memory: read(&format!("{at}.memory"), raw.memory.as_ref(), default.memory, units::bytes, problems),
-        cpu,
-        wall,
-        backoff,
-        turns: raw.turns.unwrap_or(default.turns),
-        sends: raw.sends.unwrap_or(default.sends),
-        writes: raw.writes.unwrap_or(default.writes),
-        waiting_chat: raw.waiting_chat.unwrap_or(default.waiting_chat),
-        waiting: raw.waiting.unwrap_or(default.waiting),
-        attempts: raw.attempts.unwrap_or(default.attempts),
-        ..default
-    };
-    for (key, zero) in [("turns", limits.turns == 0), ("attempts", limits.attempts == 0)] {
-        if zero {
-            problems.push(Problem::new(format!("{at}.{key}"), "must be at least 1"));
-        }
-    }
-    limits
 }
 
 #[cfg(test)]

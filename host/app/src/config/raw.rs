@@ -77,31 +77,7 @@ pub(crate) struct RawBot {
     #[serde(default)]
     pub(crate) config: BTreeMap<String, toml::Value>,
     #[serde(default)]
-    pub(crate) grants: RawGrants,
+    pub(crate) grants: BTreeMap<String, toml::Value>,
     #[serde(default)]
-    pub(crate) limits: RawLimits,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct RawGrants {
-    pub(crate) messenger: Option<bool>,
-    pub(crate) keyvalue: Option<bool>,
-    pub(crate) config: Option<bool>,
-    pub(crate) logging: Option<bool>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct RawLimits {
-    pub(crate) memory: Option<String>,
-    pub(crate) cpu: Option<String>,
-    pub(crate) wall: Option<String>,
-    pub(crate) turns: Option<usize>,
-    pub(crate) sends: Option<usize>,
-    pub(crate) writes: Option<usize>,
-    pub(crate) waiting_chat: Option<usize>,
-    pub(crate) waiting: Option<usize>,
-    pub(crate) attempts: Option<u32>,
-    pub(crate) backoff: Option<String>,
+    pub(crate) limits: BTreeMap<String, toml::Value>,
 }

@@ -50,10 +50,10 @@ fn an_unknown_key_is_an_error_with_the_one_that_was_meant() {
     hodhod.toml:13: unknown key `connection`
         write: connections = …
     ");
-    insta::assert_snapshot!(problems(&with("memory =", "memroy =")), @"
-    hodhod.toml:16: unknown key `memroy`
-        write: memory = …
-    ");
+    insta::assert_snapshot!(problems(&with("memory =", "memroy =")), @r#"
+    bots.echo.limits.memroy: there is no such limit
+        write: limits = { memory = "32 MiB" }
+    "#);
     insta::assert_snapshot!(problems("[hosts]\n"), @"
     hodhod.toml:1: unknown key `hosts`
         write: host = …

@@ -132,7 +132,7 @@ fn a_refused_message_is_told_to_the_bot_and_the_next_one_goes() {
         rig.arrive(vec![text("a", "1", "one two")]).await;
         rig.settle().await;
         assert_eq!(rig.sent_to("a"), ["one", "two"]);
-        assert_eq!(rig.store.values()["chat/delivery"], "1.0 Err(\"blocked\")");
+        assert_eq!(rig.store.values()["chat/delivery"], "1.0 Failed(\"blocked\")");
         assert_eq!(rig.store.totals().await.unwrap().failed, 1);
         rig.stop().await;
     });
@@ -145,7 +145,7 @@ fn an_arrival_is_told_only_where_it_was_asked_for() {
         rig.platform.answer([Ok(Sent { id: Some("m1".to_owned()) }), Ok(Sent { id: Some("m2".to_owned()) })]);
         rig.arrive(vec![text("a", "1", "quiet report")]).await;
         rig.settle().await;
-        assert_eq!(rig.store.values()["chat/delivery"], "1.1 Ok(Some(\"m2\"))");
+        assert_eq!(rig.store.values()["chat/delivery"], "1.1 Delivered(Some(\"m2\"))");
         rig.stop().await;
     });
 }
@@ -172,7 +172,7 @@ fn a_send_in_doubt_is_dropped_and_told_where_the_operator_wants_it() {
         rig.arrive(vec![text("a", "1", "one")]).await;
         rig.settle().await;
         assert_eq!(rig.sent_to("a").len(), 1);
-        assert_eq!(rig.store.values()["chat/delivery"], "1.0 Err(\"in doubt: the line broke\")");
+        assert_eq!(rig.store.values()["chat/delivery"], "1.0 InDoubt(\"the line broke\")");
         assert_eq!(rig.store.totals().await.unwrap().in_doubt_dropped, 1);
         rig.stop().await;
     });

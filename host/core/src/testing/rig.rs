@@ -113,7 +113,7 @@ impl Rig {
         let mut host = Host::new(Arc::new(store.clone()), Arc::new(clock.clone()), 1, 100);
         host.add_connection(CONNECTION.into(), platform.clone(), policy);
         let connections = [(CONNECTION.into(), platform.clone() as Arc<_>)].into();
-        let actor = Actor { bot: BOT.into(), connections, limits, outboxes: host.outboxes().clone() };
+        let actor = Actor::new(BOT.into(), connections, limits, host.outboxes().clone());
         let bot = host.add_bot(Bot::new(actor, Arc::new(Native(bot))));
         let host = Arc::new(host);
         let restored = host.restore().await.expect("the memory store can be read");

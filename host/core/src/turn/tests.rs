@@ -43,8 +43,7 @@ fn turn_with(stored: &[&str], sender: Option<&str>, limits: Limits) -> Turn {
         annotations: Vec::new(),
     };
     let platform: Arc<dyn Platform> = Arc::new(TestPlatform::default());
-    let actor =
-        Actor { bot: "bot".into(), connections: [("shop".into(), platform)].into(), limits, outboxes: Arc::default() };
+    let actor = Actor::new("bot".into(), [("shop".into(), platform)].into(), limits, Arc::default());
     let stored = Stored(stored.iter().map(|key| ((*key).to_owned(), b"old".to_vec())).collect());
     let event = Arc::new(Event::Message(message));
     Turn::new(InboxSeq(7), event, Chat::new("shop", "a"), Millis(0), Arc::new(actor), Arc::new(stored))
@@ -152,7 +151,7 @@ fn a_chat_that_cannot_be_is_refused() {
 
 #[test]
 fn a_text_weighs_what_it_takes_on_disk() {
-    let weight = |text: &str| outgoing_weight(&Outgoing::text(text));
+    let weight = |text: &str| Outgoing::text(text).weight();
     assert_eq!(weight(&"\u{1}".repeat(100)) - weight(""), 600);
     assert_eq!(weight("سلام \"\\") - weight(""), serde_json::to_string("سلام \"\\").unwrap().len() - 2);
 }

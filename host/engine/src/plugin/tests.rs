@@ -1,7 +1,7 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Instant;
 
-use hodhod_core::event::{Delivery, Event};
+use hodhod_core::event::{Delivery, Event, Outcome};
 use hodhod_core::ids::{Chat, InboxSeq};
 use hodhod_core::ledger::Ledger;
 use hodhod_core::testing::{MemoryStore, TestClock};
@@ -14,9 +14,9 @@ use crate::engine::PoolSize;
 
 fn turn() -> Turn {
     let chat = Chat::new("shop", "a");
-    let delivery = Delivery { message: "1.0".to_owned(), chat: chat.clone(), outcome: Ok(None) };
+    let delivery = Delivery { message: "1.0".to_owned(), chat: chat.clone(), outcome: Outcome::Delivered(None) };
     let (bot, limits) = ("bot".into(), Limits::default());
-    let actor = Actor { bot, connections: [].into(), limits, outboxes: Arc::default() };
+    let actor = Actor::new(bot, [].into(), limits, Arc::default());
     let view = Ledger::<()>::new(Arc::new(MemoryStore::default()), Arc::new(TestClock::default()));
     Turn::new(InboxSeq(1), Arc::new(Event::Delivery(delivery)), chat, Millis(0), Arc::new(actor), Arc::new(view))
 }

@@ -84,7 +84,7 @@ impl Api {
         Err(Ending::Status {
             code: response.status().as_u16(),
             wait: retry_after(response.headers(), now()),
-            elsewhere: other_host(response.headers()).map(|host| self.redact(&host)),
+            elsewhere: other_host(response.headers()).map(|host| self.token.redact(&host)),
         })
     }
 
@@ -109,9 +109,9 @@ impl Api {
         judge(status, wait, &read_some(response).await, &self.token)
     }
 
-    /// The same text without the token.
-    pub(super) fn redact(&self, text: &str) -> String {
-        self.token.redact(text)
+    /// The token, which is in every address.
+    pub(super) fn token(&self) -> &Token {
+        &self.token
     }
 
     /// An error in words, without the address.

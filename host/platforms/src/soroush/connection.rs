@@ -15,7 +15,6 @@ use super::config::{ConfigError, SoroushConfig};
 use super::outgoing;
 use super::receive::Receiver;
 use super::status::Status;
-use super::token::Token;
 
 /// Sends a second through one connection. No limit was ever published and no SDK paces its sends:
 /// a guess on the careful side.
@@ -46,7 +45,7 @@ impl Soroush {
     /// When no call could be made with it, in words for the operator.
     pub fn new(config: SoroushConfig) -> Result<Self, ConfigError> {
         let api = Api::new(&config)?;
-        let status = Arc::new(Status::of(Token::new(&config.token)?));
+        let status = Arc::new(Status::of(api.token().clone()));
         Ok(Self { config, api, status, receiving: Mutex::new(()) })
     }
 }

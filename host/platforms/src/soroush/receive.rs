@@ -47,7 +47,8 @@ pub(super) struct Receiver<'a> {
 }
 
 impl Receiver<'_> {
-    /// Receives until the intake is closed. Cancelling it drops the connection and what was read but not yet taken.
+    /// Receives until the intake is closed. Cancelling it drops the connection and what was read but
+    /// not yet taken.
     pub(super) async fn run(self) {
         let timing = &self.options.timing;
         let mut patience = Patience::default();
@@ -94,7 +95,7 @@ impl Receiver<'_> {
         let typed = response.headers().contains_key(CONTENT_TYPE);
         match strange_type(response.headers()) {
             Some(form) => {
-                let form = clean(&self.api.redact(form), FORM);
+                let form = clean(&self.api.token().redact(form), FORM);
                 self.status.set_trouble(format!("getMessage is answered with {form}: is the address right?"));
             }
             None if typed || !suspicious => self.status.clear_trouble(),

@@ -127,10 +127,13 @@ impl Status {
 
     /// Logs a value that nobody has described, once.
     pub(super) fn note_unknown(&self, field: &'static str, value: &str) {
+        let mut unknown = lock(&self.unknown);
+        if unknown.len() >= MAX_UNKNOWN {
+            return;
+        }
         let redacted = self.token.as_ref().map(|token| token.redact(value));
         let short: String = redacted.as_deref().unwrap_or(value).chars().take(40).collect();
-        let mut unknown = lock(&self.unknown);
-        if unknown.len() < MAX_UNKNOWN && unknown.insert(format!("{field}={short}")) {
+        if unknown.insert(format!("{field}={short}")) {
             tracing::warn!(field, value = ?short, "the platform sent a value that is not known");
         }
     }

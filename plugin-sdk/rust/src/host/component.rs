@@ -3,7 +3,7 @@
 use crate::log::Level;
 use crate::raw::hodhod::bot::{files, messenger, timers};
 use crate::raw::wasi::{config::store as configuration, keyvalue::store, logging::logging};
-use crate::{Answer, Chat, Error, Outgoing};
+use crate::{Answer, Chat, Error, Missed, Outgoing, Timer};
 
 /// What one call of the host takes of an upload.
 const PIECE: usize = 1024 * 1024;
@@ -24,8 +24,8 @@ pub(crate) fn config_all() -> Result<Vec<(String, String)>, Error> {
     Ok(configuration::get_all()?)
 }
 
-pub(crate) fn set_timer(id: &str, due: u64, chat: Option<&Chat>, payload: &str) -> Result<(), Error> {
-    Ok(timers::set(id, due, chat, payload)?)
+pub(crate) fn set_timer(timer: &Timer, missed: Missed) -> Result<(), Error> {
+    Ok(timers::set(timer, missed)?)
 }
 
 pub(crate) fn cancel_timer(id: &str, chat: Option<&Chat>) -> Result<(), Error> {

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 use crate::log::Level;
-use crate::{Answer, Chat, Error, Outgoing, Timer};
+use crate::{Answer, Chat, Error, Missed, Outgoing, Timer};
 
 /// How many keys a page holds: so few that a test with a handful sees several pages.
 const KEYS_PER_PAGE: usize = 3;
@@ -66,9 +66,8 @@ pub(crate) fn config_all() -> Result<Vec<(String, String)>, Error> {
     Ok(with(|world| world.lasting.config.clone().into_iter().collect()))
 }
 
-pub(crate) fn set_timer(id: &str, due: u64, chat: Option<&Chat>, payload: &str) -> Result<(), Error> {
-    let timer = Timer { id: id.into(), chat: chat.cloned(), due, payload: payload.into() };
-    with(|world| world.lasting.timers.insert(id.into(), timer));
+pub(crate) fn set_timer(timer: &Timer, _missed: Missed) -> Result<(), Error> {
+    with(|world| world.lasting.timers.insert(timer.id.clone(), timer.clone()));
     Ok(())
 }
 
