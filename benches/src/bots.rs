@@ -11,9 +11,11 @@ use hodhod_core::event::{Content, Event, Message, Sender};
 use hodhod_core::ids::{BotName, Chat, ChatId, ConnectionName, InboxSeq};
 use hodhod_core::outgoing::{Body, Outgoing};
 use hodhod_core::platform::{Health, Intake, Platform, SendError, Sent, Unsendable};
+use hodhod_core::quota::Usage;
 use hodhod_core::runtime::{Ended, Grants, Limits, Plugin, Setup, TurnResult};
 use hodhod_core::store::StoreError;
 use hodhod_core::time::Millis;
+use hodhod_core::timers::TimerKey;
 use hodhod_core::turn::{Actor, Turn, ValueView};
 use hodhod_core::values::{Bucket, Reads, ValueKey};
 use hodhod_engine::{Component, Engine};
@@ -209,5 +211,13 @@ impl ValueView for NothingStored {
         _reads: &mut Reads,
     ) -> Result<Vec<String>, StoreError> {
         Ok(Vec::new())
+    }
+
+    fn usage(&self, _bot: &BotName, _bucket: &Bucket) -> Result<Usage, StoreError> {
+        Ok(Usage::default())
+    }
+
+    fn has_timer(&self, _key: &TimerKey) -> Result<bool, StoreError> {
+        Ok(false)
     }
 }

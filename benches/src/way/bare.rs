@@ -121,5 +121,5 @@ fn turn(seq: InboxSeq, chat: Chat, event: &Event) -> TurnCommit {
         message: Arc::new(Outgoing::text(reply)),
         queued: Millis(1),
     };
-    TurnCommit { seq, mark: Mark::Done, at: Millis(1), values: Vec::new(), sends: vec![send] }
+    TurnCommit { seq, mark: Mark::Done, at: Millis(1), values: Vec::new(), sends: vec![send], timers: Vec::new() }
 }

@@ -8,10 +8,12 @@ use futures::future::BoxFuture;
 use hodhod_core::dead::DeadLetter;
 use hodhod_core::event::Event;
 use hodhod_core::ids::{BotName, InboxSeq, OutboxSeq};
+use hodhod_core::quota::Usage;
 use hodhod_core::store::{
     Appended, Arrival, QueuedSend, Settlement, Store, StoreError, Totals, TurnCommit, WaitingEvent, WaitingSend,
 };
 use hodhod_core::time::Millis;
+use hodhod_core::timers::{Firing, Standing, TimerKey};
 use hodhod_core::values::{Bucket, ValueKey};
 
 #[derive(Default)]
@@ -78,6 +80,30 @@ impl Store for Nothing {
         _limit: usize,
     ) -> Result<Vec<String>, StoreError> {
         Ok(Vec::new())
+    }
+
+    fn usage(&self, _bot: &BotName, _bucket: &Bucket) -> Result<Usage, StoreError> {
+        Ok(Usage::default())
+    }
+
+    fn has_timer(&self, _key: &TimerKey) -> Result<bool, StoreError> {
+        Ok(false)
+    }
+
+    fn due_timers(&self, _bots: Vec<BotName>, _now: Millis, _limit: usize) -> Answer<Vec<(TimerKey, Standing)>> {
+        now(Vec::new())
+    }
+
+    fn next_timer(&self, _bots: Vec<BotName>) -> Answer<Option<Millis>> {
+        now(None)
+    }
+
+    fn fire(&self, timers: Vec<Firing>) -> Answer<Vec<Option<InboxSeq>>> {
+        now(timers.iter().map(|_| None).collect())
+    }
+
+    fn skip_timers(&self, _now: Millis) -> Answer<u64> {
+        now(0)
     }
 
     fn forget_seen(&self, _before: Millis) -> Answer<()> {

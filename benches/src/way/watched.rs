@@ -6,11 +6,13 @@ use futures::future::BoxFuture;
 use hodhod_core::dead::DeadLetter;
 use hodhod_core::event::Event;
 use hodhod_core::ids::{BotName, InboxSeq, OutboxSeq};
+use hodhod_core::quota::Usage;
 use hodhod_core::store::{
     Appended, Arrival, QueuedSend, SendOutcome, Settlement, Store, StoreError, Totals, TurnCommit, WaitingEvent,
     WaitingSend,
 };
 use hodhod_core::time::Millis;
+use hodhod_core::timers::{Firing, Standing, TimerKey};
 use hodhod_core::values::{Bucket, ValueKey};
 
 use super::board::{self, Board, Goal};
@@ -98,6 +100,30 @@ impl Store for Watched {
         limit: usize,
     ) -> Result<Vec<String>, StoreError> {
         self.inner.keys(bot, bucket, after, limit)
+    }
+
+    fn usage(&self, bot: &BotName, bucket: &Bucket) -> Result<Usage, StoreError> {
+        self.inner.usage(bot, bucket)
+    }
+
+    fn has_timer(&self, key: &TimerKey) -> Result<bool, StoreError> {
+        self.inner.has_timer(key)
+    }
+
+    fn due_timers(&self, bots: Vec<BotName>, now: Millis, limit: usize) -> Answer<Vec<(TimerKey, Standing)>> {
+        self.inner.due_timers(bots, now, limit)
+    }
+
+    fn next_timer(&self, bots: Vec<BotName>) -> Answer<Option<Millis>> {
+        self.inner.next_timer(bots)
+    }
+
+    fn fire(&self, timers: Vec<Firing>) -> Answer<Vec<Option<InboxSeq>>> {
+        self.inner.fire(timers)
+    }
+
+    fn skip_timers(&self, now: Millis) -> Answer<u64> {
+        self.inner.skip_timers(now)
     }
 
     fn forget_seen(&self, before: Millis) -> Answer<()> {

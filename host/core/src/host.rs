@@ -16,6 +16,7 @@ use crate::outbox::{Outbox, Outboxes, Policy};
 use crate::platform::{Connection, Platform};
 use crate::store::{Store, StoreError};
 use crate::time::Clock;
+use crate::timers::Timers;
 use crate::turns::Turns;
 
 /// Rows read at once when taking up an earlier run.
@@ -34,6 +35,7 @@ pub struct Host {
     clock: Arc<dyn Clock>,
     turns: Arc<Turns>,
     inbox: Arc<Inbox>,
+    timers: Timers,
     outboxes: Arc<Outboxes>,
     connections: Vec<(Connection, Arc<Outbox>)>,
 }
@@ -47,6 +49,8 @@ pub struct Restored {
     pub sends: usize,
     /// Sends among them that were in doubt.
     pub in_doubt: usize,
+    /// Timers that were missed while the host was away, and dropped as their bots wanted.
+    pub skipped_timers: u64,
     /// Bots that have waiting events and are not configured any more.
     pub unknown_bots: BTreeSet<BotName>,
     /// Connections that have waiting sends and are not configured any more.
@@ -59,7 +63,8 @@ impl Host {
         let outboxes = Arc::new(Outboxes::default());
         let turns = Arc::new(Turns::new(store.clone(), clock.clone(), outboxes.clone(), workers, turns));
         let inbox = Arc::new(Inbox::new(store.clone(), clock.clone(), turns.clone()));
-        Self { store, clock, turns, inbox, outboxes, connections: Vec::new() }
+        let timers = Timers::new(store.clone(), clock.clone(), turns.clone(), turns.timers_changed());
+        Self { store, clock, turns, inbox, timers, outboxes, connections: Vec::new() }
     }
 
     /// Adds a connection.
@@ -99,6 +104,7 @@ impl Host {
                 }
             }
         }
+        restored.skipped_timers = self.store.skip_timers(self.clock.now()).await?;
         let mut after = OutboxSeq(0);
         loop {
             let page = self.store.waiting_sends(after, PAGE).await?;
@@ -146,6 +152,7 @@ impl Host {
         let chores = select_all([
             Box::pin(self.turns.wake_on_time()) as futures::future::BoxFuture<'_, ()>,
             Box::pin(self.forget_on_time()),
+            Box::pin(self.timers.run()),
         ]);
         let (work, chores) = (std::pin::pin!(work), std::pin::pin!(chores));
         futures::future::select(work, chores).await;

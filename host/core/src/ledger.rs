@@ -15,8 +15,10 @@ use std::time::Duration;
 use tokio::sync::Notify;
 
 use crate::ids::{BotName, OutboxSeq};
+use crate::quota::Usage;
 use crate::store::{Mark, Store, StoreError, TurnCommit};
 use crate::time::Clock;
+use crate::timers::{TimerKey, TimerWrite};
 use crate::turn::ValueView;
 use crate::values::{Bucket, Reads, Recent, Stamp, ValueKey, Write};
 
@@ -201,15 +203,19 @@ impl<T: Send> Ledger<T> {
 fn weight(commit: &TurnCommit) -> usize {
     let value = |(key, value): &(ValueKey, Write)| ROW_WEIGHT + key.key.len() + value.as_ref().map_or(0, |v| v.len());
     let values: usize = commit.values.iter().map(value).sum();
+    let timer = |(key, standing): &TimerWrite| {
+        ROW_WEIGHT + key.id.len() + standing.as_ref().map_or(0, |standing| standing.payload.len())
+    };
+    let timers: usize = commit.timers.iter().map(timer).sum();
     let sends: usize = commit.sends.iter().map(|send| ROW_WEIGHT + send.message.weight()).sum();
-    COMMIT_WEIGHT + values + sends
+    COMMIT_WEIGHT + values + timers + sends
 }
 
 /// How many of the turns that wait go into the next batch.
 fn batch_size<T>(queue: &[Entry<T>]) -> usize {
     let (mut rows, mut bytes) = (0, 0);
     let fits = |entry: &&Entry<T>| {
-        rows += 1 + entry.commit.values.len() + entry.commit.sends.len();
+        rows += 1 + entry.commit.values.len() + entry.commit.timers.len() + entry.commit.sends.len();
         bytes += entry.weight;
         rows <= BATCH_ROWS && bytes <= BATCH_BYTES
     };
@@ -268,5 +274,13 @@ impl<T: Send> ValueView for Ledger<T> {
             }
         }
         Ok(all.into_iter().take(limit).collect())
+    }
+
+    fn usage(&self, bot: &BotName, bucket: &Bucket) -> Result<Usage, StoreError> {
+        self.store.usage(bot, bucket)
+    }
+
+    fn has_timer(&self, key: &TimerKey) -> Result<bool, StoreError> {
+        self.store.has_timer(key)
     }
 }

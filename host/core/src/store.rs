@@ -15,7 +15,9 @@ use crate::dead::DeadLetter;
 use crate::event::Event;
 use crate::ids::{BotName, Chat, InboxSeq, OutboxSeq, SendId};
 use crate::outgoing::Outgoing;
+use crate::quota::Usage;
 use crate::time::Millis;
+use crate::timers::{Firing, Standing, TimerKey, TimerWrite};
 use crate::values::{Bucket, ValueKey, Write};
 
 /// Durable storage of one host.
@@ -24,7 +26,7 @@ pub trait Store: Send + Sync + 'static {
     /// The answer has one entry per arrival, in order.
     fn append(&self, arrivals: Vec<Arrival>) -> BoxFuture<'static, Result<Vec<Appended>, StoreError>>;
 
-    /// Ends turns: per turn the mark of its event, its values and its sends, together. The answer
+    /// Ends turns: per turn the mark of its event, its values, its timers and its sends, together. The answer
     /// has one entry per turn, in order: the outbox rows of its sends.
     fn commit(&self, turns: Vec<TurnCommit>) -> BoxFuture<'static, Result<Vec<Vec<OutboxSeq>>, StoreError>>;
 
@@ -69,6 +71,37 @@ pub trait Store: Send + Sync + 'static {
         after: Option<&str>,
         limit: usize,
     ) -> Result<Vec<String>, StoreError>;
+
+    /// What a bot has stored, and of that what is in `bucket`. Blocks like `value`.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    fn usage(&self, bot: &BotName, bucket: &Bucket) -> Result<Usage, StoreError>;
+
+    /// True if the timer stands. Blocks like `value`.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    fn has_timer(&self, key: &TimerKey) -> Result<bool, StoreError>;
+
+    /// The timers of these bots that are due at `now`, the longest due first, at most `limit`.
+    fn due_timers(
+        &self,
+        bots: Vec<BotName>,
+        now: Millis,
+        limit: usize,
+    ) -> BoxFuture<'static, Result<Vec<(TimerKey, Standing)>, StoreError>>;
+
+    /// When the next timer of these bots is due.
+    fn next_timer(&self, bots: Vec<BotName>) -> BoxFuture<'static, Result<Option<Millis>, StoreError>>;
+
+    /// Fires timers: those that still stand at their moment go, and their events arrive. The answer
+    /// has one entry per item, in order: the row of the event, where there is one.
+    fn fire(&self, timers: Vec<Firing>) -> BoxFuture<'static, Result<Vec<Option<InboxSeq>>, StoreError>>;
+
+    /// Drops the timers that were due before `now` and are to be skipped where they were missed;
+    /// gives their number.
+    fn skip_timers(&self, now: Millis) -> BoxFuture<'static, Result<u64, StoreError>>;
 
     /// Forgets keys of arrivals that are older than `before`; done in steps that hold nobody up.
     fn forget_seen(&self, before: Millis) -> BoxFuture<'static, Result<(), StoreError>>;
@@ -140,12 +173,14 @@ pub struct TurnCommit {
     pub values: Vec<(ValueKey, Write)>,
     /// Sends, in order. Empty unless the event is done.
     pub sends: Vec<QueuedSend>,
+    /// Timers. Empty unless the event is done.
+    pub timers: Vec<TimerWrite>,
 }
 
 impl TurnCommit {
     /// The end of a turn of which nobody sees anything.
     pub fn without_effects(seq: InboxSeq, mark: Mark, at: Millis) -> Self {
-        Self { seq, mark, at, values: Vec::new(), sends: Vec::new() }
+        Self { seq, mark, at, values: Vec::new(), sends: Vec::new(), timers: Vec::new() }
     }
 }
 

@@ -11,16 +11,18 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use crate::event::{Content, Event, Media};
+use crate::event::{Content, Event, Media, Timer};
 use crate::files::FileSeal;
 use crate::ids::{BotName, Chat, ConnectionName, InboxSeq, SendId};
 use crate::outbox::Outboxes;
 use crate::outgoing::{Answer, Body, Outgoing};
 use crate::platform::{Platform, Unsendable};
+use crate::quota::{Quotas, Usage};
 use crate::runtime::Limits;
 use crate::store::{QueuedSend, StoreError};
 use crate::text::is_clean;
 use crate::time::Millis;
+use crate::timers::{Missed, Standing, TimerKey, TimerWrite};
 use crate::values::{Bucket, Reads, ValueKey, Write};
 
 /// Longest id of a chat that a bot may send to, in bytes; those of platforms have up to 60.
@@ -38,6 +40,8 @@ pub struct Actor {
     pub outboxes: Arc<Outboxes>,
     /// Makes the names of files that it is told.
     pub seal: FileSeal,
+    /// What it has used over many turns.
+    pub quotas: Quotas,
 }
 
 impl Actor {
@@ -48,7 +52,7 @@ impl Actor {
         limits: Limits,
         outboxes: Arc<Outboxes>,
     ) -> Self {
-        Self { bot, connections, limits, outboxes, seal: FileSeal::new(rand::random()) }
+        Self { bot, connections, limits, outboxes, seal: FileSeal::new(rand::random()), quotas: Quotas::default() }
     }
 
     /// With the seal of a host, so that the names of files outlive it.
@@ -79,6 +83,18 @@ pub trait ValueView: Send + Sync {
         limit: usize,
         reads: &mut Reads,
     ) -> Result<Vec<String>, StoreError>;
+
+    /// What the bot has stored on disk, and of that what is in `bucket`.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn usage(&self, bot: &BotName, bucket: &Bucket) -> Result<Usage, StoreError>;
+
+    /// True if the timer stands.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn has_timer(&self, key: &TimerKey) -> Result<bool, StoreError>;
 }
 
 /// Why an import refused. A refusal is a value for the bot, never a trap.
@@ -99,8 +115,9 @@ pub enum Refusal {
     /// Over a count; the text names the limit.
     #[error("quota exceeded: {0}")]
     Quota(String),
-    /// Too much is waiting to be sent there; it may be tried again after this time.
-    #[error("too many messages wait for this chat; try again in {} ms", .0.as_millis())]
+    /// Too much is waiting to be sent there, or was sent in this minute; it may be tried again after
+    /// this time.
+    #[error("too many messages; try again in {} ms", .0.as_millis())]
     Wait(Duration),
     /// The host cannot do it now.
     #[error("unavailable: {0}")]
@@ -142,6 +159,8 @@ pub struct Effects {
     pub values: Vec<(ValueKey, Write)>,
     /// Sends, in the order of the calls.
     pub sends: Vec<QueuedSend>,
+    /// Timers, in the order of their keys.
+    pub timers: Vec<TimerWrite>,
 }
 
 /// One call of a bot's handler, under way.
@@ -155,6 +174,9 @@ pub struct Turn {
     reads: Reads,
     writes: BTreeMap<(Bucket, Arc<str>), Write>,
     sends: Vec<QueuedSend>,
+    timers: BTreeMap<(Option<Chat>, String), Option<Standing>>,
+    /// What stood before this turn under the keys that it writes, looked up only near a quota.
+    before: HashMap<(Bucket, Arc<str>), Option<usize>>,
     buffered: usize,
     files: usize,
     answered: bool,
@@ -180,6 +202,8 @@ impl Turn {
             reads: Reads::default(),
             writes: BTreeMap::new(),
             sends: Vec::new(),
+            timers: BTreeMap::new(),
+            before: HashMap::new(),
             buffered: 0,
             files: 0,
             answered: false,
@@ -205,6 +229,11 @@ impl Turn {
         Cow::Owned(Event::Message(message))
     }
 
+    /// When the turn began.
+    pub fn began(&self) -> Millis {
+        self.now
+    }
+
     /// Who handles it.
     pub fn actor(&self) -> &Arc<Actor> {
         &self.actor
@@ -216,14 +245,12 @@ impl Turn {
     /// Where the bot does not serve the connection, the platform cannot carry the message, or the
     /// turn has sent enough.
     pub fn send(&mut self, to: Chat, mut message: Outgoing) -> Result<SendId, Refusal> {
-        let limits = &self.actor.limits;
+        let actor = self.actor.clone();
+        let limits = &actor.limits;
         if self.sends.len() >= limits.sends {
             return Err(Refusal::Quota(format!("sends: {} messages in one turn", limits.sends)));
         }
-        let id = to.id.as_str();
-        if id.is_empty() || id.len() > LONGEST_CHAT || id.contains(char::is_whitespace) || !is_clean(id) {
-            return Err(Refusal::Invalid("no chat has such an id".to_owned()));
-        }
+        check_chat(&to)?;
         if let Body::Location(at) = &message.body
             && !((-90.0..=90.0).contains(&at.latitude) && (-180.0..=180.0).contains(&at.longitude))
         {
@@ -240,6 +267,7 @@ impl Turn {
         }
         let weight = message.weight() + to.id.as_str().len();
         self.reserve(weight)?;
+        actor.quotas.send(&actor.bot, &to, limits, self.now).map_err(Refusal::Wait)?;
         let index = u32::try_from(self.sends.len()).unwrap_or(u32::MAX);
         let id = SendId { turn: self.seq, index };
         self.sends.push(QueuedSend {
@@ -264,6 +292,35 @@ impl Turn {
         let (Answer::Notice(text) | Answer::Url(text)) = answer;
         self.send(self.chat.clone(), Outgoing::text(text))?;
         self.answered = true;
+        Ok(())
+    }
+
+    /// Sets a timer, or moves the one that stands under the same id for the same chat.
+    ///
+    /// # Errors
+    /// For an id or a chat that cannot be, a connection that the bot does not serve, and where the
+    /// bot has timers enough.
+    pub fn set_timer(&mut self, timer: Timer, missed: Missed) -> Result<(), Refusal> {
+        let Timer { id, chat, due, payload } = timer;
+        self.check_timer(&id, chat.as_ref())?;
+        if payload.len() > self.actor.limits.value {
+            return Err(Refusal::TooLarge(self.actor.limits.value as u64));
+        }
+        self.count_timer(&chat, &id)?;
+        self.reserve(id.len() + payload.len())?;
+        self.timers.insert((chat, id), Some(Standing { due, payload, missed }));
+        Ok(())
+    }
+
+    /// Cancels a timer; it need not stand.
+    ///
+    /// # Errors
+    /// Like [`set_timer`](Self::set_timer).
+    pub fn cancel_timer(&mut self, id: String, chat: Option<Chat>) -> Result<(), Refusal> {
+        self.check_timer(&id, chat.as_ref())?;
+        self.count_timer(&chat, &id)?;
+        self.reserve(id.len())?;
+        self.timers.insert((chat, id), None);
         Ok(())
     }
 
@@ -395,7 +452,12 @@ impl Turn {
             .into_iter()
             .map(|((bucket, key), value)| (ValueKey { bot: bot.clone(), bucket, key }, value))
             .collect();
-        (self.reads, Effects { values, sends: self.sends })
+        let timers = self
+            .timers
+            .into_iter()
+            .map(|((chat, id), standing)| (TimerKey { bot: bot.clone(), chat, id }, standing))
+            .collect();
+        (self.reads, Effects { values, sends: self.sends, timers })
     }
 
     fn open(&self, name: &str) -> Result<(ConnectionName, String), Refusal> {
@@ -434,8 +496,95 @@ impl Turn {
         if !self.writes.contains_key(&place) && self.writes.len() >= limits.writes {
             return Err(Refusal::Quota(format!("writes: {} values in one turn", limits.writes)));
         }
-        self.reserve(key.len() + value.as_ref().map_or(0, |value| value.len()))?;
+        let size = key.len() + value.as_ref().map_or(0, |value| value.len());
+        self.reserve(size)?;
+        if value.is_some() && !self.actor.quotas.surely_fits(size as u64, &self.actor.limits) {
+            self.check_room(&place, size as u64)?;
+        }
         self.writes.insert(place, value);
+        Ok(())
+    }
+
+    /// Looks whether a value of so many bytes, its key included, still fits into the bot's quotas.
+    fn check_room(&mut self, place: &(Bucket, Arc<str>), size: u64) -> Result<(), Refusal> {
+        let actor = self.actor.clone();
+        let (limits, bot) = (&actor.limits, &actor.bot);
+        let usage = self.view.usage(bot, &place.0)?;
+        // What this turn has changed so far, in this bucket and in all: keys and bytes.
+        let (mut bucket, mut all) = ((0_i64, 0_i64), (0_i64, 0_i64));
+        let earlier: Vec<_> = self.writes.keys().filter(|earlier| *earlier != place).cloned().collect();
+        for earlier in earlier {
+            let after = self.writes.get(&earlier).and_then(|value| value.as_ref().map(|value| value.len()));
+            let (keys, bytes) = self.change(&earlier, after.map(|after| after + earlier.1.len()))?;
+            all = (all.0 + keys, all.1 + bytes);
+            if earlier.0 == place.0 {
+                bucket = (bucket.0 + keys, bucket.1 + bytes);
+            }
+        }
+        let (keys, bytes) = self.change(place, Some(usize::try_from(size).unwrap_or(usize::MAX)))?;
+        let pending = (all.0 + keys, all.1 + bytes);
+        let positive = |number: i64| u64::try_from(number).unwrap_or(0);
+        actor.quotas.learn(bot, usage, (positive(pending.0), positive(pending.1), 0), limits, self.now);
+        for (name, limit, stored, change, more) in [
+            ("bucket_keys", limits.bucket_keys, usage.bucket_keys, bucket.0, keys),
+            ("bucket_bytes", limits.bucket_bytes, usage.bucket_bytes, bucket.1, bytes),
+            ("bot_keys", limits.bot_keys, usage.bot_keys, all.0, keys),
+            ("bot_bytes", limits.bot_bytes, usage.bot_bytes, all.1, bytes),
+        ] {
+            // What makes it no worse is allowed, also beyond a quota that was lowered.
+            if more > 0 && stored.saturating_add_signed(change).saturating_add_signed(more) > limit {
+                return Err(Refusal::Quota(format!("{name}: {limit}")));
+            }
+        }
+        Ok(())
+    }
+
+    /// How many keys and bytes a write adds to what was there before this turn.
+    fn change(&mut self, place: &(Bucket, Arc<str>), after: Option<usize>) -> Result<(i64, i64), Refusal> {
+        let before = match self.before.get(place) {
+            Some(before) => *before,
+            None => {
+                let key = ValueKey { bot: self.actor.bot.clone(), bucket: place.0.clone(), key: place.1.clone() };
+                // The bot learns nothing of the value, so it is no read of the turn.
+                let stored = self.view.get(&key, &mut Reads::default())?;
+                let before = stored.map(|value| place.1.len() + value.len());
+                self.before.insert(place.clone(), before);
+                before
+            }
+        };
+        let signed = |size: Option<usize>| size.map_or(0, |size| i64::try_from(size).unwrap_or(i64::MAX));
+        let keys = i64::from(after.is_some()) - i64::from(before.is_some());
+        Ok((keys, signed(after) - signed(before)))
+    }
+
+    fn check_timer(&self, id: &str, chat: Option<&Chat>) -> Result<(), Refusal> {
+        self.check_key(id)?;
+        if let Some(chat) = chat {
+            check_chat(chat)?;
+            self.served(&chat.connection)?;
+        }
+        Ok(())
+    }
+
+    fn count_timer(&mut self, chat: &Option<Chat>, id: &str) -> Result<(), Refusal> {
+        let actor = self.actor.clone();
+        let limits = &actor.limits;
+        if self.timers.contains_key(&(chat.clone(), id.to_owned())) {
+            return Ok(());
+        }
+        if self.timers.len() >= limits.writes {
+            return Err(Refusal::Quota(format!("writes: {} timers in one turn", limits.writes)));
+        }
+        if actor.quotas.timer_surely_fits(limits) {
+            return Ok(());
+        }
+        let usage = self.view.usage(&actor.bot, &Bucket::Bot)?;
+        let more = self.timers.values().filter(|standing| standing.is_some()).count() as u64 + 1;
+        actor.quotas.learn(&actor.bot, usage, (0, 0, more), limits, self.now);
+        let key = TimerKey { bot: actor.bot.clone(), chat: chat.clone(), id: id.to_owned() };
+        if usage.timers.saturating_add(more) > limits.timers && !self.view.has_timer(&key)? {
+            return Err(Refusal::Quota(format!("timers: {}", limits.timers)));
+        }
         Ok(())
     }
 
@@ -460,6 +609,15 @@ impl Turn {
         self.buffered = total;
         Ok(())
     }
+}
+
+/// Refuses a chat that cannot be.
+fn check_chat(chat: &Chat) -> Result<(), Refusal> {
+    let id = chat.id.as_str();
+    if id.is_empty() || id.len() > LONGEST_CHAT || id.contains(char::is_whitespace) || !is_clean(id) {
+        return Err(Refusal::Invalid("no chat has such an id".to_owned()));
+    }
+    Ok(())
 }
 
 /// The beginning of a text that a stranger chose, for an error.

@@ -28,7 +28,7 @@ use crate::outbox::Outboxes;
 use crate::runtime::TurnResult;
 use crate::store::{Mark, Store, StoreError, TurnCommit, WaitingEvent};
 use crate::time::{Clock, Millis};
-use crate::turn::Turn;
+use crate::turn::{Effects, Turn};
 use crate::values::Reads;
 use crate::verdict;
 
@@ -75,6 +75,7 @@ pub struct Turns {
     most: usize,
     workers: Vec<Notify>,
     alarm: Notify,
+    timers: Arc<Notify>,
     draining: AtomicBool,
 }
 
@@ -99,6 +100,7 @@ impl Turns {
             most,
             workers: (0..workers).map(|_| Notify::new()).collect(),
             alarm: Notify::new(),
+            timers: Arc::default(),
             draining: AtomicBool::new(false),
         }
     }
@@ -224,6 +226,11 @@ impl Turns {
         self.ledger.close();
     }
 
+    /// Told when a turn has changed a timer.
+    pub fn timers_changed(&self) -> Arc<Notify> {
+        self.timers.clone()
+    }
+
     /// Turns under way.
     pub fn under_way(&self) -> usize {
         self.under_way.load(Ordering::Relaxed)
@@ -306,7 +313,10 @@ impl Turns {
         let (reads, effects) = ended.turn.into_effects();
         let at = self.clock.now();
         let commit = match verdict::of(&ended.result, attempts, at, &bot.actor.limits) {
-            Mark::Done => TurnCommit { seq, mark: Mark::Done, at, values: effects.values, sends: effects.sends },
+            Mark::Done => {
+                let Effects { values, sends, timers } = effects;
+                TurnCommit { seq, mark: Mark::Done, at, values, sends, timers }
+            }
             mark => TurnCommit::without_effects(seq, mark, at),
         };
         let passed = self.submit(began, &reads, commit, Ticket { bot: group, chat }, || {
@@ -348,6 +358,9 @@ impl Turns {
         let mut lanes = self.lanes();
         let mut queued = Vec::new();
         for Committed { ticket, commit, sends } in batch {
+            if !commit.timers.is_empty() {
+                self.timers.notify_one();
+            }
             let next = match commit.mark {
                 Mark::Done => Next::Done,
                 Mark::Dead { attempts, reason } => {

@@ -10,7 +10,7 @@ use wasmtime_wasi::filesystem::{WasiFilesystem, WasiFilesystemView};
 use wasmtime_wasi::p2::bindings::{cli, filesystem, random};
 use wasmtime_wasi::random::WasiRandom;
 
-use crate::bindings::hodhod::bot::{messenger, types};
+use crate::bindings::hodhod::bot::{messenger, timers, types};
 use crate::bindings::wasi::{config, keyvalue, logging};
 use crate::state::State;
 
@@ -56,6 +56,9 @@ pub(crate) fn linker(engine: &Engine, grants: Grants) -> Result<Linker<State>> {
     if grants.keyvalue {
         keyvalue::store::add_to_linker::<_, HasSelf<State>>(&mut linker, |state| state)?;
         keyvalue::atomics::add_to_linker::<_, HasSelf<State>>(&mut linker, |state| state)?;
+    }
+    if grants.timers {
+        timers::add_to_linker::<_, HasSelf<State>>(&mut linker, |state| state)?;
     }
     if grants.config {
         config::store::add_to_linker::<_, HasSelf<State>>(&mut linker, |state| state)?;

@@ -4,8 +4,9 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
-use hodhod_core::ids::BotName;
 use hodhod_core::text::clean;
+use hodhod_core::time::Millis;
+use hodhod_core::turn::Actor;
 use tokio::io::AsyncWrite;
 use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
 use wasmtime_wasi::p2::{OutputStream, Pollable, StreamError, StreamResult};
@@ -15,6 +16,9 @@ const WRITE: usize = 64 << 10;
 
 /// Bytes of a line that are kept until its end: more than is shown of any.
 const LINE: usize = 8 << 10;
+
+/// Longest context of a line, in bytes.
+const CONTEXT: usize = 64;
 
 /// How loud a line is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,21 +31,22 @@ pub(crate) enum Level {
 }
 
 /// Where the lines of one turn go. Clones share the bounds.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct Lines(Arc<Mutex<Inner>>);
 
-#[derive(Debug)]
 struct Inner {
-    bot: BotName,
+    actor: Arc<Actor>,
+    began: Millis,
     left: usize,
-    longest: usize,
     dropped: usize,
     last_error: Option<String>,
 }
 
 impl Lines {
-    pub(crate) fn new(bot: BotName, lines: usize, longest: usize) -> Self {
-        Self(Arc::new(Mutex::new(Inner { bot, left: lines, longest, dropped: 0, last_error: None })))
+    /// Lines of a turn that began at `began`.
+    pub(crate) fn new(actor: Arc<Actor>, began: Millis) -> Self {
+        let left = actor.limits.log_lines;
+        Self(Arc::new(Mutex::new(Inner { actor, began, left, dropped: 0, last_error: None })))
     }
 
     /// Writes one line.
@@ -52,9 +57,14 @@ impl Lines {
             return;
         }
         inner.left -= 1;
-        let text = clean(text, inner.longest);
-        let context = clean(context, 64);
-        let bot = &inner.bot;
+        let actor = inner.actor.clone();
+        let text = clean(text, actor.limits.log_line);
+        let context = clean(context, CONTEXT);
+        let bot = &actor.bot;
+        if !actor.quotas.line(bot, text.len() + context.len(), &actor.limits, inner.began) {
+            inner.dropped += 1;
+            return;
+        }
         match level {
             Level::Trace => tracing::trace!(target: "bot", %bot, %context, "{text}"),
             Level::Debug => tracing::debug!(target: "bot", %bot, %context, "{text}"),
@@ -81,13 +91,13 @@ impl Lines {
     pub(crate) fn end(&self) {
         let inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if inner.dropped > 0 {
-            tracing::warn!(target: "bot", bot = %inner.bot, "{} more lines of this turn were dropped", inner.dropped);
+            tracing::warn!(target: "bot", bot = %inner.actor.bot, "{} more lines of this turn were dropped", inner.dropped);
         }
     }
 }
 
 /// A guest's standard output or standard error, as log lines.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct LineStream {
     lines: Lines,
     error: bool,

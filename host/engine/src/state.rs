@@ -26,7 +26,7 @@ pub(crate) struct State {
 
 impl State {
     pub(crate) fn new(turn: Turn, config: Arc<BotConfig>, limits: &Limits, meter: Arc<Meter>) -> Self {
-        let lines = Lines::new(turn.actor().bot.clone(), limits.log_lines, limits.log_line);
+        let lines = Lines::new(turn.actor().clone(), turn.began());
         let wasi = WasiCtx::builder()
             .stdout(LineStream::output(lines.clone()))
             .stderr(LineStream::error(lines.clone()))

@@ -155,7 +155,7 @@ fn end(caller: u64, seq: InboxSeq, turn: Turn) -> TurnCommit {
             queued: Millis(seq.0),
         });
     }
-    TurnCommit { seq, mark: Mark::Done, at: Millis(seq.0), values, sends }
+    TurnCommit { seq, mark: Mark::Done, at: Millis(seq.0), values, sends, timers: Vec::new() }
 }
 
 /// The mean time of reading one value.

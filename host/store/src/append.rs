@@ -34,7 +34,11 @@ pub(crate) fn append(tables: &mut Tables<'_>, arrival: &NewArrival) -> rusqlite:
 }
 
 /// Stores an arrival for one bot: in the inbox, or with the dead where the bot has no room.
-fn deliver(tables: &mut Tables<'_>, arrival: &NewArrival, route: &Route) -> rusqlite::Result<Option<InboxSeq>> {
+pub(crate) fn deliver(
+    tables: &mut Tables<'_>,
+    arrival: &NewArrival,
+    route: &Route,
+) -> rusqlite::Result<Option<InboxSeq>> {
     let numbers = &mut tables.tally.now;
     let seq = numbers.inbox_seq();
     match &route.overflow {

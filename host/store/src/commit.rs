@@ -1,4 +1,4 @@
-//! Turns end: the mark of the event, the values and the sends go together.
+//! Turns end: the mark of the event, the values, the timers and the sends go together.
 
 use hodhod_core::ids::OutboxSeq;
 use hodhod_core::store::Mark;
@@ -34,7 +34,12 @@ fn commit(tables: &mut Tables<'_>, turn: &EndedTurn) -> rusqlite::Result<Vec<Out
         return Ok(Vec::new());
     }
     for (key, value) in &turn.values {
-        tables.values.set(key, value.as_deref())?;
+        let (keys, bytes) = tables.values.set(key, value.as_deref())?;
+        tables.usage.value(&key.bot, &key.bucket, keys, bytes);
+    }
+    for (key, standing) in &turn.timers {
+        let more = tables.timers.set(key, standing.as_ref())?;
+        tables.usage.timer(&key.bot, more);
     }
     let mut rows = Vec::with_capacity(turn.sends.len());
     for send in &turn.sends {

@@ -4,6 +4,7 @@
 use hodhod_core::ids::{BotName, Chat, InboxSeq, OutboxSeq, SendId};
 use hodhod_core::store::{Arrival, Mark, QueuedSend, Route, SendOutcome, Settlement, TurnCommit};
 use hodhod_core::time::Millis;
+use hodhod_core::timers::TimerWrite;
 use hodhod_core::values::{ValueKey, Write};
 
 use crate::hash::{KeyHash, key_hash};
@@ -55,12 +56,13 @@ pub(crate) struct EndedTurn {
     pub(crate) at: Millis,
     pub(crate) values: Vec<(ValueKey, Write)>,
     pub(crate) sends: Vec<NewSend>,
+    pub(crate) timers: Vec<TimerWrite>,
 }
 
 impl EndedTurn {
     pub(crate) fn new(turn: TurnCommit) -> serde_json::Result<Self> {
         let sends = turn.sends.into_iter().map(NewSend::new).collect::<Result<_, _>>()?;
-        Ok(Self { seq: turn.seq, mark: turn.mark, at: turn.at, values: turn.values, sends })
+        Ok(Self { seq: turn.seq, mark: turn.mark, at: turn.at, values: turn.values, sends, timers: turn.timers })
     }
 }
 
@@ -123,7 +125,10 @@ impl Weighs for EndedTurn {
             .iter()
             .map(|(key, value)| Weight::row(key.key.len() + value.as_ref().map_or(0, |value| value.len())));
         let sends = self.sends.iter().map(|send| Weight::row(send.body.len()));
-        values.chain(sends).chain([Weight::row(0)]).sum()
+        let timers = self.timers.iter().map(|(key, standing)| {
+            Weight::row(key.id.len() + standing.as_ref().map_or(0, |standing| standing.payload.len()))
+        });
+        values.chain(timers).chain(sends).chain([Weight::row(0)]).sum()
     }
 }
 

@@ -44,6 +44,7 @@
 mod append;
 mod commit;
 mod encode;
+mod fire;
 mod folder;
 mod forget;
 mod hash;

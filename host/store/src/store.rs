@@ -9,10 +9,12 @@ use std::thread::{self, JoinHandle};
 use hodhod_core::dead::DeadLetter;
 use hodhod_core::event::Event;
 use hodhod_core::ids::{BotName, InboxSeq, OutboxSeq};
+use hodhod_core::quota::Usage;
 use hodhod_core::store::{
     Appended, Arrival, QueuedSend, Settlement, Store, StoreError, Totals, TurnCommit, WaitingEvent, WaitingSend,
 };
 use hodhod_core::time::Millis;
+use hodhod_core::timers::{Firing, Standing, TimerKey};
 use hodhod_core::values::{Bucket, ValueKey};
 use rusqlite::Connection;
 use tokio::sync::watch;
@@ -20,6 +22,7 @@ use tokio::sync::watch;
 use crate::append::Append;
 use crate::commit::Commit;
 use crate::encode::{EndedTurn, NewArrival, Settled};
+use crate::fire::{Fire, Fired, Skip};
 use crate::folder::Folder;
 use crate::forget::Forget;
 use crate::job::{Call, Work};
@@ -182,6 +185,30 @@ impl Store for SqliteStore {
         limit: usize,
     ) -> Result<Vec<String>, StoreError> {
         self.readers.read("list keys", |connection| tables::keys(connection, bot, bucket, after, limit))
+    }
+
+    fn usage(&self, bot: &BotName, bucket: &Bucket) -> Result<Usage, StoreError> {
+        self.readers.read("read how much is stored", |connection| tables::usage(connection, bot, bucket))
+    }
+
+    fn has_timer(&self, key: &TimerKey) -> Result<bool, StoreError> {
+        self.readers.read("look for a timer", |connection| tables::has_timer(connection, key))
+    }
+
+    fn due_timers(&self, bots: Vec<BotName>, now: Millis, limit: usize) -> Answer<Vec<(TimerKey, Standing)>> {
+        self.query("list due timers", move |connection| tables::due_timers(connection, &bots, now, limit))
+    }
+
+    fn next_timer(&self, bots: Vec<BotName>) -> Answer<Option<Millis>> {
+        self.query("find the next timer", move |connection| tables::next_timer(connection, &bots))
+    }
+
+    fn fire(&self, timers: Vec<Firing>) -> Answer<Vec<Option<InboxSeq>>> {
+        self.submit(timers.into_iter().map(Fired::new).collect::<Result<_, _>>().map(Fire))
+    }
+
+    fn skip_timers(&self, now: Millis) -> Answer<u64> {
+        self.submit(Ok(Skip(now)))
     }
 
     fn forget_seen(&self, before: Millis) -> Answer<()> {

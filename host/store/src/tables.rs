@@ -6,6 +6,8 @@ mod inbox;
 mod outbox;
 mod seen;
 mod tally;
+mod timers;
+mod usage;
 mod values;
 
 use rusqlite::types::Type;
@@ -16,6 +18,8 @@ pub(crate) use self::inbox::{Inbox, event, waiting as waiting_events};
 pub(crate) use self::outbox::{Outbox, send, waiting as waiting_sends};
 pub(crate) use self::seen::{Seen, Step};
 pub(crate) use self::tally::{Tally, totals};
+pub(crate) use self::timers::{Timers, due as due_timers, has as has_timer, next as next_timer};
+pub(crate) use self::usage::{Usage, usage};
 pub(crate) use self::values::{Values, keys, value};
 
 /// The tables as the writer has them. What they keep in memory is what the open transaction would
@@ -27,6 +31,8 @@ pub(crate) struct Tables<'c> {
     pub(crate) values: Values<'c>,
     pub(crate) seen: Seen<'c>,
     pub(crate) dead: Dead<'c>,
+    pub(crate) timers: Timers<'c>,
+    pub(crate) usage: Usage<'c>,
     pub(crate) tally: Tally<'c>,
 }
 
@@ -38,6 +44,8 @@ impl<'c> Tables<'c> {
             values: Values::new(connection)?,
             seen: Seen::new(connection)?,
             dead: Dead::new(connection, dead_per_bot)?,
+            timers: Timers::new(connection)?,
+            usage: Usage::new(connection)?,
             tally: Tally::new(connection)?,
         })
     }
@@ -46,12 +54,14 @@ impl<'c> Tables<'c> {
     pub(crate) fn load(&mut self) -> rusqlite::Result<()> {
         self.dead.load()?;
         self.seen.load()?;
+        self.usage.load();
         self.tally.load()
     }
 
     /// Writes what is due once per transaction.
     pub(crate) fn save(&mut self) -> rusqlite::Result<()> {
         self.dead.trim(&mut self.tally.now.totals)?;
+        self.usage.save()?;
         self.tally.save()
     }
 

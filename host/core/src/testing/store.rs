@@ -9,11 +9,13 @@ use futures::future::BoxFuture;
 use crate::dead::DeadLetter;
 use crate::event::Event;
 use crate::ids::{BotName, Chat, InboxSeq, OutboxSeq};
+use crate::quota::Usage;
 use crate::store::{
     Appended, Arrival, Mark, QueuedSend, SendOutcome, Settlement, Store, StoreError, Totals, TurnCommit, WaitingEvent,
     WaitingSend,
 };
 use crate::time::Millis;
+use crate::timers::{Firing, Missed, Standing, TimerKey};
 use crate::values::{Bucket, ValueKey};
 
 /// Which call fails next.
@@ -27,6 +29,8 @@ pub enum Failpoint {
     Attempt,
     /// The next record of a send's end.
     Settle,
+    /// The next timers that fire.
+    Fire,
 }
 
 /// A store in memory. Clones share it, so a second host over a clone is the host after a crash.
@@ -40,6 +44,7 @@ struct Tables {
     inbox: BTreeMap<InboxSeq, (WaitingEvent, Arc<Event>)>,
     outbox: BTreeMap<OutboxSeq, (WaitingSend, QueuedSend)>,
     values: BTreeMap<ValueKey, Vec<u8>>,
+    timers: BTreeMap<TimerKey, Standing>,
     dead: Vec<DeadLetter>,
     totals: Totals,
     failing: Vec<Failpoint>,
@@ -113,10 +118,22 @@ impl Tables {
     }
 
     fn append(&mut self, arrival: Arrival) -> Appended {
-        if !self.seen.insert((arrival.chat.connection.to_string(), arrival.key)) {
+        if !self.seen.insert((arrival.chat.connection.to_string(), arrival.key.clone())) {
             self.totals.duplicates += 1;
             return Appended::Duplicate;
         }
+        Appended::Stored(self.deliver(arrival))
+    }
+
+    fn fire(&mut self, firing: Firing) -> Option<InboxSeq> {
+        if self.timers.get(&firing.key).is_none_or(|standing| standing.due != firing.due) {
+            return None;
+        }
+        self.timers.remove(&firing.key);
+        self.deliver(firing.arrival).into_iter().flatten().next()
+    }
+
+    fn deliver(&mut self, arrival: Arrival) -> Vec<Option<InboxSeq>> {
         self.totals.arrivals += 1;
         let rows = arrival.routes.into_iter().map(|route| {
             let seq = InboxSeq(self.seq());
@@ -129,7 +146,7 @@ impl Tables {
             self.inbox.insert(seq, (row, arrival.event.clone()));
             Some(seq)
         });
-        Appended::Stored(rows.collect())
+        rows.collect()
     }
 
     fn bury(&mut self, seq: InboxSeq, bot: BotName, chat: Chat, attempts: u32, died: Millis, reason: String) {
@@ -159,6 +176,12 @@ impl Tables {
             match value {
                 Some(value) => self.values.insert(key, value.to_vec()),
                 None => self.values.remove(&key),
+            };
+        }
+        for (key, standing) in turn.timers {
+            match standing {
+                Some(standing) => self.timers.insert(key, standing),
+                None => self.timers.remove(&key),
             };
         }
         let sends = turn.sends.into_iter().map(|send| {
@@ -264,6 +287,60 @@ impl Store for MemoryStore {
             .filter(|key| after.is_none_or(|after| **key > *after))
             .take(limit)
             .collect())
+    }
+
+    fn usage(&self, bot: &BotName, bucket: &Bucket) -> Result<Usage, StoreError> {
+        let tables = self.lock();
+        let mut usage = Usage::default();
+        for (key, value) in tables.values.iter().filter(|(key, _)| key.bot == *bot) {
+            let bytes = (key.key.len() + value.len()) as u64;
+            usage.bot_keys += 1;
+            usage.bot_bytes += bytes;
+            if key.bucket == *bucket {
+                usage.bucket_keys += 1;
+                usage.bucket_bytes += bytes;
+            }
+        }
+        usage.timers = tables.timers.keys().filter(|key| key.bot == *bot).count() as u64;
+        Ok(usage)
+    }
+
+    fn has_timer(&self, key: &TimerKey) -> Result<bool, StoreError> {
+        Ok(self.lock().timers.contains_key(key))
+    }
+
+    fn due_timers(
+        &self,
+        bots: Vec<BotName>,
+        now: Millis,
+        limit: usize,
+    ) -> BoxFuture<'static, Result<Vec<(TimerKey, Standing)>, StoreError>> {
+        self.call(None, |tables| {
+            let known = tables.timers.iter().filter(|(key, _)| bots.contains(&key.bot));
+            let due = known.filter(|(_, standing)| standing.due <= now);
+            let mut due: Vec<_> = due.map(|(key, standing)| (key.clone(), standing.clone())).collect();
+            due.sort_by_key(|(_, standing)| standing.due);
+            due.truncate(limit);
+            due
+        })
+    }
+
+    fn next_timer(&self, bots: Vec<BotName>) -> BoxFuture<'static, Result<Option<Millis>, StoreError>> {
+        self.call(None, |tables| {
+            tables.timers.iter().filter(|(key, _)| bots.contains(&key.bot)).map(|(_, standing)| standing.due).min()
+        })
+    }
+
+    fn fire(&self, timers: Vec<Firing>) -> BoxFuture<'static, Result<Vec<Option<InboxSeq>>, StoreError>> {
+        self.call(Some(Failpoint::Fire), |tables| timers.into_iter().map(|firing| tables.fire(firing)).collect())
+    }
+
+    fn skip_timers(&self, now: Millis) -> BoxFuture<'static, Result<u64, StoreError>> {
+        self.call(None, |tables| {
+            let before = tables.timers.len();
+            tables.timers.retain(|_, standing| standing.missed != Missed::Skip || standing.due >= now);
+            (before - tables.timers.len()) as u64
+        })
     }
 
     fn forget_seen(&self, _before: Millis) -> BoxFuture<'static, Result<(), StoreError>> {

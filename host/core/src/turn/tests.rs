@@ -27,6 +27,16 @@ impl ValueView for Stored {
     ) -> Result<Vec<String>, StoreError> {
         Ok(self.0.keys().filter(|key| after.is_none_or(|after| key.as_str() > after)).take(limit).cloned().collect())
     }
+
+    fn usage(&self, _bot: &BotName, _bucket: &Bucket) -> Result<Usage, StoreError> {
+        let (keys, bytes) =
+            (self.0.len() as u64, self.0.iter().map(|(key, value)| (key.len() + value.len()) as u64).sum());
+        Ok(Usage { bucket_keys: keys, bucket_bytes: bytes, bot_keys: keys, bot_bytes: bytes, timers: 0 })
+    }
+
+    fn has_timer(&self, _key: &TimerKey) -> Result<bool, StoreError> {
+        Ok(false)
+    }
 }
 
 fn turn_with(stored: &[&str], sender: Option<&str>, limits: Limits) -> Turn {

@@ -4,3 +4,4 @@ mod config;
 pub(crate) mod keyvalue;
 mod logging;
 mod messenger;
+mod timers;

@@ -148,7 +148,7 @@ pub(crate) fn row(appended: &Appended) -> InboxSeq {
 }
 
 pub(crate) fn done(seq: InboxSeq) -> TurnCommit {
-    TurnCommit { seq, mark: Mark::Done, at: Millis(2000), values: Vec::new(), sends: Vec::new() }
+    TurnCommit { seq, mark: Mark::Done, at: Millis(2000), values: Vec::new(), sends: Vec::new(), timers: Vec::new() }
 }
 
 pub(crate) fn dead(seq: InboxSeq, reason: &str) -> TurnCommit {

@@ -1,0 +1,134 @@
+//! Timers: events that bots send to themselves, kept across restarts.
+//!
+//! A timer is a row until it is due; then, in one transaction, the row goes and an event waits in
+//! the inbox. So a timer fires once, and what fires it can stop at any moment. Only the next
+//! moment at which something is due is kept in memory, whatever number of timers stands.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::future::{Either, select};
+use serde::{Deserialize, Serialize};
+use tokio::sync::Notify;
+
+use crate::event::{Event, Timer};
+use crate::ids::{BotName, Chat};
+use crate::store::{Arrival, Route, Store, StoreError};
+use crate::time::{Clock, Millis};
+use crate::turns::Turns;
+
+/// Most timers that fire in one transaction.
+const BATCH: usize = 256;
+
+/// The wait after the store refused.
+const STORE_WAIT: Duration = Duration::from_secs(1);
+
+/// The full name of a timer.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TimerKey {
+    /// Whose it is.
+    pub bot: BotName,
+    /// The chat it belongs to.
+    pub chat: Option<Chat>,
+    /// The bot's own name of it.
+    pub id: String,
+}
+
+/// What becomes of a timer that came due while the host was not running.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Missed {
+    /// It fires when the host is back.
+    #[default]
+    Fire,
+    /// It is dropped.
+    Skip,
+}
+
+/// When a timer fires, and with what.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// When it is due.
+    pub due: Millis,
+    /// What the bot gets with it.
+    pub payload: String,
+    /// What becomes of it if the host is not running then.
+    pub missed: Missed,
+}
+
+/// A change of a timer: `None` cancels.
+pub type TimerWrite = (TimerKey, Option<Standing>);
+
+/// A timer that fires: the row goes if it is still due at this moment, and the event arrives.
+#[derive(Clone, Debug)]
+pub struct Firing {
+    /// The timer.
+    pub key: TimerKey,
+    /// When it was due.
+    pub due: Millis,
+    /// The event, for its bot alone. Its key is not looked at: the row of the timer says that it is new.
+    pub arrival: Arrival,
+}
+
+/// Fires the timers of all bots.
+pub struct Timers {
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    turns: Arc<Turns>,
+    changed: Arc<Notify>,
+}
+
+impl Timers {
+    /// Timers in front of `turns`, which tell `changed` when a turn has set one.
+    pub fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>, turns: Arc<Turns>, changed: Arc<Notify>) -> Self {
+        Self { store, clock, turns, changed }
+    }
+
+    /// Fires timers as they come due. Never ends; one task runs this.
+    pub async fn run(&self) {
+        loop {
+            let changed = std::pin::pin!(self.changed.notified());
+            let now = self.clock.now();
+            let wake = match self.fire(now).await {
+                Ok(next) => next,
+                Err(StoreError::Closed) => return std::future::pending().await,
+                Err(error) => {
+                    tracing::error!(%error, "timers cannot be fired; they wait");
+                    Some(now + STORE_WAIT)
+                }
+            };
+            match wake {
+                Some(at) if at <= now => {}
+                Some(at) => if let Either::Right(_) = select(self.clock.sleep_until(at), changed).await {},
+                None => changed.await,
+            }
+        }
+    }
+
+    /// Fires what is due, at most one batch, and tells when to come back.
+    async fn fire(&self, now: Millis) -> Result<Option<Millis>, StoreError> {
+        let bots: Vec<_> = self.turns.bots().iter().map(|bot| bot.name().clone()).collect();
+        let due = self.store.due_timers(bots.clone(), now, BATCH).await?;
+        if due.is_empty() {
+            return self.store.next_timer(bots).await;
+        }
+        let firings: Vec<_> = due.into_iter().map(|(key, standing)| self.firing(key, standing, now)).collect();
+        let events: Vec<_> = firings
+            .iter()
+            .map(|firing| (firing.key.bot.clone(), firing.arrival.chat.clone(), firing.arrival.event.clone()))
+            .collect();
+        let rows = self.store.fire(firings).await?;
+        let fired = events.into_iter().zip(rows);
+        self.turns.push(fired.filter_map(|((bot, chat, event), row)| row.map(|seq| (bot, chat, seq, event))));
+        Ok(Some(now))
+    }
+
+    fn firing(&self, key: TimerKey, standing: Standing, now: Millis) -> Firing {
+        let Standing { due, payload, missed: _ } = standing;
+        let chat = key.chat.clone().unwrap_or_else(|| Chat::new("", ""));
+        let route = Route { bot: key.bot.clone(), overflow: self.turns.overflow(&key.bot, &chat) };
+        let event = Event::Timer(Timer { id: key.id.clone(), chat: key.chat.clone(), due, payload });
+        let arrival = Arrival { chat, key: String::new(), received: now, routes: vec![route], event: Arc::new(event) };
+        Firing { key, due, arrival }
+    }
+}

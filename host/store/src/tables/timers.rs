@@ -1,0 +1,116 @@
+//! Timers that stand.
+
+use hodhod_core::ids::{BotName, Chat};
+use hodhod_core::time::Millis;
+use hodhod_core::timers::{Missed, Standing, TimerKey};
+use rusqlite::{Connection, Statement};
+
+use super::{limit, number, stored, text};
+
+/// A timer's chat as columns.
+fn columns(key: &TimerKey) -> (&str, &str) {
+    key.chat.as_ref().map_or(("", ""), |chat| (chat.connection.as_str(), chat.id.as_str()))
+}
+
+pub(crate) struct Timers<'c> {
+    insert: Statement<'c>,
+    update: Statement<'c>,
+    delete: Statement<'c>,
+    fire: Statement<'c>,
+    skip: Statement<'c>,
+}
+
+impl<'c> Timers<'c> {
+    pub(super) fn new(connection: &'c Connection) -> rusqlite::Result<Self> {
+        Ok(Self {
+            insert: connection.prepare(
+                "INSERT INTO timer (bot, connection, chat, id, due, skip, payload)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT DO NOTHING",
+            )?,
+            update: connection.prepare(
+                "UPDATE timer SET due = ?5, skip = ?6, payload = ?7
+                 WHERE bot = ?1 AND connection = ?2 AND chat = ?3 AND id = ?4",
+            )?,
+            delete: connection
+                .prepare("DELETE FROM timer WHERE bot = ?1 AND connection = ?2 AND chat = ?3 AND id = ?4")?,
+            fire: connection.prepare(
+                "DELETE FROM timer WHERE bot = ?1 AND connection = ?2 AND chat = ?3 AND id = ?4 AND due = ?5",
+            )?,
+            skip: connection.prepare("DELETE FROM timer WHERE skip = 1 AND due < ?1 RETURNING bot")?,
+        })
+    }
+
+    /// Sets a timer; `None` cancels it. Gives how many more there are.
+    pub(crate) fn set(&mut self, key: &TimerKey, standing: Option<&Standing>) -> rusqlite::Result<i64> {
+        let (scope, chat) = columns(key);
+        let bot = key.bot.as_str();
+        let Some(standing) = standing else {
+            return Ok(if self.delete.execute((bot, scope, chat, &key.id))? == 1 { -1 } else { 0 });
+        };
+        let (due, skip) = (stored(standing.due.0), standing.missed == Missed::Skip);
+        let row = (bot, scope, chat, &key.id, due, skip, &standing.payload);
+        if self.insert.execute(row)? == 1 {
+            return Ok(1);
+        }
+        self.update.execute(row)?;
+        Ok(0)
+    }
+
+    /// Takes a timer that fires. False if it does not stand at this moment any more.
+    pub(crate) fn fire(&mut self, key: &TimerKey, due: Millis) -> rusqlite::Result<bool> {
+        let (scope, chat) = columns(key);
+        Ok(self.fire.execute((key.bot.as_str(), scope, chat, &key.id, stored(due.0)))? == 1)
+    }
+
+    /// Drops what was missed and does not fire late; gives the bots, once for each.
+    pub(crate) fn skip(&mut self, now: Millis) -> rusqlite::Result<Vec<BotName>> {
+        self.skip.query_map([stored(now.0)], |row| text(row, 0).map(BotName::from))?.collect()
+    }
+}
+
+/// Bots as a list that a statement takes as one parameter.
+fn list(bots: &[BotName]) -> String {
+    let names: Vec<_> = bots.iter().map(BotName::as_str).collect();
+    serde_json::Value::from(names).to_string()
+}
+
+/// What is due at `now`, the longest due first.
+pub(crate) fn due(
+    connection: &Connection,
+    bots: &[BotName],
+    now: Millis,
+    most: usize,
+) -> rusqlite::Result<Vec<(TimerKey, Standing)>> {
+    connection
+        .prepare_cached(
+            "SELECT bot, connection, chat, id, due, skip, payload FROM timer
+             WHERE due <= ?1 AND bot IN (SELECT value FROM json_each(?2)) ORDER BY due LIMIT ?3",
+        )?
+        .query_map((stored(now.0), list(bots), limit(most)), |row| {
+            let (scope, id) = (text(row, 1)?, text(row, 2)?);
+            let chat = (!scope.is_empty()).then(|| Chat::new(scope, id));
+            let key = TimerKey { bot: text(row, 0)?.into(), chat, id: row.get(3)? };
+            let missed = if row.get(5)? { Missed::Skip } else { Missed::Fire };
+            Ok((key, Standing { due: Millis(number(row, 4)?), payload: row.get(6)?, missed }))
+        })?
+        .collect()
+}
+
+/// True if the timer stands.
+pub(crate) fn has(connection: &Connection, key: &TimerKey) -> rusqlite::Result<bool> {
+    let (scope, chat) = columns(key);
+    connection
+        .prepare_cached("SELECT 1 FROM timer WHERE bot = ?1 AND connection = ?2 AND chat = ?3 AND id = ?4")?
+        .exists((key.bot.as_str(), scope, chat, &key.id))
+}
+
+/// When the next timer is due.
+pub(crate) fn next(connection: &Connection, bots: &[BotName]) -> rusqlite::Result<Option<Millis>> {
+    connection.prepare_cached("SELECT min(due) FROM timer WHERE bot IN (SELECT value FROM json_each(?1))")?.query_row(
+        [list(bots)],
+        |row| {
+            let due: Option<i64> = row.get(0)?;
+            Ok(due.map(|due| Millis(u64::try_from(due).unwrap_or(0))))
+        },
+    )
+}

@@ -1,0 +1,83 @@
+//! How much each bot holds: counted while a transaction is open, and written once at its end.
+
+use std::collections::HashMap;
+
+use hodhod_core::ids::BotName;
+use hodhod_core::quota::Usage as Held;
+use hodhod_core::values::Bucket;
+use rusqlite::{Connection, OptionalExtension, Statement};
+
+use super::number;
+use super::values::columns;
+
+/// What a transaction adds to a bucket or a bot; less than nothing where it takes away.
+#[derive(Clone, Copy, Debug, Default)]
+struct Change {
+    keys: i64,
+    bytes: i64,
+    timers: i64,
+}
+
+pub(crate) struct Usage<'c> {
+    add: Statement<'c>,
+    /// By bot and bucket; `None` is the bot as a whole. Bounded by what a transaction may write.
+    changes: HashMap<(BotName, Option<Bucket>), Change>,
+}
+
+impl<'c> Usage<'c> {
+    pub(super) fn new(connection: &'c Connection) -> rusqlite::Result<Self> {
+        let add = connection.prepare(
+            "INSERT INTO usage (bot, bucket, connection, id, keys, bytes, timers) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+             ON CONFLICT DO UPDATE SET keys = keys + excluded.keys, bytes = bytes + excluded.bytes,
+                 timers = timers + excluded.timers",
+        )?;
+        Ok(Self { add, changes: HashMap::new() })
+    }
+
+    /// A value came, went or has another length.
+    pub(crate) fn value(&mut self, bot: &BotName, bucket: &Bucket, keys: i64, bytes: i64) {
+        if keys == 0 && bytes == 0 {
+            return;
+        }
+        for bucket in [Some(bucket.clone()), None] {
+            let change = self.changes.entry((bot.clone(), bucket)).or_default();
+            change.keys += keys;
+            change.bytes += bytes;
+        }
+    }
+
+    /// A timer came or went.
+    pub(crate) fn timer(&mut self, bot: &BotName, timers: i64) {
+        if timers != 0 {
+            self.changes.entry((bot.clone(), None)).or_default().timers += timers;
+        }
+    }
+
+    /// After a rollback nothing has changed.
+    pub(super) fn load(&mut self) {
+        self.changes.clear();
+    }
+
+    pub(super) fn save(&mut self) -> rusqlite::Result<()> {
+        for ((bot, bucket), change) in self.changes.drain() {
+            let (kind, scope, id) = bucket.as_ref().map_or(("", "", ""), columns);
+            self.add.execute((bot.as_str(), kind, scope, id, change.keys, change.bytes, change.timers))?;
+        }
+        Ok(())
+    }
+}
+
+/// What a bot holds, and of that what is in a bucket.
+pub(crate) fn usage(connection: &Connection, bot: &BotName, bucket: &Bucket) -> rusqlite::Result<Held> {
+    let mut statement = connection.prepare_cached(
+        "SELECT keys, bytes, timers FROM usage WHERE bot = ?1 AND bucket = ?2 AND connection = ?3 AND id = ?4",
+    )?;
+    let mut read = |(kind, scope, id): (&str, &str, &str)| {
+        let row = statement
+            .query_row((bot.as_str(), kind, scope, id), |row| Ok((number(row, 0)?, number(row, 1)?, number(row, 2)?)));
+        row.optional().map(Option::unwrap_or_default)
+    };
+    let (bucket_keys, bucket_bytes, _) = read(columns(bucket))?;
+    let (bot_keys, bot_bytes, timers) = read(("", "", ""))?;
+    Ok(Held { bucket_keys, bucket_bytes, bot_keys, bot_bytes, timers })
+}
