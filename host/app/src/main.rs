@@ -4,6 +4,7 @@ mod cli;
 mod clock;
 mod config;
 mod log;
+mod plugin;
 mod secret;
 mod serve;
 mod wiring;

@@ -15,8 +15,8 @@ use hodhod_platforms::soroush::{Options, Soroush, SoroushConfig};
 use hodhod_store::SqliteStore;
 
 use crate::clock::SystemClock;
-use crate::config::{BotEntry, Config, ConnectionConfig, Problem};
-use crate::secret;
+use crate::config::{Config, ConnectionConfig, Problem};
+use crate::{plugin, secret};
 
 /// Makes the connections. Nothing is connected yet.
 pub(crate) fn connections(config: &Config) -> Result<Vec<Arc<dyn Platform>>, Vec<Problem>> {
@@ -53,48 +53,21 @@ pub(crate) fn engine(config: &Config) -> anyhow::Result<Engine> {
     Ok(Engine::new(pool)?)
 }
 
-/// Loads the plugin of one bot.
-pub(crate) fn plugin(engine: &Engine, bot: &BotEntry) -> Result<Component, Problem> {
-    let at = format!("bots.{}", bot.name);
-    let path = bot.plugin.display();
-    let unreadable =
-        |error: std::io::Error| Problem::new(format!("{at}.plugin"), format!("{path} cannot be read: {error}"));
-    let size = std::fs::metadata(&bot.plugin).map_err(unreadable)?.len();
-    if size > COMPONENT {
-        let what = format!("{path} has {size} bytes; a plugin may have {COMPONENT}");
-        return Err(Problem::new(format!("{at}.plugin"), what));
-    }
-    let bytes = std::fs::read(&bot.plugin).map_err(unreadable)?;
-    let setup = Setup { grants: bot.grants, limits: bot.limits.clone(), config: bot.config.clone() };
-    Component::load(engine, &bytes, setup).map_err(|error| {
-        let problem = Problem::new(&at, format!("{path}: {error}"));
-        match error {
-            hodhod_engine::LoadError::NotGranted { missing, .. } => problem.write(grants_line(bot, &missing)),
-            _ => problem,
-        }
-    })
-}
-
-/// The line of grants that the bot has, with those that are missing.
-fn grants_line(bot: &BotEntry, missing: &[&str]) -> String {
-    let usual = Grants::default();
-    let wanted = Grants::NAMES.map(|name| (name, bot.grants.has(name) || missing.contains(&name)));
-    let unusual = wanted.into_iter().filter(|(name, wanted)| *wanted != usual.has(name));
-    let list: Vec<_> = unusual.map(|(name, wanted)| format!("{name} = {wanted}")).collect();
-    format!("grants = {{ {} }}", list.join(", "))
-}
-
-/// Loads the plugins of all bots.
-pub(crate) fn plugins(engine: &Engine, config: &Config) -> Result<Vec<Component>, Vec<Problem>> {
+/// Loads the plugins of all bots, with warnings for the operator.
+pub(crate) fn plugins(engine: &Engine, config: &Config) -> Result<(Vec<Component>, Vec<String>), Vec<Problem>> {
     let mut loaded = Vec::new();
+    let mut warnings = Vec::new();
     let mut problems = Vec::new();
     for bot in &config.bots {
-        match plugin(engine, bot) {
-            Ok(component) => loaded.push(component),
-            Err(problem) => problems.push(problem),
+        match plugin::load(engine, bot) {
+            Ok((component, of_bot)) => {
+                loaded.push(component);
+                warnings.extend(of_bot);
+            }
+            Err(of_bot) => problems.extend(of_bot),
         }
     }
-    if problems.is_empty() { Ok(loaded) } else { Err(problems) }
+    if problems.is_empty() { Ok((loaded, warnings)) } else { Err(problems) }
 }
 
 /// Puts a host together.

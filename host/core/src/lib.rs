@@ -15,6 +15,7 @@ pub mod inbox;
 pub mod lanes;
 pub mod ledger;
 pub mod limits;
+pub mod manifest;
 pub mod outbox;
 pub mod outgoing;
 pub mod pace;

@@ -45,6 +45,14 @@ pub(crate) fn need(name: &str) -> Need {
     }
 }
 
+/// The grant that the import of this name needs, if it needs one.
+pub fn grant_of(import: &str) -> Option<&'static str> {
+    match need(import) {
+        Need::Grant(grant) => Some(grant),
+        Need::Nothing | Need::Unknown => None,
+    }
+}
+
 /// A linker with the closed world that every bot has, and what was granted.
 pub(crate) fn linker(engine: &Engine, grants: Grants) -> Result<Linker<State>> {
     let mut linker = Linker::new(engine);

@@ -10,6 +10,7 @@ mod engine;
 mod failure;
 mod grants;
 mod imports;
+mod inspect;
 mod limiter;
 mod lines;
 mod meter;
@@ -18,4 +19,6 @@ mod state;
 mod ticker;
 
 pub use engine::{Engine, EngineError, PoolSize};
+pub use grants::grant_of;
+pub use inspect::{InspectError, Inspection, SECTION, digest, embed, inspect};
 pub use plugin::{Component, LoadError};

@@ -69,7 +69,7 @@ impl Chat {
 
         let platforms = wiring::connections(&config).map_err(first)?;
         let engine = wiring::engine(&config)?;
-        let plugins = wiring::plugins(&engine, &config).map_err(first)?;
+        let (plugins, _) = wiring::plugins(&engine, &config).map_err(first)?;
         let (host, store) = wiring::host(&config, platforms, plugins)?;
         let host = Arc::new(host);
         let (wish, wishes) = watch::channel(Wish::Serve);
@@ -136,6 +136,7 @@ impl Chat {
             bots.push(BotEntry {
                 name: name.as_str().into(),
                 plugin: plugin.clone(),
+                digest: None,
                 connections: vec![name.as_str().into()],
                 config: values.clone(),
                 grants: Grants { messenger: true, keyvalue: true, timers: true, files: true, ..Grants::default() },

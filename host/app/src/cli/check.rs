@@ -20,14 +20,15 @@ pub(super) struct Check {
 
 impl Check {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
-        let problems = self.problems()?;
+        let (problems, warnings) = self.look()?;
         if self.json {
             let list: Vec<_> = problems
                 .iter()
                 .map(|problem| json!({ "at": problem.at, "what": problem.what, "write": problem.write }))
                 .collect();
-            output::say(&json!({ "ok": problems.is_empty(), "problems": list }).to_string());
+            output::say(&json!({ "ok": problems.is_empty(), "problems": list, "warnings": warnings }).to_string());
         } else if problems.is_empty() {
+            warnings.iter().for_each(|warning| output::complain(&format!("warning: {warning}")));
             output::say(&format!("{}: nothing is wrong", self.file.config.display()));
         } else {
             output::problems(&problems);
@@ -35,14 +36,18 @@ impl Check {
         Ok(if problems.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }
 
-    fn problems(&self) -> anyhow::Result<Vec<Problem>> {
+    fn look(&self) -> anyhow::Result<(Vec<Problem>, Vec<String>)> {
         let config = match config::load(&self.file.config) {
             Ok(config) => config,
-            Err(problems) => return Ok(problems),
+            Err(problems) => return Ok((problems, Vec::new())),
         };
         let mut problems = wiring::connections(&config).err().unwrap_or_default();
         let engine = wiring::engine(&config)?;
-        problems.extend(wiring::plugins(&engine, &config).err().unwrap_or_default());
-        Ok(problems)
+        let mut warnings = Vec::new();
+        match wiring::plugins(&engine, &config) {
+            Ok((_, told)) => warnings = told,
+            Err(of_plugins) => problems.extend(of_plugins),
+        }
+        Ok((problems, warnings))
     }
 }

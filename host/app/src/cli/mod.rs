@@ -2,6 +2,8 @@
 
 mod chat;
 mod check;
+mod embed;
+mod inspect;
 mod output;
 mod run;
 mod status;
@@ -27,6 +29,10 @@ enum Verb {
     Check(check::Check),
     /// Says how a running host is doing.
     Status(status::Status),
+    /// Says what a component is and wants, without running it.
+    Inspect(inspect::Inspect),
+    /// Puts a manifest into a component.
+    Embed(embed::Embed),
     /// Talks to bots in this terminal, through a local Soroush server: no account, no network.
     Chat(chat::Chat),
 }
@@ -45,6 +51,8 @@ pub(crate) fn main() -> ExitCode {
         Verb::Run(run) => run.run(),
         Verb::Check(check) => check.run(),
         Verb::Status(status) => status.run(),
+        Verb::Inspect(inspect) => inspect.run(),
+        Verb::Embed(embed) => embed.run(),
         Verb::Chat(chat) => chat.run(),
     };
     result.unwrap_or_else(|error| {

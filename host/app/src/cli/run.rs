@@ -30,7 +30,10 @@ impl Run {
         };
         let engine = wiring::engine(&config)?;
         let plugins = match wiring::plugins(&engine, &config) {
-            Ok(plugins) => plugins,
+            Ok((plugins, warnings)) => {
+                warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
+                plugins
+            }
             Err(problems) => return Ok(wrong(&problems)),
         };
         super::runtime()?.block_on(async {

@@ -15,6 +15,8 @@ use super::{Problem, suggest, units};
 pub(crate) struct BotEntry {
     pub(crate) name: BotName,
     pub(crate) plugin: PathBuf,
+    /// The build that the operator granted, where only that one may run: its SHA-256 in hex.
+    pub(crate) digest: Option<String>,
     pub(crate) connections: Vec<ConnectionName>,
     pub(crate) config: BotConfig,
     pub(crate) grants: Grants,
@@ -51,8 +53,19 @@ pub(super) fn check(
         config: check_config(&at, &raw.config, problems),
         grants: check_grants(&at, &raw.grants, problems),
         limits: check_limits(&at, &raw.limits, problems),
+        digest: check_digest(&at, raw.digest.as_deref(), problems),
         plugin: folder.join(raw.plugin.as_ref()?),
     })
+}
+
+fn check_digest(at: &str, raw: Option<&str>, problems: &mut Vec<Problem>) -> Option<String> {
+    let hex = raw?.strip_prefix("sha256:").unwrap_or_default().to_ascii_lowercase();
+    if hex.len() == 64 && hex.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return Some(hex);
+    }
+    let problem = Problem::new(format!("{at}.digest"), "it is not the digest of a file");
+    problems.push(problem.write("digest = \"sha256:…\", as `hodhod inspect` prints it"));
+    None
 }
 
 fn check_config(at: &str, raw: &BTreeMap<String, toml::Value>, problems: &mut Vec<Problem>) -> BotConfig {
@@ -103,7 +116,9 @@ fn check_limits(at: &str, raw: &BTreeMap<String, toml::Value>, problems: &mut Ve
             let names: Vec<_> = TABLE.iter().map(|row| row.name).collect();
             let problem = Problem::new(at, "there is no such limit");
             problems.push(match suggest(name, &names) {
-                Some(meant) => problem.write(format!("limits = {{ {meant} = {} }}", written(limits::row(meant)))),
+                Some(meant) => {
+                    problem.write(limits::row(meant).map_or_else(String::new, |row| limit_line(row, row.default)))
+                }
                 None => problem,
             });
             continue;
@@ -116,7 +131,7 @@ fn check_limits(at: &str, raw: &BTreeMap<String, toml::Value>, problems: &mut Ve
             (Unit::Count, toml::Value::Integer(number)) => {
                 u64::try_from(*number).map_err(|_| "must not be less than nothing".to_owned())
             }
-            _ => Err(format!("write it like {}", written(Some(row)))),
+            _ => Err(format!("write it like this: {}", limit_line(row, row.default))),
         };
         if let Err(what) = number.and_then(|number| limits.set(name, number).map_err(|error| error.to_string())) {
             problems.push(Problem::new(at, what));
@@ -125,12 +140,11 @@ fn check_limits(at: &str, raw: &BTreeMap<String, toml::Value>, problems: &mut Ve
     limits
 }
 
-/// A limit's usual number as it is written in the file.
-fn written(row: Option<&limits::Row>) -> String {
-    let Some(row) = row else { return String::new() };
-    let amount = row.amount(row.default).to_string();
+/// A limit with a number, as it is written in the file.
+pub(crate) fn limit_line(row: &limits::Row, number: u64) -> String {
+    let amount = row.amount(number).to_string();
     match row.unit {
-        Unit::Count => amount,
-        Unit::Bytes | Unit::Time => format!("\"{}\"", amount.replace(" bytes", " B")),
+        Unit::Count => format!("limits = {{ {} = {amount} }}", row.name),
+        Unit::Bytes | Unit::Time => format!("limits = {{ {} = \"{}\" }}", row.name, amount.replace(" bytes", " B")),
     }
 }

@@ -18,7 +18,7 @@ use hodhod_core::outbox::{OnDoubt, Policy};
 use hodhod_core::pace::Rate;
 use hodhod_platforms::soroush;
 
-pub(crate) use bot::BotEntry;
+pub(crate) use bot::{BotEntry, limit_line};
 use raw::{RawConfig, RawConnection, RawHost, RawSecret};
 
 /// The whole configuration, checked.

@@ -72,6 +72,7 @@ impl std::fmt::Debug for RawSecret {
 #[serde(deny_unknown_fields)]
 pub(crate) struct RawBot {
     pub(crate) plugin: Option<PathBuf>,
+    pub(crate) digest: Option<String>,
     #[serde(default)]
     pub(crate) connections: Vec<String>,
     #[serde(default)]

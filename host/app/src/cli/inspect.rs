@@ -1,0 +1,125 @@
+//! `hodhod inspect`: what a component is and wants, without running it, beside what it was granted.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::Context;
+use hodhod_core::manifest::Manifest;
+use hodhod_core::runtime::Grants;
+use hodhod_engine::{Inspection, inspect};
+use serde_json::{Value, json};
+
+use super::output;
+use crate::config::{self, BotEntry};
+use crate::plugin;
+
+/// Says what a component is, what it wants, and what each bot that runs it was granted.
+#[derive(Debug, clap::Args)]
+pub(super) struct Inspect {
+    /// The component.
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    /// The configuration whose bots are compared; left out where there is none.
+    #[arg(long, value_name = "FILE", default_value = "hodhod.toml")]
+    config: PathBuf,
+    /// Prints JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+impl Inspect {
+    pub(super) fn run(self) -> anyhow::Result<ExitCode> {
+        let bytes = plugin::read(&self.file).map_err(|what| anyhow::anyhow!("{}: {what}", self.file.display()))?;
+        let found = inspect(&bytes).with_context(|| self.file.display().to_string())?;
+        let bots = self.bots();
+        if self.json {
+            output::say(&self.as_json(&found, &bots).to_string());
+        } else {
+            self.print(&found, &bots);
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+
+    /// The bots that run this file. A configuration that is missing or wrong has none.
+    fn bots(&self) -> Vec<BotEntry> {
+        let Ok(config) = config::load(&self.config) else { return Vec::new() };
+        let same = |other: &Path| match (self.file.canonicalize(), other.canonicalize()) {
+            (Ok(this), Ok(other)) => this == other,
+            _ => self.file == other,
+        };
+        config.bots.into_iter().filter(|bot| same(&bot.plugin)).collect()
+    }
+
+    fn as_json(&self, found: &Inspection, bots: &[BotEntry]) -> Value {
+        let of = |bot: &BotEntry| {
+            let manifest = found.manifest.clone().unwrap_or_default();
+            json!({
+                "bot": bot.name.as_str(),
+                "granted": Grants::NAMES.into_iter().filter(|name| bot.grants.has(name)).collect::<Vec<_>>(),
+                "missing": plugin::missing(found, bot),
+                "unasked": manifest.unasked(&found.needs, bot.grants),
+            })
+        };
+        json!({
+            "file": self.file.display().to_string(),
+            "inspection": found,
+            "bots": bots.iter().map(of).collect::<Vec<_>>(),
+        })
+    }
+
+    fn print(&self, found: &Inspection, bots: &[BotEntry]) {
+        let line = |name: &str, text: &str| output::say(&format!("{name:<12} {text}"));
+        line("file", &self.file.display().to_string());
+        line("digest", &format!("sha256:{}", found.digest));
+        line("size", &format!("{} bytes", found.size));
+        list("imports", &found.imports);
+        list("unknown", &found.unknown);
+        match &found.manifest {
+            Some(manifest) => print_manifest(manifest),
+            None => line("manifest", "none: what it wants is known from its imports only"),
+        }
+        let needs: Vec<_> = found.needs.iter().map(|name| (*name).to_owned()).collect();
+        list("needs", &needs);
+        for bot in bots {
+            output::say("");
+            line("bot", bot.name.as_str());
+            let granted: Vec<_> =
+                Grants::NAMES.iter().filter(|name| bot.grants.has(name)).map(ToString::to_string).collect();
+            list("granted", &granted);
+            let missing: Vec<_> = plugin::missing(found, bot).iter().map(ToString::to_string).collect();
+            list("missing", &missing);
+            let manifest = found.manifest.clone().unwrap_or_default();
+            let unasked: Vec<_> = manifest.unasked(&found.needs, bot.grants).iter().map(ToString::to_string).collect();
+            list("not asked", &unasked);
+        }
+    }
+}
+
+fn print_manifest(manifest: &Manifest) {
+    let line = |name: &str, text: &str| output::say(&format!("{name:<12} {text}"));
+    for (name, text) in
+        [("name", &manifest.name), ("version", &manifest.version), ("description", &manifest.description)]
+    {
+        if let Some(text) = text {
+            line(name, text);
+        }
+    }
+    let pair = |(name, reason): (&String, &String)| format!("{name}: {reason}");
+    list("wants", &manifest.grants.iter().map(pair).collect::<Vec<_>>());
+    list("hosts", &manifest.hosts.iter().map(pair).collect::<Vec<_>>());
+    let limits: Vec<_> = manifest.limits.iter().map(|(name, number)| format!("{name}: {number}")).collect();
+    list("limits", &limits);
+    let keys = manifest.config.iter().map(|(name, key)| match &key.default {
+        Some(default) => format!("{name}: {}, else {default:?}", key.kind),
+        None => format!("{name}: {}, must be there", key.kind),
+    });
+    list("config", &keys.collect::<Vec<_>>());
+}
+
+/// A name with its entries below each other; nothing where there are none.
+fn list(name: &str, entries: &[String]) {
+    for (index, entry) in entries.iter().enumerate() {
+        let name = if index == 0 { name } else { "" };
+        output::say(&format!("{name:<12} {entry}"));
+    }
+}

@@ -1,0 +1,102 @@
+//! The plugin of a bot: read, compared with what the operator granted, and loaded.
+
+use std::path::Path;
+
+use hodhod_core::limits::{COMPONENT, row};
+use hodhod_core::manifest::{Manifest, Missing};
+use hodhod_core::runtime::{Grants, Setup};
+use hodhod_engine::{Component, Engine, Inspection, LoadError, inspect};
+
+use crate::config::{BotEntry, Problem, limit_line};
+
+/// Reads a component's file.
+pub(crate) fn read(path: &Path) -> Result<Vec<u8>, String> {
+    let unreadable = |error: std::io::Error| format!("cannot be read: {error}");
+    let size = std::fs::metadata(path).map_err(unreadable)?.len();
+    if size > COMPONENT {
+        return Err(format!("it has {size} bytes; a component may have {COMPONENT}"));
+    }
+    std::fs::read(path).map_err(unreadable)
+}
+
+/// Loads the plugin of one bot, with warnings for the operator. A plugin that wants more than it was
+/// granted is not loaded, whatever an earlier build of it wanted.
+pub(crate) fn load(engine: &Engine, bot: &BotEntry) -> Result<(Component, Vec<String>), Vec<Problem>> {
+    let at = format!("bots.{}", bot.name);
+    let path = bot.plugin.display();
+    let one = |problem: Problem| vec![problem];
+    let bytes =
+        read(&bot.plugin).map_err(|what| one(Problem::new(format!("{at}.plugin"), format!("{path}: {what}"))))?;
+    let found =
+        inspect(&bytes).map_err(|error| one(Problem::new(format!("{at}.plugin"), format!("{path}: {error}"))))?;
+    if let Some(pinned) = bot.digest.as_ref().filter(|pinned| **pinned != found.digest) {
+        let what = format!(
+            "{path} is not the build that was granted: it is sha256:{}, and sha256:{pinned} was. \
+             Look at it with `hodhod inspect {path}`",
+            found.digest
+        );
+        return Err(one(
+            Problem::new(format!("{at}.digest"), what).write(format!("digest = \"sha256:{}\"", found.digest))
+        ));
+    }
+    let missing = missing(&found, bot);
+    if !missing.is_empty() {
+        return Err(missing.iter().map(|missing| problem(&at, &path.to_string(), &found, bot, missing)).collect());
+    }
+    let manifest = found.manifest.unwrap_or_default();
+    let config = manifest.configure(&bot.config).map_err(|misfits| {
+        let misfit = |(key, kind)| Problem::new(format!("{at}.config.{key}"), format!("{path} takes {kind} here"));
+        misfits.into_iter().map(misfit).collect::<Vec<_>>()
+    })?;
+    let warnings = manifest.unasked(&found.needs, bot.grants);
+    let warnings = warnings.iter().map(|name| format!("{at}.grants.{name}: {path} did not ask for it")).collect();
+    let setup = Setup { grants: bot.grants, limits: bot.limits.clone(), config };
+    let component = Component::load(engine, &bytes, setup).map_err(|error| {
+        let problem = Problem::new(&at, format!("{path}: {error}"));
+        one(match error {
+            LoadError::NotGranted { missing, .. } => problem.write(grants_line(bot, &missing)),
+            _ => problem,
+        })
+    })?;
+    Ok((component, warnings))
+}
+
+/// What a component wants and its bot was not given.
+pub(crate) fn missing(found: &Inspection, bot: &BotEntry) -> Vec<Missing> {
+    let silent = Manifest::default();
+    let manifest = found.manifest.as_ref().unwrap_or(&silent);
+    manifest.missing(&found.needs, bot.grants, &bot.limits, &bot.config)
+}
+
+fn problem(at: &str, path: &str, found: &Inspection, bot: &BotEntry, missing: &Missing) -> Problem {
+    match missing {
+        Missing::Grant { name, .. } => {
+            let importing =
+                found.imports.iter().filter(|import| hodhod_engine::grant_of(import) == Some(name.as_str()));
+            let importing: Vec<_> = importing.map(String::as_str).collect();
+            let imports =
+                if importing.is_empty() { String::new() } else { format!(" (it imports {})", importing.join(", ")) };
+            let wanted: Vec<_> =
+                Grants::NAMES.into_iter().filter(|grant| name == grant || found.needs.contains(grant)).collect();
+            Problem::new(at, format!("{path}: {missing}{imports}")).write(grants_line(bot, &wanted))
+        }
+        Missing::Host { pattern, .. } => Problem::new(at, format!("{path}: {missing}"))
+            .write(format!("[{at}.grants.http]\n           hosts = [\"{pattern}\"]")),
+        Missing::Limit { name, wanted, .. } => {
+            let line = row(name).map_or_else(String::new, |row| limit_line(row, *wanted));
+            Problem::new(at, format!("{path}: {missing}")).write(line)
+        }
+        Missing::Config { key, .. } => {
+            Problem::new(at, format!("{path}: {missing}")).write(format!("config = {{ {key} = \"…\" }}"))
+        }
+    }
+}
+
+/// The line of grants that the bot has, with those that are missing.
+fn grants_line(bot: &BotEntry, missing: &[&str]) -> String {
+    let usual = Grants::default();
+    let wanted = Grants::NAMES.map(|name| (name, bot.grants.has(name) || missing.contains(&name)));
+    let unusual = wanted.into_iter().filter(|(name, wanted)| *wanted != usual.has(name));
+    let list: Vec<_> = unusual.map(|(name, wanted)| format!("{name} = {wanted}")).collect();
+    format!("grants = {{ {} }}", list.join(", "))
+}

@@ -1,0 +1,395 @@
+//! The manifest: what a plugin says of itself, and what it wants of the operator.
+//!
+//! It travels inside the component and is read without running anything. Nothing in it is believed:
+//! it is a wish, which the operator's grants fulfil or do not. A plugin that wants more than it was
+//! granted is not loaded, so that a new build cannot take what nobody looked at.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use crate::limits::{self, Limits, MANIFEST};
+use crate::runtime::{BotConfig, Grants};
+use crate::text::is_clean;
+
+/// Longest text of a manifest that a person reads, in bytes.
+const TEXT: usize = 400;
+
+/// Longest name in a manifest, in bytes, and most entries of one list.
+const NAME: usize = 128;
+const ENTRIES: usize = 64;
+
+/// What a plugin says of itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Manifest {
+    /// Its name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Its version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+    /// What it does, in a sentence.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// The grants that it wants, each with the reason.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub grants: BTreeMap<String, String>,
+    /// The hosts that it wants to ask over HTTP, as in the operator's configuration, each with the reason.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub hosts: BTreeMap<String, String>,
+    /// The limits that it needs, in bytes, milliseconds or numbers.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub limits: BTreeMap<String, u64>,
+    /// The keys of its configuration.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub config: BTreeMap<String, Key>,
+}
+
+/// One key of a plugin's configuration.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Key {
+    /// What may stand there.
+    #[serde(rename = "type")]
+    pub kind: Kind,
+    /// What it is for.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub description: String,
+    /// What stands there where the operator writes nothing; without it the operator must.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub default: Option<String>,
+}
+
+/// What may stand in a key of a configuration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    /// Any text.
+    Text,
+    /// A whole number.
+    Integer,
+    /// A number.
+    Number,
+    /// `true` or `false`.
+    Boolean,
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Text => "text",
+            Self::Integer => "a whole number",
+            Self::Number => "a number",
+            Self::Boolean => "true or false",
+        })
+    }
+}
+
+impl Kind {
+    fn admits(self, value: &str) -> bool {
+        match self {
+            Self::Text => true,
+            Self::Integer => value.parse::<i64>().is_ok(),
+            Self::Number => value.parse::<f64>().is_ok_and(f64::is_finite),
+            Self::Boolean => value.parse::<bool>().is_ok(),
+        }
+    }
+}
+
+/// Why a manifest cannot be used.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+pub enum ManifestError {
+    /// It is too large.
+    #[error("the manifest has {0} bytes; it may have {MANIFEST}")]
+    TooLarge(usize),
+    /// It is no JSON of the right shape.
+    #[error("the manifest cannot be read: {0}")]
+    Malformed(String),
+    /// Something in it cannot be.
+    #[error("the manifest is wrong at {at}: {what}")]
+    Wrong {
+        /// Where.
+        at: String,
+        /// Why.
+        what: String,
+    },
+}
+
+/// What a plugin wants and was not given.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Missing {
+    /// A grant, and what it is for.
+    Grant {
+        /// The grant.
+        name: String,
+        /// What it is for; empty where only an import wants it.
+        reason: String,
+    },
+    /// A host, and what it is for.
+    Host {
+        /// The host as the operator would write it.
+        pattern: String,
+        /// What it is for.
+        reason: String,
+    },
+    /// A higher limit.
+    Limit {
+        /// The limit.
+        name: String,
+        /// What it needs.
+        wanted: u64,
+        /// What it has.
+        granted: u64,
+    },
+    /// A key of the configuration that has no default.
+    Config {
+        /// The key.
+        key: String,
+        /// What may stand there.
+        kind: Kind,
+        /// What it is for.
+        description: String,
+    },
+}
+
+impl Manifest {
+    /// Reads a manifest. Nothing of it is cleaned: what cannot be printed as it is, is refused.
+    ///
+    /// # Errors
+    /// See [`ManifestError`].
+    pub fn parse(bytes: &[u8]) -> Result<Self, ManifestError> {
+        if bytes.len() > MANIFEST {
+            return Err(ManifestError::TooLarge(bytes.len()));
+        }
+        let manifest: Self =
+            serde_json::from_slice(bytes).map_err(|error| ManifestError::Malformed(error.to_string()))?;
+        manifest.check()?;
+        Ok(manifest)
+    }
+
+    fn check(&self) -> Result<(), ManifestError> {
+        for (at, value) in [("name", &self.name), ("version", &self.version)] {
+            check_text(at, value.as_deref().unwrap_or("-"), NAME)?;
+        }
+        check_text("description", self.description.as_deref().unwrap_or("-"), TEXT)?;
+        for (at, count) in [
+            ("grants", self.grants.len()),
+            ("hosts", self.hosts.len()),
+            ("limits", self.limits.len()),
+            ("config", self.config.len()),
+        ] {
+            if count > ENTRIES {
+                return Err(wrong(at, format!("it has {count} entries; {ENTRIES} is the most")));
+            }
+        }
+        for (name, reason) in &self.grants {
+            if !Grants::NAMES.contains(&name.as_str()) {
+                return Err(wrong("grants", format!("there is no grant {:?}", shown(name))));
+            }
+            check_text(&format!("grants.{name}"), reason, TEXT)?;
+        }
+        for (pattern, reason) in &self.hosts {
+            check_text("hosts", pattern, NAME)?;
+            check_text("hosts", reason, TEXT)?;
+        }
+        for (name, number) in &self.limits {
+            let set = Limits::default().set(name, *number);
+            set.map_err(|error| wrong("limits", format!("{:?}: {error}", shown(name))))?;
+        }
+        for (name, key) in &self.config {
+            check_text("config", name, NAME)?;
+            check_text(
+                &format!("config.{name}"),
+                if key.description.is_empty() { "-" } else { &key.description },
+                TEXT,
+            )?;
+            if key.default.as_ref().is_some_and(|default| !key.kind.admits(default)) {
+                return Err(wrong(&format!("config.{name}"), format!("the default is not {}", key.kind)));
+            }
+        }
+        Ok(())
+    }
+
+    /// What it wants beyond what it was given: grants, limits and keys of its configuration.
+    /// `imports` are the grants that its imports need, whatever it says.
+    pub fn missing(
+        &self,
+        imports: &[&'static str],
+        grants: Grants,
+        limits: &Limits,
+        config: &BotConfig,
+    ) -> Vec<Missing> {
+        let wanted = self.grants.iter().map(|(name, reason)| (name.as_str(), reason.as_str()));
+        let unsaid = imports.iter().filter(|name| !self.grants.contains_key(**name)).map(|name| (*name, ""));
+        let grants = wanted
+            .chain(unsaid)
+            .filter(|(name, _)| !grants.has(name))
+            .map(|(name, reason)| Missing::Grant { name: name.to_owned(), reason: reason.to_owned() });
+        let limits = self.limits.iter().filter_map(|(name, wanted)| {
+            let granted = limits.get(name)?;
+            (granted < *wanted).then(|| Missing::Limit { name: name.clone(), wanted: *wanted, granted })
+        });
+        let config = self.config.iter().filter(|(name, key)| key.default.is_none() && !config.contains_key(*name)).map(
+            |(name, key)| Missing::Config { key: name.clone(), kind: key.kind, description: key.description.clone() },
+        );
+        grants.chain(limits).chain(config).collect()
+    }
+
+    /// What the operator granted and nobody asked for. What every bot has is not counted.
+    pub fn unasked(&self, imports: &[&'static str], grants: Grants) -> Vec<&'static str> {
+        let usual = Grants::default();
+        let asked = |name: &str| self.grants.contains_key(name) || imports.contains(&name) || usual.has(name);
+        Grants::NAMES.into_iter().filter(|name| grants.has(name) && !asked(name)).collect()
+    }
+
+    /// The configuration with its defaults.
+    ///
+    /// # Errors
+    /// Keys whose values are not what may stand there, with what may.
+    pub fn configure(&self, config: &BotConfig) -> Result<BotConfig, Vec<(String, Kind)>> {
+        let misfit = |(name, key): (&String, &Key)| {
+            let value = config.get(name)?;
+            (!key.kind.admits(value)).then(|| (name.clone(), key.kind))
+        };
+        let misfits: Vec<_> = self.config.iter().filter_map(misfit).collect();
+        if !misfits.is_empty() {
+            return Err(misfits);
+        }
+        let defaults = self.config.iter().filter_map(|(name, key)| Some((name.clone(), key.default.clone()?)));
+        Ok(defaults.chain(config.clone()).collect())
+    }
+}
+
+impl fmt::Display for Missing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Grant { name, reason } if reason.is_empty() => write!(f, "it wants the grant {name}"),
+            Self::Grant { name, reason } => write!(f, "it wants the grant {name}: {reason}"),
+            Self::Host { pattern, reason } => write!(f, "it wants to ask {pattern}: {reason}"),
+            Self::Limit { name, wanted, granted } => {
+                let amount = |number| limits::row(name).map_or_else(String::new, |row| row.amount(number).to_string());
+                write!(f, "it needs the limit {name} to be {}, and it is {}", amount(*wanted), amount(*granted))
+            }
+            Self::Config { key, kind, description } if description.is_empty() => {
+                write!(f, "it needs the key {key} in its configuration, {kind}")
+            }
+            Self::Config { key, kind, description } => {
+                write!(f, "it needs the key {key} in its configuration, {kind}: {description}")
+            }
+        }
+    }
+}
+
+fn wrong(at: &str, what: String) -> ManifestError {
+    ManifestError::Wrong { at: at.to_owned(), what }
+}
+
+/// A text as far as it can be shown.
+fn shown(text: &str) -> String {
+    crate::text::clean(text, 40)
+}
+
+fn check_text(at: &str, text: &str, most: usize) -> Result<(), ManifestError> {
+    if text.trim().is_empty() {
+        return Err(wrong(&shown(at), "it says nothing".to_owned()));
+    }
+    if text.len() > most {
+        return Err(wrong(&shown(at), format!("it has {} bytes; {most} is the most", text.len())));
+    }
+    if !is_clean(text) {
+        return Err(wrong(&shown(at), "it has characters that cannot be shown".to_owned()));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const WEATHER: &str = r#"{
+        "name": "هوا", "version": "1.2.0", "description": "Tells the weather.",
+        "grants": { "messenger": "to answer", "http": "to ask for the forecast" },
+        "hosts": { "https://api.example.com": "the forecast" },
+        "limits": { "wall": 8000 },
+        "config": {
+            "city": { "type": "text", "description": "where it is asked for" },
+            "days": { "type": "integer", "default": "3" }
+        }
+    }"#;
+
+    fn weather() -> Manifest {
+        Manifest::parse(WEATHER.as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn what_is_wanted_and_not_granted_is_told_with_its_reason() {
+        let missing =
+            weather().missing(&["messenger", "files"], Grants::default(), &Limits::default(), &BotConfig::new());
+        let told: Vec<_> = missing.iter().map(ToString::to_string).collect();
+        assert_eq!(
+            told,
+            [
+                "it wants the grant http: to ask for the forecast",
+                "it wants the grant messenger: to answer",
+                "it wants the grant files",
+                "it needs the limit wall to be 8 s, and it is 5 s",
+                "it needs the key city in its configuration, text: where it is asked for",
+            ]
+        );
+    }
+
+    #[test]
+    fn what_nobody_asked_for_is_told() {
+        let grants = Grants { messenger: true, http: true, keyvalue: true, timers: true, ..Grants::default() };
+        assert_eq!(weather().unasked(&["timers"], grants), ["keyvalue"]);
+    }
+
+    #[test]
+    fn a_configuration_gets_defaults_and_its_types_are_checked() {
+        let config = |pairs: &[(&str, &str)]| -> BotConfig {
+            pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
+        };
+        let full = weather().configure(&config(&[("city", "شیراز")])).unwrap();
+        assert_eq!(full, config(&[("city", "شیراز"), ("days", "3")]));
+        let misfits = weather().configure(&config(&[("days", "many")])).unwrap_err();
+        assert_eq!(misfits, [("days".to_owned(), Kind::Integer)]);
+    }
+
+    #[test]
+    fn limit_manifest_and_what_cannot_be_are_refused_in_words() {
+        let told = |text: &str| Manifest::parse(text.as_bytes()).unwrap_err().to_string();
+        assert_eq!(told(&" ".repeat(MANIFEST + 1)), "the manifest has 65537 bytes; it may have 65536");
+        assert_eq!(
+            told(r#"{"grants":{"root":"why not"}}"#),
+            "the manifest is wrong at grants: there is no grant \"root\""
+        );
+        assert_eq!(
+            told(r#"{"limits":{"memory":0}}"#),
+            "the manifest is wrong at limits: \"memory\": must be from 1 MiB to 4 GiB"
+        );
+        assert_eq!(
+            told(r#"{"name":"a\u001b[2Jb"}"#),
+            "the manifest is wrong at name: it has characters that cannot be shown"
+        );
+        assert_eq!(told(r#"{"grants":{"http":" "}}"#), "the manifest is wrong at grants.http: it says nothing");
+        assert!(told("[]").starts_with("the manifest cannot be read: "));
+        assert!(told(&"[".repeat(5000)).starts_with("the manifest cannot be read: "), "deep nesting");
+    }
+
+    proptest! {
+        #[test]
+        fn no_manifest_makes_it_panic_or_prints_what_cannot_be_shown(
+            text in r#"(\{"(name|grants|hosts|limits|config|version)":[\{\["a-z0-9:,. \}\]\\u001b-]{0,40}\})|.*"#,
+        ) {
+            if let Err(error) = Manifest::parse(text.as_bytes()) {
+                prop_assert!(!error.to_string().chars().any(|c| c == '\u{1b}'));
+            }
+        }
+    }
+}
