@@ -6,6 +6,7 @@ mod config;
 mod log;
 mod secret;
 mod serve;
+mod state_key;
 mod wiring;
 
 use std::process::ExitCode;

@@ -2,6 +2,7 @@
 
 mod chat;
 mod check;
+mod compile;
 mod output;
 mod run;
 mod status;
@@ -10,6 +11,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+
+use crate::wiring;
 
 /// Runs chat bots as sandboxed WebAssembly components.
 #[derive(Debug, Parser)]
@@ -29,6 +32,9 @@ enum Verb {
     Status(status::Status),
     /// Talks to bots in this terminal, through a local Soroush server: no account, no network.
     Chat(chat::Chat),
+    /// What the host starts to compile a component.
+    #[command(name = wiring::COMPILE, hide = true)]
+    Compile(compile::Compile),
 }
 
 /// The configuration, as every verb takes it.
@@ -46,6 +52,7 @@ pub(crate) fn main() -> ExitCode {
         Verb::Check(check) => check.run(),
         Verb::Status(status) => status.run(),
         Verb::Chat(chat) => chat.run(),
+        Verb::Compile(compile) => Ok(compile.run()),
     };
     result.unwrap_or_else(|error| {
         output::complain(&format!("error: {error:#}"));
