@@ -71,6 +71,16 @@ fn endless(functions: usize, blocks: usize) -> Vec<u8> {
     [b"\0asm\x0d\0\x01\0".as_slice(), &section(1, &module)].concat()
 }
 
+/// Waits until no process is left that was given this number.
+fn gone(memory: u64) {
+    let began = Instant::now();
+    // The process itself is, at once; what it started is reaped by another.
+    while !processes(memory).is_empty() {
+        assert!(began.elapsed() < Duration::from_secs(20), "{:?}", processes(memory));
+        std::thread::yield_now();
+    }
+}
+
 /// Processes of this test, which are known by the number that they were given.
 fn processes(memory: u64) -> Vec<String> {
     let lines = fs::read_dir("/proc").unwrap().flatten().filter_map(|process| {
@@ -174,7 +184,7 @@ fn limit_compile_time_does_not_depend_on_what_the_process_does() {
         let error = compile(shell, &vec![0; 1 << 20]);
         assert!(matches!(error, CompileError::Time(_)), "{script}: {error}");
         assert!(began.elapsed() < Duration::from_secs(20), "{script}: {:?}", began.elapsed());
-        assert_eq!(processes(limits.memory), [""; 0], "{script}");
+        gone(limits.memory);
     }
 }
 
@@ -197,11 +207,11 @@ fn limit_compile_cpu_ends_the_process_and_says_so() {
 
 #[test]
 fn limit_compile_memory_ends_the_process_and_says_so() {
-    let limits = CompileLimits { memory: 320 << 20, ..CompileLimits::default() };
-    // The same fits into what a component gets.
+    // The program's allocator reserves 1 GiB of addresses before it is asked for anything.
+    let limits = CompileLimits { memory: 1200 << 20, ..CompileLimits::default() };
     let error = compile(child(limits), &endless(1, 100_000));
     assert!(matches!(error, CompileError::Memory(_)), "{error}");
-    assert!(error.to_string().starts_with("compiling it takes more than 320 MiB of memory"), "{error}");
+    assert!(error.to_string().starts_with("compiling it takes more than 1200 MiB of memory"), "{error}");
 }
 
 #[test]
@@ -225,14 +235,14 @@ fn a_compiler_that_crashes_is_told_in_one_bounded_line() {
 #[test]
 fn the_process_gets_no_variable_and_no_file_of_the_host() {
     let folder = tempfile::tempdir().unwrap();
-    let _open = fs::File::create(folder.path().join("open")).unwrap();
-    let script = "pwd >&2; env | cut -d= -f1 | sort >&2; ls /proc/self/fd | tr '\\n' ' ' >&2; exit 9";
+    let _open = fs::File::create(folder.path().join("open-in-the-host")).unwrap();
+    let script = "pwd >&2; env | cut -d= -f1 | sort >&2; ls -l /proc/self/fd | grep -c open-in-the-host >&2; exit 9";
     let error = compile(ChildProcess::new("/bin/sh", ["-c", script]), &small());
     let CompileError::Crashed(text) = error else { panic!("{error}") };
-    // Those that the shell sets by itself are not of the host; `ls` opens the folder that it lists.
+    // Those that the shell sets by itself are not of the host.
     let words: Vec<_> =
         text.split([',', ' ', ':']).filter(|word| !["", "PWD", "SHLVL", "_", "OLDPWD"].contains(word)).collect();
-    assert_eq!(words, ["exit", "status", "9", "/", "RAYON_NUM_THREADS", "0", "1", "2", "3"], "{text}");
+    assert_eq!(words, ["exit", "status", "9", "/", "RAYON_NUM_THREADS", "0"], "{text}");
 }
 
 #[test]
