@@ -1,6 +1,6 @@
 //! The program as the process that compiles, within its limits.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking, and so do its helpers")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking, and so do its helpers")]
 
 use std::fs;
 use std::io::Write;

@@ -123,7 +123,7 @@ impl Cache {
     /// was killed left half written with it. `newest` stays.
     fn prune(&self, newest: &Path) -> io::Result<()> {
         let mut files = Vec::new();
-        for engine in fs::read_dir(&self.folder)?.flatten().filter(|entry| is_folder(entry)) {
+        for engine in fs::read_dir(&self.folder)?.flatten().filter(is_folder) {
             for entry in fs::read_dir(engine.path())?.flatten().filter(|entry| !is_folder(entry)) {
                 // Another host that uses this folder may have removed it.
                 let Ok(metadata) = entry.metadata() else { continue };
