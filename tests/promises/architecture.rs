@@ -91,17 +91,26 @@ fn is_test(path: &std::path::Path) -> bool {
     path.components().any(|part| part.as_os_str() == "tests") || path.ends_with("tests.rs")
 }
 
+/// The one place that is unsafe: the loading of code that the host itself compiled.
+const LOADING: &str = "host/engine/src/compile/trusted.rs";
+
 #[test]
 fn nothing_is_unsafe_and_no_channel_is_unbounded() {
+    let mut loading = Vec::new();
     for path in sources().into_iter().filter(|path| !is_test(path)) {
         let text = std::fs::read_to_string(&path).unwrap();
         for (number, line) in text.lines().enumerate() {
             let code = line.split("//").next().unwrap_or_default();
+            if path.ends_with(LOADING) && code.contains("unsafe {") {
+                loading.push(code.trim().to_owned());
+                continue;
+            }
             for forbidden in ["unsafe {", "unsafe fn", "unsafe impl", "unbounded_channel", "mpsc::channel()"] {
                 assert!(!code.contains(forbidden), "{}:{}: {line}", path.display(), number + 1);
             }
         }
     }
+    assert_eq!(loading, ["unsafe { Component::deserialize(engine, &self.0) }"], "once, in {LOADING}");
 }
 
 #[test]

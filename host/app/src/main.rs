@@ -7,6 +7,7 @@ mod log;
 mod plugin;
 mod secret;
 mod serve;
+mod state_key;
 mod wiring;
 
 use std::process::ExitCode;

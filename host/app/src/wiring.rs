@@ -1,22 +1,28 @@
 //! From the configuration to a host: connections, plugins, store, put together.
 
 use std::collections::HashMap;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context;
 use hodhod_core::bot::Bot;
+use hodhod_core::files::FileSeal;
 use hodhod_core::host::Host;
 use hodhod_core::limits::COMPONENT;
 use hodhod_core::platform::Platform;
 use hodhod_core::runtime::{Grants, Setup};
 use hodhod_core::turn::Actor;
-use hodhod_engine::{Component, Engine, PoolSize};
+use hodhod_engine::{Cache, ChildProcess, Compiler, Component, Engine, PoolSize};
 use hodhod_platforms::soroush::{Options, Soroush, SoroushConfig};
 use hodhod_store::SqliteStore;
 
 use crate::clock::SystemClock;
 use crate::config::{Config, ConnectionConfig, Problem};
+use crate::state_key::StateKey;
 use crate::{plugin, secret};
+
+/// The verb by which the program compiles a component for itself.
+pub(crate) const COMPILE: &str = "compile-component";
 
 /// Makes the connections. Nothing is connected yet.
 pub(crate) fn connections(config: &Config) -> Result<Vec<Arc<dyn Platform>>, Vec<Problem>> {
@@ -45,12 +51,25 @@ fn soroush(config: &ConnectionConfig) -> Result<Soroush, Problem> {
         .map_err(|error| Problem::new(at, error.to_string()))
 }
 
-/// An engine whose pool holds what the configuration asks for.
+/// An engine whose pool holds what the configuration asks for, and which compiles in another process.
+/// It keeps nothing; see [`cache`].
 pub(crate) fn engine(config: &Config) -> anyhow::Result<Engine> {
     let default = PoolSize::default();
     let largest = config.bots.iter().map(|bot| usize::try_from(bot.limits.memory).unwrap_or(usize::MAX)).max();
     let pool = PoolSize { turns: config.host.turns, memory: largest.unwrap_or(0).max(default.memory) };
-    Ok(Engine::new(pool)?)
+    let child = ChildProcess::new(own_program().context("the program does not find itself")?, [COMPILE]);
+    Ok(Engine::new(pool)?.with_compiler(Compiler::Child(child)))
+}
+
+/// This very program, also if its file was replaced since it was started.
+fn own_program() -> std::io::Result<PathBuf> {
+    let running = Path::new("/proc/self/exe");
+    if running.exists() { Ok(running.to_owned()) } else { std::env::current_exe() }
+}
+
+/// Where compiled code is kept between two starts.
+pub(crate) fn cache(state: &Path, key: &StateKey) -> std::io::Result<Cache> {
+    Ok(Cache::new(std::path::absolute(state)?.join("cache"), key.derive("code")))
 }
 
 /// Loads the plugins of all bots, with warnings for the operator.
@@ -75,12 +94,14 @@ pub(crate) fn host(
     config: &Config,
     platforms: Vec<Arc<dyn Platform>>,
     plugins: Vec<Component>,
+    key: &StateKey,
 ) -> anyhow::Result<(Host, Arc<SqliteStore>)> {
     let store = SqliteStore::open(&config.host.state, &hodhod_store::Options::default())
         .with_context(|| format!("the state folder {} cannot be used", config.host.state.display()))?;
     let store = Arc::new(store);
     let mut host =
         Host::new(store.clone(), Arc::new(SystemClock::new()), config.host.workers, config.host.turns as usize);
+    let seal = FileSeal::new(key.derive("files"));
     let mut by_name = HashMap::new();
     for (connection, platform) in config.connections.iter().zip(platforms) {
         by_name.insert(connection.name.clone(), platform.clone());
@@ -93,7 +114,7 @@ pub(crate) fn host(
             .filter_map(|name| by_name.get(name).map(|platform| (name.clone(), platform.clone())))
             .collect();
         let outboxes = host.outboxes().clone();
-        let actor = Actor::new(entry.name.clone(), connections, entry.limits.clone(), outboxes);
+        let actor = Actor::new(entry.name.clone(), connections, entry.limits.clone(), outboxes).with_seal(seal.clone());
         host.add_bot(Bot::new(actor, Arc::new(plugin)));
     }
     Ok((host, store))

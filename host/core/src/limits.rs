@@ -305,6 +305,12 @@ limits! {
     compile_cpu / COMPILE_CPU: u64 = 240_000, Time, "it does not load";
     /// time for compiling a component
     compile_time / COMPILE_TIME: u64 = 300_000, Time, "it does not load";
+    /// bytes of a component's compiled code
+    compiled / COMPILED: u64 = 512 << 20, Bytes, "it does not load";
+    /// components whose compiled code is kept
+    cache_entries / CACHE_ENTRIES: usize = 64, Count, "what was not used for longest is removed, and compiled anew when it is loaded";
+    /// bytes of compiled code that is kept
+    cache_bytes / CACHE_BYTES: u64 = 2 << 30, Bytes, "what was not used for longest is removed, and compiled anew when it is loaded";
 }
 
 /// The limit of this name.

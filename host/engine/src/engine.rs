@@ -5,14 +5,18 @@
 //! them back to the kernel and faulting them in again; measured, that is 8 µs a turn instead of 27.
 
 use std::collections::HashMap;
+use std::hash::{Hash, Hasher};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use hodhod_core::limits::{INSTANCES, MEMORIES, STACK, TABLES};
 use hodhod_core::runtime::Grants;
+use sha2::{Digest, Sha256};
 use thiserror::Error;
 use wasmtime::component::Linker;
 use wasmtime::{Config, Enabled, InstanceAllocationStrategy, PoolingAllocationConfig};
 
+use crate::compile::{self, Cache, Compiler};
 use crate::state::State;
 use crate::ticker::Pulse;
 use crate::{grants, ticker};
@@ -57,12 +61,17 @@ pub enum EngineError {
 pub struct Engine {
     pub(crate) inner: wasmtime::Engine,
     pub(crate) pulse: Arc<Pulse>,
+    pub(crate) compiler: Compiler,
+    pub(crate) cache: Option<Arc<Cache>>,
+    /// What compiled code has to agree with to run here, as a name.
+    pub(crate) hash: Arc<str>,
+    pub(crate) compiled: Arc<AtomicU64>,
     pool: PoolSize,
     linkers: Arc<Mutex<HashMap<Grants, Arc<Linker<State>>>>>,
 }
 
 impl Engine {
-    /// An engine with a pool of the given size.
+    /// An engine with a pool of the given size, which compiles in this process and keeps nothing.
     ///
     /// # Errors
     /// When the machine cannot provide the pool, or the thread that ends runaway turns.
@@ -70,7 +79,33 @@ impl Engine {
         let inner = wasmtime::Engine::new(&config(pool)).map_err(|error| EngineError::Setup(format!("{error:#}")))?;
         let pulse = ticker::start(&inner)?;
         tracing::debug!(turns = pool.turns, clears_in_place = pagemap_scan(), "the WebAssembly engine is set up");
-        Ok(Self { inner, pulse, pool, linkers: Arc::default() })
+        Ok(Self {
+            hash: compatibility(&inner).into(),
+            inner,
+            pulse,
+            compiler: Compiler::InProcess,
+            cache: None,
+            compiled: Arc::default(),
+            pool,
+            linkers: Arc::default(),
+        })
+    }
+
+    /// Another one that compiles.
+    #[must_use]
+    pub fn with_compiler(self, compiler: Compiler) -> Self {
+        Self { compiler, ..self }
+    }
+
+    /// Keeps what is compiled.
+    #[must_use]
+    pub fn with_cache(self, cache: Cache) -> Self {
+        Self { cache: Some(Arc::new(cache)), ..self }
+    }
+
+    /// How many components were compiled so far. Others came out of the cache.
+    pub fn compiled(&self) -> u64 {
+        self.compiled.load(Ordering::Relaxed)
     }
 
     /// The most bytes that one memory of a bot may have.
@@ -94,6 +129,27 @@ fn pagemap_scan() -> bool {
     PoolingAllocationConfig::is_pagemap_scan_available()
 }
 
+/// What compiled code has to agree with to run on an engine: another version, processor or setting has
+/// another name.
+fn compatibility(engine: &wasmtime::Engine) -> String {
+    /// Names what is hashed in the same way in every process.
+    struct Named(Sha256);
+
+    impl Hasher for Named {
+        fn write(&mut self, bytes: &[u8]) {
+            self.0.update(bytes);
+        }
+
+        fn finish(&self) -> u64 {
+            0
+        }
+    }
+
+    let mut named = Named(Sha256::new());
+    engine.precompile_compatibility_hash().hash(&mut named);
+    compile::hex(&named.0.finalize().into())
+}
+
 fn config(size: PoolSize) -> Config {
     let mut pool = PoolingAllocationConfig::new();
     // As many for each turn as one component may have, so that no bot can take another's; what is not
@@ -115,9 +171,16 @@ fn config(size: PoolSize) -> Config {
         .decommit_batch_size(16)
         .pagemap_scan(Enabled::Auto);
 
+    let mut config = settings();
+    config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
+    config
+}
+
+/// All settings but the pool. The code that comes out depends on these only, so that a process without
+/// the pool's address space compiles for an engine with one.
+pub(crate) fn settings() -> Config {
     let mut config = Config::new();
     config
-        .allocation_strategy(InstanceAllocationStrategy::Pooling(pool))
         .memory_init_cow(true)
         // No toolchain of a bot needs 64-bit memories and tables, and they are one more thing to attack.
         .wasm_memory64(false)
@@ -131,4 +194,21 @@ fn config(size: PoolSize) -> Config {
         // Text that a stranger's component chose; the reason of a failure does not need it.
         .wasm_backtrace_max_frames(None);
     config
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn code_compiled_without_the_pool_is_code_for_every_pool() {
+        let without = compatibility(&wasmtime::Engine::new(&settings()).unwrap());
+        assert_eq!(without.len(), 64);
+        for (turns, memory) in [(1, 64 << 10), (8, 64 << 20), (16, 4 << 30)] {
+            let pooled = wasmtime::Engine::new(&config(PoolSize { turns, memory })).unwrap();
+            assert_eq!(compatibility(&pooled), without, "a pool of {turns} turns and {memory} bytes");
+        }
+        let other = wasmtime::Engine::new(settings().epoch_interruption(false)).unwrap();
+        assert_ne!(compatibility(&other), without, "what changes the code changes the name");
+    }
 }

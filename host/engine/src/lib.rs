@@ -5,6 +5,7 @@
 //! another, and a trap needs no cleaning up.
 
 mod bindings;
+mod compile;
 mod convert;
 mod engine;
 mod failure;
@@ -18,6 +19,7 @@ mod plugin;
 mod state;
 mod ticker;
 
+pub use compile::{Cache, ChildProcess, CompileError, CompileLimits, Compiler, compile_child};
 pub use engine::{Engine, EngineError, PoolSize};
 pub use grants::grant_of;
 pub use inspect::{InspectError, Inspection, SECTION, digest, embed, inspect};

@@ -1,11 +1,10 @@
 //! A loaded component, and the running of a turn in it.
 
-use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::BoxFuture;
-use hodhod_core::limits::{HANDLES, HOST_CALL};
+use hodhod_core::limits::{COMPONENT, HANDLES, HOST_CALL};
 use hodhod_core::runtime::{BotConfig, Ended, Failure, Grants, Limits, Plugin, Reason, Setup, TurnResult};
 use hodhod_core::text::clean;
 use hodhod_core::turn::Turn;
@@ -16,6 +15,7 @@ use wasmtime::{CallHook, Store, StoreContextMut, Trap, UpdateDeadline};
 
 use crate::bindings::exports::hodhod::bot::handler;
 use crate::bindings::{Bot, BotPre};
+use crate::compile::{self, CompileError, hex, one_line};
 use crate::convert;
 use crate::engine::Engine;
 use crate::failure::classify;
@@ -39,6 +39,15 @@ pub enum LoadError {
     /// It is compiled code, which the host only takes from itself.
     #[error("already compiled: give the component itself, not a .cwasm file")]
     Compiled,
+    /// Its file is too large.
+    #[error("it has {bytes} bytes, and a component may have {COMPONENT}: make it smaller")]
+    TooLarge {
+        /// Bytes of the file.
+        bytes: usize,
+    },
+    /// It cannot be compiled.
+    #[error(transparent)]
+    Compile(CompileError),
     /// It imports what was not granted.
     #[error("it imports {}, which is not granted: add `{} = true` to grants", .imports.join(", "), .missing.join(" = true, "))]
     NotGranted {
@@ -82,7 +91,8 @@ pub struct Component {
 }
 
 impl Component {
-    /// Compiles a component and links it with what was granted.
+    /// Compiles a component, or takes its code out of the cache, and links it with what was granted. Waits
+    /// for it: not to be called where other tasks wait for the thread.
     ///
     /// # Errors
     /// See [`LoadError`].
@@ -95,8 +105,14 @@ impl Component {
         if wasmtime::Engine::detect_precompiled(bytes).is_some() {
             return Err(LoadError::Compiled);
         }
-        let component = wasmtime::component::Component::from_binary(&engine.inner, bytes)
-            .map_err(|error| LoadError::NotAComponent(one_line(&error)))?;
+        if bytes.len() as u64 > COMPONENT {
+            return Err(LoadError::TooLarge { bytes: bytes.len() });
+        }
+        let digest = Sha256::digest(bytes).into();
+        let component = compile::obtain(engine, bytes, &digest).map_err(|error| match error {
+            CompileError::NotAComponent(what) => LoadError::NotAComponent(what),
+            error => LoadError::Compile(error),
+        })?;
         check_imports(&component, grants)?;
         // Told in pages of WebAssembly; a component whose parts are only known when it runs tells nothing.
         let pages = component.resources_required().and_then(|needed| needed.max_initial_memory_size);
@@ -107,18 +123,13 @@ impl Component {
         let linker = engine.linker(grants).map_err(|error| LoadError::Contract(one_line(&error)))?;
         let pre = linker.instantiate_pre(&component).map_err(|error| LoadError::Contract(one_line(&error)))?;
         let pre = BotPre::new(pre).map_err(|error| LoadError::Contract(one_line(&error)))?;
-        let digest = Sha256::digest(bytes).iter().fold(String::new(), |mut hex, byte| {
-            // Writing to a string cannot fail.
-            let _infallible = write!(hex, "{byte:02x}");
-            hex
-        });
         Ok(Self {
             engine: engine.inner.clone(),
             pulse: engine.pulse.clone(),
             pre,
             config: Arc::new(config),
             limits,
-            digest,
+            digest: hex(&digest),
         })
     }
 
@@ -234,11 +245,6 @@ fn check_imports(component: &wasmtime::component::Component, grants: Grants) -> 
         }
     }
     if missing.is_empty() { Ok(()) } else { Err(LoadError::NotGranted { imports, missing }) }
-}
-
-/// An error with its causes, on one bounded line: parts of it may come from the component.
-fn one_line(error: &wasmtime::Error) -> String {
-    clean(&format!("{error:#}"), 600)
 }
 
 #[cfg(test)]

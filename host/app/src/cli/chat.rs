@@ -27,6 +27,7 @@ use tokio::sync::watch;
 use super::output;
 use crate::config::{BotEntry, Config, ConnectionConfig, HostConfig, SecretSource};
 use crate::serve::{Wish, Wishes};
+use crate::state_key::StateKey;
 use crate::{log, serve, wiring};
 
 /// How long answers may take that are waited for.
@@ -68,9 +69,13 @@ impl Chat {
         let config = self.config(&server, temporary.path(), state)?;
 
         let platforms = wiring::connections(&config).map_err(first)?;
-        let engine = wiring::engine(&config)?;
+        let key = StateKey::open(&config.host.state)?;
+        let mut engine = wiring::engine(&config)?;
+        if self.state.is_some() {
+            engine = engine.with_cache(wiring::cache(&config.host.state, &key)?);
+        }
         let (plugins, _) = wiring::plugins(&engine, &config).map_err(first)?;
-        let (host, store) = wiring::host(&config, platforms, plugins)?;
+        let (host, store) = wiring::host(&config, platforms, plugins, &key)?;
         let host = Arc::new(host);
         let (wish, wishes) = watch::channel(Wish::Serve);
         let serving = tokio::spawn({

@@ -4,6 +4,7 @@ mod chat;
 mod check;
 mod embed;
 mod inspect;
+mod compile;
 mod output;
 mod run;
 mod status;
@@ -12,6 +13,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+
+use crate::wiring;
 
 /// Runs chat bots as sandboxed WebAssembly components.
 #[derive(Debug, Parser)]
@@ -35,6 +38,9 @@ enum Verb {
     Embed(embed::Embed),
     /// Talks to bots in this terminal, through a local Soroush server: no account, no network.
     Chat(chat::Chat),
+    /// What the host starts to compile a component.
+    #[command(name = wiring::COMPILE, hide = true)]
+    Compile(compile::Compile),
 }
 
 /// The configuration, as every verb takes it.
@@ -54,6 +60,7 @@ pub(crate) fn main() -> ExitCode {
         Verb::Inspect(inspect) => inspect.run(),
         Verb::Embed(embed) => embed.run(),
         Verb::Chat(chat) => chat.run(),
+        Verb::Compile(compile) => Ok(compile.run()),
     };
     result.unwrap_or_else(|error| {
         output::complain(&format!("error: {error:#}"));

@@ -8,6 +8,7 @@ use tokio::sync::watch;
 
 use super::{ConfigFile, output};
 use crate::serve::{Wish, Wishes};
+use crate::state_key::StateKey;
 use crate::{config, log, serve, wiring};
 
 /// Runs the host.
@@ -28,7 +29,8 @@ impl Run {
             Ok(loaded) => loaded,
             Err(problems) => return Ok(wrong(&problems)),
         };
-        let engine = wiring::engine(&config)?;
+        let key = StateKey::open(&config.host.state)?;
+        let engine = wiring::engine(&config)?.with_cache(wiring::cache(&config.host.state, &key)?);
         let plugins = match wiring::plugins(&engine, &config) {
             Ok((plugins, warnings)) => {
                 warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
@@ -52,7 +54,7 @@ impl Run {
                 // Whoever could wish must not be gone before the end.
                 wish.closed().await;
             });
-            let (host, store) = wiring::host(&config, platforms, plugins)?;
+            let (host, store) = wiring::host(&config, platforms, plugins, &key)?;
             serve::serve(Arc::new(host), store, &config.host, Wishes(wishes)).await?;
             Ok(ExitCode::SUCCESS)
         })

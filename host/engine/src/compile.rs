@@ -1,0 +1,90 @@
+//! From the bytes of a component to code that can run: out of the cache, or compiled anew.
+//!
+//! Compiling is the one thing that a hostile component gets the host to do at length before it has
+//! a turn with limits, and wasmtime does not promise to withstand input that is made for that. So the
+//! host compiles in a process of its own, which may use so much memory and time and no more
+//! ([`child`], [`process`]). That bounds what compiling costs; it is no wall against a component that
+//! takes over the compiler itself, since what the child says is run. The code is then loaded
+//! ([`trusted`]) and kept, sealed, for the next start ([`cache`]).
+
+mod cache;
+mod child;
+mod error;
+mod process;
+mod trusted;
+
+use std::sync::atomic::Ordering;
+use std::time::Instant;
+
+use hodhod_core::text::clean;
+use wasmtime::component::Component;
+
+pub use cache::Cache;
+pub use child::compile_child;
+pub use error::CompileError;
+pub use process::{ChildProcess, CompileLimits};
+use trusted::Trusted;
+
+use crate::engine::Engine;
+
+/// Who compiles.
+#[derive(Clone, Debug, Default)]
+pub enum Compiler {
+    /// This process, without limits: for components that are one's own.
+    #[default]
+    InProcess,
+    /// A process for each component.
+    Child(ChildProcess),
+}
+
+impl Compiler {
+    fn compile(&self, engine: &wasmtime::Engine, component: &[u8]) -> Result<Trusted, CompileError> {
+        match self {
+            Self::InProcess => child::compile(engine, component),
+            Self::Child(child) => child.compile(component),
+        }
+        .map(Trusted::compiled)
+    }
+}
+
+/// The code of a component, whose SHA-256 is `digest`.
+pub(crate) fn obtain(engine: &Engine, bytes: &[u8], digest: &Digest) -> Result<Component, CompileError> {
+    let began = Instant::now();
+    let plugin = hex(digest);
+    if let Some(component) = cached(engine, digest) {
+        tracing::info!(plugin, cached = true, ms = millis(began), "compiled code was kept");
+        return Ok(component);
+    }
+    let code = engine.compiler.compile(&engine.inner, bytes)?;
+    let component = code.load(&engine.inner).map_err(|error| CompileError::Crashed(one_line(&error)))?;
+    engine.compiled.fetch_add(1, Ordering::Relaxed);
+    tracing::info!(plugin, cached = false, ms = millis(began), bytes = code.len(), "compiled");
+    if let Some(cache) = &engine.cache {
+        cache.keep(&engine.hash, digest, &code);
+    }
+    Ok(component)
+}
+
+fn cached(engine: &Engine, digest: &Digest) -> Option<Component> {
+    let code = engine.cache.as_ref()?.take(&engine.hash, digest)?;
+    code.load(&engine.inner)
+        .inspect_err(|error| tracing::warn!(error = one_line(error), "kept code does not load; it is compiled anew"))
+        .ok()
+}
+
+/// A SHA-256.
+pub(crate) type Digest = [u8; 32];
+
+/// A digest as it is written.
+pub(crate) fn hex(digest: &Digest) -> String {
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn millis(began: Instant) -> u64 {
+    u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX)
+}
+
+/// An error with its causes, on one bounded line: parts of it may come from the component.
+pub(crate) fn one_line(error: &wasmtime::Error) -> String {
+    clean(&format!("{error:#}"), 600)
+}
