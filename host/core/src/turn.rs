@@ -14,6 +14,7 @@ use thiserror::Error;
 use crate::event::{Content, Event, Media};
 use crate::files::FileSeal;
 use crate::ids::{BotName, Chat, ConnectionName, InboxSeq, SendId};
+use crate::kill::KillSwitch;
 use crate::outbox::Outboxes;
 use crate::outgoing::{Answer, Body, Outgoing};
 use crate::platform::{Platform, Unsendable};
@@ -38,6 +39,8 @@ pub struct Actor {
     pub outboxes: Arc<Outboxes>,
     /// Makes the names of files that it is told.
     pub seal: FileSeal,
+    /// Ends its turns that are under way.
+    pub kill: KillSwitch,
 }
 
 impl Actor {
@@ -48,7 +51,7 @@ impl Actor {
         limits: Limits,
         outboxes: Arc<Outboxes>,
     ) -> Self {
-        Self { bot, connections, limits, outboxes, seal: FileSeal::new(rand::random()) }
+        Self { bot, connections, limits, outboxes, seal: FileSeal::new(rand::random()), kill: KillSwitch::default() }
     }
 
     /// With the seal of a host, so that the names of files outlive it.
@@ -151,6 +154,8 @@ pub struct Turn {
     chat: Chat,
     now: Millis,
     actor: Arc<Actor>,
+    /// Kills of its bot before it began.
+    kills: u64,
     view: Arc<dyn ValueView>,
     reads: Reads,
     writes: BTreeMap<(Bucket, Arc<str>), Write>,
@@ -175,6 +180,7 @@ impl Turn {
             event,
             chat,
             now,
+            kills: actor.kill.kills(),
             actor,
             view,
             reads: Reads::default(),
@@ -208,6 +214,17 @@ impl Turn {
     /// Who handles it.
     pub fn actor(&self) -> &Arc<Actor> {
         &self.actor
+    }
+
+    /// True once the operator wants it to end.
+    pub fn is_killed(&self) -> bool {
+        self.actor.kill.kills() != self.kills
+    }
+
+    /// Resolves once the operator wants it to end. What waits in its name is raced against this.
+    pub fn killed(&self) -> impl Future<Output = ()> + Send + 'static {
+        let (actor, kills) = (self.actor.clone(), self.kills);
+        async move { actor.kill.killed(kills).await }
     }
 
     /// Queues a message and returns the id that a later `delivery` event names.

@@ -4,7 +4,8 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::future::BoxFuture;
+use futures::future::{BoxFuture, Either, select};
+use hodhod_core::kill;
 use hodhod_core::limits::{HANDLES, HOST_CALL};
 use hodhod_core::runtime::{BotConfig, Ended, Failure, Grants, Limits, Plugin, Reason, Setup, TurnResult};
 use hodhod_core::text::clean;
@@ -124,6 +125,7 @@ impl Component {
 
     async fn turn(&self, turn: Turn) -> Ended {
         let event = convert::event(&turn.told());
+        let killed = std::pin::pin!(turn.killed());
         let meter = Meter::new(turn.actor().bot.clone(), self.pulse.clone());
         let state = State::new(turn, self.config.clone(), &self.limits, meter.clone());
         let mut store = Store::new(&self.engine, state);
@@ -134,16 +136,24 @@ impl Component {
 
         let called = {
             let call = Box::pin(self.call(&mut store, &event));
-            tokio::time::timeout(self.limits.wall, Metered { meter: meter.clone(), inner: call }).await
+            // The guest first: a turn that ends without waiting never asks whether it was killed.
+            let race = async {
+                match select(Metered { meter: meter.clone(), inner: call }, killed).await {
+                    Either::Left((called, _)) => Some(called),
+                    Either::Right(((), _)) => None,
+                }
+            };
+            tokio::time::timeout(self.limits.wall, race).await
         };
         // A guest that trapped is never entered again. Its streams are closed, so that what it said last
         // is known before the reason is looked for.
         store.data_mut().table = ResourceTable::new();
         let result = match called {
-            Ok(Ok(Ok(()))) => TurnResult::Done,
-            Ok(Ok(Err(handler::Failure::Retry(ms)))) => TurnResult::Retry(Duration::from_millis(ms)),
-            Ok(Ok(Err(handler::Failure::Reject(reason)))) => TurnResult::Reject(clean(&reason, REASON)),
-            Ok(Err(error)) => TurnResult::Failed(classify(&error, store.data())),
+            Ok(Some(Ok(Ok(())))) => TurnResult::Done,
+            Ok(Some(Ok(Err(handler::Failure::Retry(ms))))) => TurnResult::Retry(Duration::from_millis(ms)),
+            Ok(Some(Ok(Err(handler::Failure::Reject(reason))))) => TurnResult::Reject(clean(&reason, REASON)),
+            Ok(Some(Err(error))) => TurnResult::Failed(classify(&error, store.data())),
+            Ok(None) => TurnResult::Failed(kill::failure()),
             Err(_elapsed) => TurnResult::Failed(Failure {
                 reason: Reason::Wall,
                 detail: format!("limit {} ms reached", self.limits.wall.as_millis()),
@@ -190,6 +200,10 @@ fn bound_time(store: &mut Store<State>, limit: Duration) {
 fn on_tick(mut store: StoreContextMut<'_, State>, limit: Duration) -> wasmtime::Result<UpdateDeadline> {
     let state = store.data_mut();
     state.meter.beat();
+    if state.turn.is_killed() {
+        state.ended = Some(kill::failure());
+        return Ok(UpdateDeadline::Interrupt);
+    }
     let used = state.meter.now();
     // The tick is one for all; a turn that began just before it has not used one up.
     if used < TICK && used < limit {
@@ -205,10 +219,13 @@ fn on_tick(mut store: StoreContextMut<'_, State>, limit: Duration) -> wasmtime::
 /// The host has done what the guest asked it.
 fn after_call(mut store: StoreContextMut<'_, State>, limit: Duration) -> wasmtime::Result<()> {
     let state = store.data_mut();
-    if state.meter.now() < limit {
+    state.ended = if state.turn.is_killed() {
+        Some(kill::failure())
+    } else if state.meter.now() >= limit {
+        Some(out_of_time(limit))
+    } else {
         return Ok(());
-    }
-    state.ended = Some(out_of_time(limit));
+    };
     Err(wasmtime::Error::from(Trap::Interrupt))
 }
 

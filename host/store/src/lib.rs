@@ -47,6 +47,7 @@ mod encode;
 mod folder;
 mod forget;
 mod hash;
+mod hold;
 mod job;
 mod open;
 mod queue;

@@ -3,7 +3,8 @@
 use rusqlite::Connection;
 
 /// Each takes the database one version on. What is released is never changed, only followed.
-const MIGRATIONS: &[&str] = &[include_str!("../migrations/0001-first.sql")];
+const MIGRATIONS: &[&str] =
+    &[include_str!("../migrations/0001-first.sql"), include_str!("../migrations/0002-bot-state.sql")];
 
 /// The version that this program works with.
 pub(crate) fn known() -> i64 {

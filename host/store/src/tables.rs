@@ -5,6 +5,7 @@ mod dead;
 mod inbox;
 mod outbox;
 mod seen;
+mod states;
 mod tally;
 mod values;
 
@@ -15,6 +16,7 @@ pub(crate) use self::dead::{Dead, Stillborn, newest as newest_dead};
 pub(crate) use self::inbox::{Inbox, event, waiting as waiting_events};
 pub(crate) use self::outbox::{Outbox, send, waiting as waiting_sends};
 pub(crate) use self::seen::{Seen, Step};
+pub(crate) use self::states::{States, states};
 pub(crate) use self::tally::{Tally, totals};
 pub(crate) use self::values::{Values, keys, value};
 
@@ -27,6 +29,7 @@ pub(crate) struct Tables<'c> {
     pub(crate) values: Values<'c>,
     pub(crate) seen: Seen<'c>,
     pub(crate) dead: Dead<'c>,
+    pub(crate) states: States<'c>,
     pub(crate) tally: Tally<'c>,
 }
 
@@ -38,6 +41,7 @@ impl<'c> Tables<'c> {
             values: Values::new(connection)?,
             seen: Seen::new(connection)?,
             dead: Dead::new(connection, dead_per_bot)?,
+            states: States::new(connection)?,
             tally: Tally::new(connection)?,
         })
     }

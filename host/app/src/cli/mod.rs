@@ -2,6 +2,7 @@
 
 mod chat;
 mod check;
+mod control;
 mod output;
 mod run;
 mod status;
@@ -10,6 +11,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use hodhod_core::health::Order;
 
 /// Runs chat bots as sandboxed WebAssembly components.
 #[derive(Debug, Parser)]
@@ -27,6 +29,16 @@ enum Verb {
     Check(check::Check),
     /// Says how a running host is doing.
     Status(status::Status),
+    /// Lets the events of a bot wait. What is under way ends; nothing is lost.
+    Pause(control::Control),
+    /// Ends a pause.
+    Resume(control::Control),
+    /// Ends the turns of a bot that are under way, at once and without effects, and pauses it.
+    Kill(control::Control),
+    /// Takes a bot out of service until it is released.
+    Quarantine(control::Control),
+    /// Lets a bot run again that is quarantined, or that rests after failures.
+    Release(control::Control),
     /// Talks to bots in this terminal, through a local Soroush server: no account, no network.
     Chat(chat::Chat),
 }
@@ -45,6 +57,11 @@ pub(crate) fn main() -> ExitCode {
         Verb::Run(run) => run.run(),
         Verb::Check(check) => check.run(),
         Verb::Status(status) => status.run(),
+        Verb::Pause(bot) => bot.run(Order::Pause),
+        Verb::Resume(bot) => bot.run(Order::Resume),
+        Verb::Kill(bot) => bot.run(Order::Kill),
+        Verb::Quarantine(bot) => bot.run(Order::Quarantine),
+        Verb::Release(bot) => bot.run(Order::Release),
         Verb::Chat(chat) => chat.run(),
     };
     result.unwrap_or_else(|error| {

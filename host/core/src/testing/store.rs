@@ -8,6 +8,7 @@ use futures::future::BoxFuture;
 
 use crate::dead::DeadLetter;
 use crate::event::Event;
+use crate::health::Held;
 use crate::ids::{BotName, Chat, InboxSeq, OutboxSeq};
 use crate::store::{
     Appended, Arrival, Mark, QueuedSend, SendOutcome, Settlement, Store, StoreError, Totals, TurnCommit, WaitingEvent,
@@ -27,6 +28,8 @@ pub enum Failpoint {
     Attempt,
     /// The next record of a send's end.
     Settle,
+    /// The next record of a bot's state.
+    BotState,
 }
 
 /// A store in memory. Clones share it, so a second host over a clone is the host after a crash.
@@ -41,6 +44,7 @@ struct Tables {
     outbox: BTreeMap<OutboxSeq, (WaitingSend, QueuedSend)>,
     values: BTreeMap<ValueKey, Vec<u8>>,
     dead: Vec<DeadLetter>,
+    bots: BTreeMap<BotName, Held>,
     totals: Totals,
     failing: Vec<Failpoint>,
     /// Rows up to this number cannot be read any more.
@@ -268,6 +272,19 @@ impl Store for MemoryStore {
 
     fn forget_seen(&self, _before: Millis) -> BoxFuture<'static, Result<(), StoreError>> {
         self.call(None, |_| ())
+    }
+
+    fn bot_states(&self) -> BoxFuture<'static, Result<Vec<(BotName, Held)>, StoreError>> {
+        self.call(None, |tables| tables.bots.clone().into_iter().collect())
+    }
+
+    fn set_bot_state(&self, bot: BotName, held: Option<Held>) -> BoxFuture<'static, Result<(), StoreError>> {
+        self.call(Some(Failpoint::BotState), |tables| {
+            match held {
+                Some(held) => tables.bots.insert(bot, held),
+                None => tables.bots.remove(&bot),
+            };
+        })
     }
 
     fn totals(&self) -> BoxFuture<'static, Result<Totals, StoreError>> {

@@ -21,6 +21,8 @@ mod privacy;
 #[cfg(test)]
 mod sends;
 #[cfg(test)]
+mod states;
+#[cfg(test)]
 mod turns;
 #[cfg(test)]
 mod values;
