@@ -4,6 +4,7 @@
 mod answers;
 mod architecture;
 mod command_line;
+mod control;
 mod crash;
 mod failures;
 mod fairness;

@@ -230,7 +230,7 @@ impl Health {
 
     /// Tells the end of a turn that began in `phase`. True if that changed something.
     pub fn ended(&mut self, result: &TurnResult, phase: u64, now: Millis) -> bool {
-        if phase != self.phase {
+        if phase != self.phase || self.turns() == 0 {
             return false;
         }
         match result {

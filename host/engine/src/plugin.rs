@@ -136,14 +136,8 @@ impl Component {
 
         let called = {
             let call = Box::pin(self.call(&mut store, &event));
-            // The guest first: a turn that ends without waiting never asks whether it was killed.
-            let race = async {
-                match select(Metered { meter: meter.clone(), inner: call }, killed).await {
-                    Either::Left((called, _)) => Some(called),
-                    Either::Right(((), _)) => None,
-                }
-            };
-            tokio::time::timeout(self.limits.wall, race).await
+            let call = unless_killed(Metered { meter: meter.clone(), inner: call }, killed);
+            tokio::time::timeout(self.limits.wall, call).await
         };
         // A guest that trapped is never entered again. Its streams are closed, so that what it said last
         // is known before the reason is looked for.
@@ -182,6 +176,18 @@ impl Plugin for Component {
 
     fn digest(&self) -> &str {
         &self.digest
+    }
+}
+
+/// What a call gives, or `None` if the turn is killed while it waits. Dropping the call ends it.
+async fn unless_killed<T>(
+    call: impl Future<Output = T> + Unpin,
+    killed: impl Future<Output = ()> + Unpin,
+) -> Option<T> {
+    // The guest first: one that never waits never asks here, but at its ticks.
+    match select(call, killed).await {
+        Either::Left((called, _)) => Some(called),
+        Either::Right(((), _)) => None,
     }
 }
 

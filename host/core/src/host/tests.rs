@@ -1,6 +1,7 @@
 //! The promises of the whole host, over the doubles.
 
 mod bounds;
+mod health;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
