@@ -88,9 +88,10 @@ async fn a_quarantine_survives_a_restart_until_it_is_released() {
     let limits = "cpu = \"50 ms\", attempts = 1, failures = 2, rests = 1";
     let setup = Setup::new([BotSetup::new("guests").limits(limits)]).await;
     let host = setup.start_ready().await;
-    for number in 0..3 {
-        setup.say(&format!("chat-{number}"), "trap");
-    }
+    setup.say("chat-1", "trap");
+    setup.say("chat-2", "trap");
+    in_state(&host, "guests", "degraded").await;
+    setup.say("chat-3", "trap");
     in_state(&host, "guests", "quarantined").await;
     setup.say("sara", "echo hello");
     host.status_when("a message waits", |status| bot(status, "guests")["waiting"] == 1).await;
