@@ -5,6 +5,7 @@ mod answers;
 mod architecture;
 mod command_line;
 mod compiling;
+mod control;
 mod crash;
 mod failures;
 mod fairness;

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use futures::future::BoxFuture;
 use hodhod_core::dead::DeadLetter;
 use hodhod_core::event::Event;
+use hodhod_core::health::Held;
 use hodhod_core::ids::{BotName, InboxSeq, OutboxSeq};
 use hodhod_core::quota::Usage;
 use hodhod_core::store::{
@@ -107,6 +108,14 @@ impl Store for Nothing {
     }
 
     fn forget_seen(&self, _before: Millis) -> Answer<()> {
+        now(())
+    }
+
+    fn bot_states(&self) -> Answer<Vec<(BotName, Held)>> {
+        now(Vec::new())
+    }
+
+    fn set_bot_state(&self, _bot: BotName, _held: Option<Held>) -> Answer<()> {
         now(())
     }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use futures::future::BoxFuture;
 use hodhod_core::dead::DeadLetter;
 use hodhod_core::event::Event;
+use hodhod_core::health::Held;
 use hodhod_core::ids::{BotName, InboxSeq, OutboxSeq};
 use hodhod_core::quota::Usage;
 use hodhod_core::store::{
@@ -128,6 +129,14 @@ impl Store for Watched {
 
     fn forget_seen(&self, before: Millis) -> Answer<()> {
         self.inner.forget_seen(before)
+    }
+
+    fn bot_states(&self) -> Answer<Vec<(BotName, Held)>> {
+        self.inner.bot_states()
+    }
+
+    fn set_bot_state(&self, bot: BotName, held: Option<Held>) -> Answer<()> {
+        self.inner.set_bot_state(bot, held)
     }
 
     fn totals(&self) -> Answer<Totals> {

@@ -3,6 +3,7 @@
 mod cli;
 mod clock;
 mod config;
+mod control;
 mod log;
 mod plugin;
 mod secret;

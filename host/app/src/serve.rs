@@ -17,6 +17,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use crate::config::HostConfig;
+use crate::control::Control;
 
 /// What the last commits may take after the grace.
 const LAST_COMMITS: Duration = Duration::from_secs(5);
@@ -90,6 +91,14 @@ pub(crate) async fn serve(
     }
     let web = tokio::spawn(hodhod_web::serve(listener, host.clone(), host.clock().now()));
 
+    let control = match Control::bind(&config.state) {
+        Ok(control) => Some(tokio::spawn(control.serve(host.clone()))),
+        Err(error) => {
+            tracing::error!(%error, "no control socket: `hodhod pause`, `kill` and the like cannot reach this host");
+            None
+        }
+    };
+
     let (cut, cut_seen) = watch::channel(false);
     let workers = Workers::start(&host, config.workers, &cut_seen)?;
     let serving = tokio::spawn({
@@ -150,8 +159,10 @@ pub(crate) async fn serve(
         serving.abort();
         finished(&mut serving).await;
     }
-    web.abort();
-    let _cancelled = web.await;
+    for page in [Some(web), control].into_iter().flatten() {
+        page.abort();
+        let _cancelled = page.await;
+    }
     store.close().await;
     workers.join();
     tracing::info!("stopped");

@@ -8,9 +8,8 @@ use anyhow::Context;
 use hodhod_core::bot::Bot;
 use hodhod_core::files::FileSeal;
 use hodhod_core::host::Host;
-use hodhod_core::limits::COMPONENT;
 use hodhod_core::platform::Platform;
-use hodhod_core::runtime::{Grants, Setup};
+
 use hodhod_core::turn::Actor;
 use hodhod_engine::{Cache, ChildProcess, Compiler, Component, Engine, PoolSize};
 use hodhod_platforms::soroush::{Options, Soroush, SoroushConfig};

@@ -1,11 +1,12 @@
 //! A bot as it runs: who it is, the generation of its plugin, and what has been seen of it.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
 
+use crate::health::{Health, Report};
 use crate::ids::{BotName, ConnectionName};
 use crate::runtime::{Plugin, Reason, TurnResult};
 use crate::time::Millis;
@@ -17,6 +18,7 @@ pub struct Bot {
     pub actor: Arc<Actor>,
     /// What has been seen of it.
     pub stats: BotStats,
+    health: Mutex<Health>,
     generation: ArcSwap<Generation>,
 }
 
@@ -32,6 +34,7 @@ impl Bot {
     /// A bot in its first generation.
     pub fn new(actor: Actor, plugin: Arc<dyn Plugin>) -> Self {
         Self {
+            health: Mutex::new(Health::new(&actor.limits)),
             actor: Arc::new(actor),
             stats: BotStats::default(),
             generation: ArcSwap::from_pointee(Generation { number: 1, plugin }),
@@ -48,12 +51,24 @@ impl Bot {
         self.actor.connections.contains_key(connection)
     }
 
+    /// How it is, and what the operator wants of it.
+    pub fn health(&self) -> Report {
+        self.lock_health().report()
+    }
+
+    /// Its health, for [`Turns`](crate::turns::Turns), whose lanes have to follow each change.
+    pub(crate) fn lock_health(&self) -> MutexGuard<'_, Health> {
+        // It changes by whole calls, so a panic elsewhere leaves it sound.
+        self.health.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// The current generation. A turn keeps the one that it began with.
     pub fn generation(&self) -> Arc<Generation> {
         self.generation.load_full()
     }
 
-    /// Begins a new generation: turns that start from now on run in `plugin`.
+    /// Begins a new generation: turns that start from now on run in `plugin`. What its predecessor
+    /// failed at is forgotten by [`Turns::renew`](crate::turns::Turns::renew).
     pub fn replace(&self, plugin: Arc<dyn Plugin>) {
         self.generation.rcu(|old| Generation { number: old.number + 1, plugin: plugin.clone() });
     }

@@ -89,6 +89,7 @@ impl Host {
     /// # Errors
     /// When the store cannot be read, or cannot record what becomes of sends in doubt.
     pub async fn restore(&self) -> Result<Restored, StoreError> {
+        self.turns.restore_states().await?;
         let mut restored = Restored::default();
         let mut after = InboxSeq(0);
         loop {

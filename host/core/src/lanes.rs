@@ -221,6 +221,11 @@ impl<G: Clone + Eq + Hash, K: Clone + Eq + Hash, T> Lanes<G, K, T> {
         self.groups.get(group).map_or(0, |group| group.waiting)
     }
 
+    /// Items of one group that run.
+    pub fn running_in(&self, group: &G) -> usize {
+        self.groups.get(group).map_or(0, |group| group.running)
+    }
+
     /// Items of one lane waiting, not counting one that is out.
     pub fn waiting_in_lane(&self, group: &G, lane: &K) -> usize {
         self.groups.get(group).and_then(|group| group.lanes.get(lane)).map_or(0, |lane| lane.queue.len())

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::bot::LastFailure;
+use crate::health::Report;
 use crate::host::Host;
 use crate::ids::{BotName, ConnectionName};
 use crate::store::{StoreError, Totals};
@@ -39,6 +40,10 @@ pub struct BotStatus {
     pub digest: String,
     /// The generation of the plugin, counted from 1.
     pub generation: u64,
+    /// Whether it runs, rests or is held back, since when and why.
+    pub health: Report,
+    /// Turns that run.
+    pub running: usize,
     /// Events waiting.
     pub waiting: usize,
     /// Chats with something waiting or under way.
@@ -99,6 +104,8 @@ impl Status {
                     name: bot.name().clone(),
                     digest: generation.plugin.digest().to_owned(),
                     generation: generation.number,
+                    health: bot.health(),
+                    running: host.turns().running(bot.name()),
                     waiting,
                     lanes,
                     handled: bot.stats.handled(),

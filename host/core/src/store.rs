@@ -13,6 +13,7 @@ use thiserror::Error;
 
 use crate::dead::DeadLetter;
 use crate::event::Event;
+use crate::health::Held;
 use crate::ids::{BotName, Chat, InboxSeq, OutboxSeq, SendId};
 use crate::outgoing::Outgoing;
 use crate::quota::Usage;
@@ -105,6 +106,12 @@ pub trait Store: Send + Sync + 'static {
 
     /// Forgets keys of arrivals that are older than `before`; done in steps that hold nobody up.
     fn forget_seen(&self, before: Millis) -> BoxFuture<'static, Result<(), StoreError>>;
+
+    /// The bots that an earlier run left held back, by name.
+    fn bot_states(&self) -> BoxFuture<'static, Result<Vec<(BotName, Held)>, StoreError>>;
+
+    /// Records that a bot is held back; `None` where it is not any more.
+    fn set_bot_state(&self, bot: BotName, held: Option<Held>) -> BoxFuture<'static, Result<(), StoreError>>;
 
     /// What has been counted since the database was made, and what it holds now.
     fn totals(&self) -> BoxFuture<'static, Result<Totals, StoreError>>;

@@ -14,6 +14,7 @@ use thiserror::Error;
 use crate::event::{Content, Event, Media, Timer};
 use crate::files::FileSeal;
 use crate::ids::{BotName, Chat, ConnectionName, InboxSeq, SendId};
+use crate::kill::KillSwitch;
 use crate::outbox::Outboxes;
 use crate::outgoing::{Answer, Body, Outgoing};
 use crate::platform::{Platform, Unsendable};
@@ -42,6 +43,8 @@ pub struct Actor {
     pub seal: FileSeal,
     /// What it has used over many turns.
     pub quotas: Quotas,
+    /// Ends its turns that are under way.
+    pub kill: KillSwitch,
 }
 
 impl Actor {
@@ -52,7 +55,15 @@ impl Actor {
         limits: Limits,
         outboxes: Arc<Outboxes>,
     ) -> Self {
-        Self { bot, connections, limits, outboxes, seal: FileSeal::new(rand::random()), quotas: Quotas::default() }
+        Self {
+            bot,
+            connections,
+            limits,
+            outboxes,
+            seal: FileSeal::new(rand::random()),
+            quotas: Quotas::default(),
+            kill: KillSwitch::default(),
+        }
     }
 
     /// With the seal of a host, so that the names of files outlive it.
@@ -170,6 +181,8 @@ pub struct Turn {
     chat: Chat,
     now: Millis,
     actor: Arc<Actor>,
+    /// Kills of its bot before it began.
+    kills: u64,
     view: Arc<dyn ValueView>,
     reads: Reads,
     writes: BTreeMap<(Bucket, Arc<str>), Write>,
@@ -197,6 +210,7 @@ impl Turn {
             event,
             chat,
             now,
+            kills: actor.kill.kills(),
             actor,
             view,
             reads: Reads::default(),
@@ -237,6 +251,17 @@ impl Turn {
     /// Who handles it.
     pub fn actor(&self) -> &Arc<Actor> {
         &self.actor
+    }
+
+    /// True once the operator wants it to end.
+    pub fn is_killed(&self) -> bool {
+        self.actor.kill.kills() != self.kills
+    }
+
+    /// Resolves once the operator wants it to end. What waits in its name is raced against this.
+    pub fn killed(&self) -> impl Future<Output = ()> + Send + 'static {
+        let (actor, kills) = (self.actor.clone(), self.kills);
+        async move { actor.kill.killed(kills).await }
     }
 
     /// Queues a message and returns the id that a later `delivery` event names.

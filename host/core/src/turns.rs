@@ -7,15 +7,20 @@
 //!
 //! An event leaves memory and lane only when its turn is on disk. After a crash the inbox holds
 //! every event whose turn was not, and they run again; nobody saw the first attempt.
+//!
+//! How a turn ends changes the health of its bot, and the lanes follow it: see [`Turns::order`] and
+//! [`health`](crate::health).
+
+mod hand;
 
 use std::cell::Cell;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
-use futures::future::{Either, select};
+use futures::future::{Either, OptionFuture, select};
 use futures::stream::{FuturesUnordered, StreamExt};
 use tokio::sync::Notify;
 
@@ -46,6 +51,8 @@ const CONFLICTS: u8 = 3;
 /// The wait before an event is tried again whose body could not be read.
 const UNREADABLE_WAIT: Duration = Duration::from_secs(1);
 
+pub use hand::{Obeyed, OrderError};
+
 /// An event in its lane.
 #[derive(Debug)]
 struct Waiting {
@@ -54,6 +61,14 @@ struct Waiting {
     conflicts: u8,
     /// Absent where it has to be read from the store.
     event: Option<Arc<Event>>,
+}
+
+type Queue = Lanes<BotName, Chat, Waiting>;
+
+/// An event that is out, and the phase of its bot's health in which it was taken.
+struct Taken {
+    out: Out<BotName, Chat, Waiting>,
+    phase: u64,
 }
 
 /// What is kept of a turn while its commit is written.
@@ -69,7 +84,9 @@ pub struct Turns {
     ledger: Arc<Ledger<Ticket>>,
     outboxes: Arc<Outboxes>,
     bots: RwLock<HashMap<BotName, Arc<Bot>>>,
-    lanes: Mutex<Lanes<BotName, Chat, Waiting>>,
+    lanes: Mutex<Queue>,
+    /// When the rests of bots are over; some of them have been ended by other means.
+    rests: Mutex<BTreeSet<(Millis, BotName)>>,
     bodies: AtomicUsize,
     under_way: AtomicUsize,
     most: usize,
@@ -95,6 +112,7 @@ impl Turns {
             outboxes,
             bots: RwLock::default(),
             lanes: Mutex::default(),
+            rests: Mutex::default(),
             bodies: AtomicUsize::new(0),
             under_way: AtomicUsize::new(0),
             most,
@@ -108,6 +126,7 @@ impl Turns {
     /// Makes a bot known.
     pub fn add_bot(&self, bot: Arc<Bot>) {
         let name = bot.name().clone();
+        bot.lock_health().begins(self.clock.now());
         self.lanes().set_limit(&name, bot.actor.limits.turns);
         self.bots.write().unwrap_or_else(PoisonError::into_inner).insert(name, bot);
     }
@@ -161,7 +180,7 @@ impl Turns {
         loop {
             let draining = self.draining.load(Ordering::Acquire);
             if !draining && unstarted.get() == 0 {
-                for out in self.take() {
+                for taken in self.take() {
                     unstarted.set(unstarted.get() + 1);
                     let (unstarted, counted) = (unstarted.clone(), Count(self));
                     running.push(async move {
@@ -170,7 +189,7 @@ impl Turns {
                             // There may be room for more beside those that wait for something.
                             woken.notify_one();
                         }
-                        self.turn(out).await;
+                        self.turn(taken).await;
                         drop(counted);
                     });
                 }
@@ -195,17 +214,18 @@ impl Turns {
         self.ledger.run(|batch| self.committed(batch)).await;
     }
 
-    /// Wakes workers when a lane's wait is over. Never ends; one task runs this.
+    /// Wakes workers when a lane's wait is over, or a bot's rest. Never ends; one task runs this.
     pub async fn wake_on_time(&self) {
         loop {
             let changed = std::pin::pin!(self.alarm.notified());
-            let next = self.lanes().next_wake();
+            let next = [self.lanes().next_wake(), self.next_rest()].into_iter().flatten().min();
             match next {
                 None => changed.await,
                 // The workers take nothing, and are woken when that is over.
                 Some(_) if self.ledger.is_full() => changed.await,
                 Some(at) => {
                     if let Either::Left(_) = select(self.clock.sleep_until(at), changed).await {
+                        self.end_rests();
                         self.wake();
                         // The workers take what is due; until they have, the same alarm would ring.
                         self.clock.sleep_until(self.clock.now() + Duration::from_millis(1)).await;
@@ -247,8 +267,13 @@ impl Turns {
         (lanes.waiting_in(bot), lanes.lanes_in(bot))
     }
 
+    /// Turns of a bot that run.
+    pub fn running(&self, bot: &BotName) -> usize {
+        self.lanes().running_in(bot)
+    }
+
     /// Takes what goes next. Each that is taken counts as under way.
-    fn take(&self) -> Vec<Out<BotName, Chat, Waiting>> {
+    fn take(&self) -> Vec<Taken> {
         let mut taken = Vec::new();
         let mut work = Duration::ZERO;
         if self.ledger.is_full() {
@@ -264,18 +289,20 @@ impl Turns {
                 self.alarm.notify_one();
                 continue;
             }
+            let mut phase = 0;
             if let Some(bot) = self.bot(&out.group) {
                 work += bot.stats.usual_cpu();
+                phase = bot.lock_health().phase();
             }
             // Only grows under the lock of the lanes, so the limit is never passed.
             self.under_way.fetch_add(1, Ordering::Relaxed);
-            taken.push(out);
+            taken.push(Taken { out, phase });
         }
         taken
     }
 
-    async fn turn(&self, out: Out<BotName, Chat, Waiting>) {
-        let Out { group, lane: chat, item } = out;
+    async fn turn(&self, taken: Taken) {
+        let Taken { out: Out { group, lane: chat, item }, phase } = taken;
         let Waiting { seq, attempts, conflicts, event } = item;
         let Some(bot) = self.bot(&group) else { return };
         let event = match self.body(seq, event).await {
@@ -289,7 +316,7 @@ impl Turns {
                 let commit = TurnCommit::without_effects(seq, mark, self.clock.now());
                 let began = self.ledger.begin(&group);
                 let again = || Next::At(Millis(0), Waiting { seq, attempts, conflicts, event: None });
-                self.submit(began, &Reads::default(), commit, Ticket { bot: group, chat }, again);
+                self.submit(began, &Reads::default(), commit, Ticket { bot: group, chat }, again, |_| ());
                 return;
             }
             Err(error) => {
@@ -302,6 +329,14 @@ impl Turns {
         let began = self.ledger.begin(&group);
         let now = self.clock.now();
         let turn = Turn::new(seq, event.clone(), chat.clone(), now, bot.actor.clone(), self.ledger.clone());
+        // After the turn has noted the kills before it: one that comes now ends it.
+        if bot.lock_health().phase() != phase {
+            drop(began);
+            self.bodies.fetch_add(event.weight(), Ordering::Relaxed);
+            let item = Waiting { seq, attempts, conflicts, event: Some(event) };
+            let next = if conflicts <= CONFLICTS { Next::At(Millis(0), item) } else { Next::Alone(item) };
+            return self.finish(&group, &chat, next);
+        }
         let generation = bot.generation();
         let ended = generation.plugin.run(turn).await;
         bot.stats.used(ended.cpu, ended.memory);
@@ -319,19 +354,27 @@ impl Turns {
             }
             mark => TurnCommit::without_effects(seq, mark, at),
         };
-        let passed = self.submit(began, &reads, commit, Ticket { bot: group, chat }, || {
+        let again = || {
             self.bodies.fetch_add(event.weight(), Ordering::Relaxed);
             let again = Waiting { seq, attempts, conflicts: conflicts + 1, event: Some(event) };
             if conflicts < CONFLICTS { Next::At(Millis(0), again) } else { Next::Alone(again) }
+        };
+        let mut saving = None;
+        let passed = self.submit(began, &reads, commit, Ticket { bot: group, chat }, again, |lanes| {
+            saving = self.judge(lanes, &bot, &ended.result, phase, at);
         });
         if passed {
             bot.stats.ended(&ended.result, now);
         } else {
             bot.stats.conflict();
         }
+        if let Some(Err(error)) = OptionFuture::from(saving).await {
+            tracing::error!(bot = %bot.name(), %error, "the state of the bot is not recorded; after a restart it runs");
+        }
     }
 
-    /// Hands in the end of a turn. False if it has to run again, as `again` says.
+    /// Hands in the end of a turn. False if it has to run again, as `again` says; otherwise `stands` is
+    /// called before another of its bot can be taken.
     fn submit(
         &self,
         began: Began<Ticket>,
@@ -339,6 +382,7 @@ impl Turns {
         commit: TurnCommit,
         ticket: Ticket,
         again: impl FnOnce() -> Next<Waiting>,
+        stands: impl FnOnce(&mut Queue),
     ) -> bool {
         // One step, or the commit could be over before the lane knows that the turn is.
         let mut lanes = self.lanes();
@@ -346,6 +390,8 @@ impl Turns {
         let conflict = self.ledger.submit(began, reads, commit, ticket).err();
         if let Some(ticket) = &conflict {
             lanes.finish(&ticket.bot, &ticket.chat, again());
+        } else {
+            stands(&mut lanes);
         }
         drop(lanes);
         if freed || conflict.is_some() {
@@ -407,7 +453,7 @@ impl Turns {
         self.bots.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
     }
 
-    fn lanes(&self) -> MutexGuard<'_, Lanes<BotName, Chat, Waiting>> {
+    fn lanes(&self) -> MutexGuard<'_, Queue> {
         // Lanes change by whole calls, so a panic elsewhere leaves them sound.
         self.lanes.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::future::BoxFuture;
+use futures::future::{BoxFuture, Either, select};
+use hodhod_core::kill;
 use hodhod_core::limits::{COMPONENT, HANDLES, HOST_CALL};
 use hodhod_core::runtime::{BotConfig, Ended, Failure, Grants, Limits, Plugin, Reason, Setup, TurnResult};
 use hodhod_core::text::clean;
@@ -135,6 +136,7 @@ impl Component {
 
     async fn turn(&self, turn: Turn) -> Ended {
         let event = convert::event(&turn.told());
+        let killed = std::pin::pin!(turn.killed());
         let meter = Meter::new(turn.actor().bot.clone(), self.pulse.clone());
         let state = State::new(turn, self.config.clone(), &self.limits, meter.clone());
         let mut store = Store::new(&self.engine, state);
@@ -145,16 +147,18 @@ impl Component {
 
         let called = {
             let call = Box::pin(self.call(&mut store, &event));
-            tokio::time::timeout(self.limits.wall, Metered { meter: meter.clone(), inner: call }).await
+            let call = unless_killed(Metered { meter: meter.clone(), inner: call }, killed);
+            tokio::time::timeout(self.limits.wall, call).await
         };
         // A guest that trapped is never entered again. Its streams are closed, so that what it said last
         // is known before the reason is looked for.
         store.data_mut().table = ResourceTable::new();
         let result = match called {
-            Ok(Ok(Ok(()))) => TurnResult::Done,
-            Ok(Ok(Err(handler::Failure::Retry(ms)))) => TurnResult::Retry(Duration::from_millis(ms)),
-            Ok(Ok(Err(handler::Failure::Reject(reason)))) => TurnResult::Reject(clean(&reason, REASON)),
-            Ok(Err(error)) => TurnResult::Failed(classify(&error, store.data())),
+            Ok(Some(Ok(Ok(())))) => TurnResult::Done,
+            Ok(Some(Ok(Err(handler::Failure::Retry(ms))))) => TurnResult::Retry(Duration::from_millis(ms)),
+            Ok(Some(Ok(Err(handler::Failure::Reject(reason))))) => TurnResult::Reject(clean(&reason, REASON)),
+            Ok(Some(Err(error))) => TurnResult::Failed(classify(&error, store.data())),
+            Ok(None) => TurnResult::Failed(kill::failure()),
             Err(_elapsed) => TurnResult::Failed(Failure {
                 reason: Reason::Wall,
                 detail: format!("limit {} ms reached", self.limits.wall.as_millis()),
@@ -186,6 +190,18 @@ impl Plugin for Component {
     }
 }
 
+/// What a call gives, or `None` if the turn is killed while it waits. Dropping the call ends it.
+async fn unless_killed<T>(
+    call: impl Future<Output = T> + Unpin,
+    killed: impl Future<Output = ()> + Unpin,
+) -> Option<T> {
+    // The guest first: one that never waits never asks here, but at its ticks.
+    match select(call, killed).await {
+        Either::Left((called, _)) => Some(called),
+        Either::Right(((), _)) => None,
+    }
+}
+
 /// Ends the guest once it has used `limit` of a processor.
 fn bound_time(store: &mut Store<State>, limit: Duration) {
     store.set_epoch_deadline(1);
@@ -201,6 +217,10 @@ fn bound_time(store: &mut Store<State>, limit: Duration) {
 fn on_tick(mut store: StoreContextMut<'_, State>, limit: Duration) -> wasmtime::Result<UpdateDeadline> {
     let state = store.data_mut();
     state.meter.beat();
+    if state.turn.is_killed() {
+        state.ended = Some(kill::failure());
+        return Ok(UpdateDeadline::Interrupt);
+    }
     let used = state.meter.now();
     // The tick is one for all; a turn that began just before it has not used one up.
     if used < TICK && used < limit {
@@ -216,10 +236,13 @@ fn on_tick(mut store: StoreContextMut<'_, State>, limit: Duration) -> wasmtime::
 /// The host has done what the guest asked it.
 fn after_call(mut store: StoreContextMut<'_, State>, limit: Duration) -> wasmtime::Result<()> {
     let state = store.data_mut();
-    if state.meter.now() < limit {
+    state.ended = if state.turn.is_killed() {
+        Some(kill::failure())
+    } else if state.meter.now() >= limit {
+        Some(out_of_time(limit))
+    } else {
         return Ok(());
-    }
-    state.ended = Some(out_of_time(limit));
+    };
     Err(wasmtime::Error::from(Trap::Interrupt))
 }
 

@@ -48,6 +48,7 @@ mod fire;
 mod folder;
 mod forget;
 mod hash;
+mod hold;
 mod job;
 mod open;
 mod queue;

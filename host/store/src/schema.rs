@@ -3,8 +3,11 @@
 use rusqlite::Connection;
 
 /// Each takes the database one version on. What is released is never changed, only followed.
-const MIGRATIONS: &[&str] =
-    &[include_str!("../migrations/0001-first.sql"), include_str!("../migrations/0002-timers-and-usage.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("../migrations/0001-first.sql"),
+    include_str!("../migrations/0002-timers-and-usage.sql"),
+    include_str!("../migrations/0003-bot-state.sql"),
+];
 
 /// The version that this program works with.
 pub(crate) fn known() -> i64 {

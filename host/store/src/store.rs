@@ -8,6 +8,7 @@ use std::thread::{self, JoinHandle};
 
 use hodhod_core::dead::DeadLetter;
 use hodhod_core::event::Event;
+use hodhod_core::health::Held;
 use hodhod_core::ids::{BotName, InboxSeq, OutboxSeq};
 use hodhod_core::quota::Usage;
 use hodhod_core::store::{
@@ -25,6 +26,7 @@ use crate::encode::{EndedTurn, NewArrival, Settled};
 use crate::fire::{Fire, Fired, Skip};
 use crate::folder::Folder;
 use crate::forget::Forget;
+use crate::hold::Hold;
 use crate::job::{Call, Work};
 use crate::open::{self, OpenError, Options};
 use crate::queue::Queue;
@@ -213,6 +215,14 @@ impl Store for SqliteStore {
 
     fn forget_seen(&self, before: Millis) -> Answer<()> {
         self.submit(Ok(Forget::new(before)))
+    }
+
+    fn bot_states(&self) -> Answer<Vec<(BotName, Held)>> {
+        self.query("read the states of bots", tables::states)
+    }
+
+    fn set_bot_state(&self, bot: BotName, held: Option<Held>) -> Answer<()> {
+        self.submit(Ok(Hold { bot, held }))
     }
 
     fn totals(&self) -> Answer<Totals> {

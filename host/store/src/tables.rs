@@ -5,6 +5,7 @@ mod dead;
 mod inbox;
 mod outbox;
 mod seen;
+mod states;
 mod tally;
 mod timers;
 mod usage;
@@ -17,6 +18,7 @@ pub(crate) use self::dead::{Dead, Stillborn, newest as newest_dead};
 pub(crate) use self::inbox::{Inbox, event, waiting as waiting_events};
 pub(crate) use self::outbox::{Outbox, send, waiting as waiting_sends};
 pub(crate) use self::seen::{Seen, Step};
+pub(crate) use self::states::{States, states};
 pub(crate) use self::tally::{Tally, totals};
 pub(crate) use self::timers::{Timers, due as due_timers, has as has_timer, next as next_timer};
 pub(crate) use self::usage::{Usage, usage};
@@ -33,6 +35,7 @@ pub(crate) struct Tables<'c> {
     pub(crate) dead: Dead<'c>,
     pub(crate) timers: Timers<'c>,
     pub(crate) usage: Usage<'c>,
+    pub(crate) states: States<'c>,
     pub(crate) tally: Tally<'c>,
 }
 
@@ -46,6 +49,7 @@ impl<'c> Tables<'c> {
             dead: Dead::new(connection, dead_per_bot)?,
             timers: Timers::new(connection)?,
             usage: Usage::new(connection)?,
+            states: States::new(connection)?,
             tally: Tally::new(connection)?,
         })
     }

@@ -3,6 +3,7 @@
 
 use std::fmt::{Display, Write as _};
 
+use hodhod_core::health::State;
 use hodhod_core::status::Status;
 
 /// Renders the numbers of a snapshot.
@@ -52,6 +53,13 @@ pub(crate) fn render(status: &Status) -> String {
     page.family("hodhod_turn_cpu_milliseconds_total", "counter", "Processor time of turns.");
     for bot in &status.bots {
         page.line("hodhod_turn_cpu_milliseconds_total", &[("bot", bot.name.as_str())], bot.cpu_ms);
+    }
+    page.family("hodhod_bot_state", "gauge", "1 for the state that a bot is in.");
+    for bot in &status.bots {
+        for state in State::ALL {
+            let labels = [("bot", bot.name.as_str()), ("state", state.as_str())];
+            page.line("hodhod_bot_state", &labels, u8::from(bot.health.state == state));
+        }
     }
     page.family("hodhod_connected", "gauge", "1 while a connection is up.");
     for connection in &status.connections {

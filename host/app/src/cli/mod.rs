@@ -2,9 +2,10 @@
 
 mod chat;
 mod check;
+mod compile;
+mod control;
 mod embed;
 mod inspect;
-mod compile;
 mod output;
 mod run;
 mod status;
@@ -13,6 +14,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use hodhod_core::health::Order;
 
 use crate::wiring;
 
@@ -36,6 +38,16 @@ enum Verb {
     Inspect(inspect::Inspect),
     /// Puts a manifest into a component.
     Embed(embed::Embed),
+    /// Lets the events of a bot wait. What is under way ends; nothing is lost.
+    Pause(control::Control),
+    /// Ends a pause.
+    Resume(control::Control),
+    /// Ends the turns of a bot that are under way, at once and without effects, and pauses it.
+    Kill(control::Control),
+    /// Takes a bot out of service until it is released.
+    Quarantine(control::Control),
+    /// Lets a bot run again that is quarantined, or that rests after failures.
+    Release(control::Control),
     /// Talks to bots in this terminal, through a local Soroush server: no account, no network.
     Chat(chat::Chat),
     /// What the host starts to compile a component.
@@ -59,6 +71,11 @@ pub(crate) fn main() -> ExitCode {
         Verb::Status(status) => status.run(),
         Verb::Inspect(inspect) => inspect.run(),
         Verb::Embed(embed) => embed.run(),
+        Verb::Pause(bot) => bot.run(Order::Pause),
+        Verb::Resume(bot) => bot.run(Order::Resume),
+        Verb::Kill(bot) => bot.run(Order::Kill),
+        Verb::Quarantine(bot) => bot.run(Order::Quarantine),
+        Verb::Release(bot) => bot.run(Order::Release),
         Verb::Chat(chat) => chat.run(),
         Verb::Compile(compile) => Ok(compile.run()),
     };

@@ -46,6 +46,19 @@ impl Status {
     }
 }
 
+/// A line about a bot that is not simply running.
+fn held(bot: &Value, now: u64) -> Option<String> {
+    let health = &bot["health"];
+    let state = health["state"].as_str().filter(|state| *state != "active")?;
+    let seconds = now.saturating_sub(health["since"].as_u64()?) / 1000;
+    let next = match health["next_probe"].as_u64() {
+        Some(at) => format!("; next try in {} s", at.saturating_sub(now).div_ceil(1000)),
+        None if state == "degraded" => "; the next turn is a try".to_owned(),
+        None => String::new(),
+    };
+    Some(format!("{state} for {seconds} s: {}{next}", health["reason"].as_str().unwrap_or("?")))
+}
+
 /// The snapshot for a person.
 fn table(status: &Value) -> String {
     let mut text = String::new();
@@ -83,6 +96,9 @@ fn table(status: &Value) -> String {
                 text,
                 "bot {name}: generation {generation}, {handled} handled, {failures} failed, {waiting} waiting"
             )?;
+            if let Some(line) = held(bot, number(status, "now")) {
+                writeln!(text, "  {line}")?;
+            }
             if let Some(reason) = bot["last_failure"]["reason"].as_str() {
                 writeln!(text, "  last failure: {reason}: {}", word(&bot["last_failure"], "detail"))?;
             }

@@ -1,6 +1,7 @@
 //! The promises of the whole host, over the doubles.
 
 mod bounds;
+mod health;
 mod timers;
 
 use std::collections::BTreeMap;

@@ -2,8 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use futures::future::BoxFuture;
+use futures::future::{BoxFuture, Either, select};
 
+use crate::kill;
 use crate::runtime::{Ended, Plugin, TurnResult};
 use crate::turn::Turn;
 
@@ -17,7 +18,11 @@ where
     fn run(&self, mut turn: Turn) -> BoxFuture<'_, Ended> {
         Box::pin(async move {
             let began = Instant::now();
-            let result = (self.0)(&mut turn).await;
+            let killed = std::pin::pin!(turn.killed());
+            let result = match select((self.0)(&mut turn), killed).await {
+                Either::Left((result, _)) => result,
+                Either::Right(((), _)) => TurnResult::Failed(kill::failure()),
+            };
             let cpu = began.elapsed().min(Duration::from_secs(1));
             Ended { turn, result, cpu, memory: 0 }
         })

@@ -8,6 +8,7 @@ use futures::future::BoxFuture;
 
 use crate::dead::DeadLetter;
 use crate::event::Event;
+use crate::health::Held;
 use crate::ids::{BotName, Chat, InboxSeq, OutboxSeq};
 use crate::quota::Usage;
 use crate::store::{
@@ -31,6 +32,8 @@ pub enum Failpoint {
     Settle,
     /// The next timers that fire.
     Fire,
+    /// The next record of a bot's state.
+    BotState,
 }
 
 /// A store in memory. Clones share it, so a second host over a clone is the host after a crash.
@@ -46,6 +49,7 @@ struct Tables {
     values: BTreeMap<ValueKey, Vec<u8>>,
     timers: BTreeMap<TimerKey, Standing>,
     dead: Vec<DeadLetter>,
+    bots: BTreeMap<BotName, Held>,
     totals: Totals,
     failing: Vec<Failpoint>,
     /// Rows up to this number cannot be read any more.
@@ -345,6 +349,19 @@ impl Store for MemoryStore {
 
     fn forget_seen(&self, _before: Millis) -> BoxFuture<'static, Result<(), StoreError>> {
         self.call(None, |_| ())
+    }
+
+    fn bot_states(&self) -> BoxFuture<'static, Result<Vec<(BotName, Held)>, StoreError>> {
+        self.call(None, |tables| tables.bots.clone().into_iter().collect())
+    }
+
+    fn set_bot_state(&self, bot: BotName, held: Option<Held>) -> BoxFuture<'static, Result<(), StoreError>> {
+        self.call(Some(Failpoint::BotState), |tables| {
+            match held {
+                Some(held) => tables.bots.insert(bot, held),
+                None => tables.bots.remove(&bot),
+            };
+        })
     }
 
     fn totals(&self) -> BoxFuture<'static, Result<Totals, StoreError>> {

@@ -7,6 +7,7 @@ use hodhod_core::ledger::Ledger;
 use hodhod_core::testing::{MemoryStore, TestClock};
 use hodhod_core::time::Millis;
 use hodhod_core::turn::Actor;
+use tokio::sync::Notify;
 use wasmtime::{Linker, Module};
 
 use super::*;
@@ -52,4 +53,75 @@ async fn code_that_only_calls_the_host_is_ended_between_two_calls() {
     assert_eq!(classify(&error, store.data()).reason, Reason::Cpu);
     let called = called.load(Ordering::Relaxed);
     assert!(called <= 60, "it went on for {called} calls");
+}
+
+/// The promise: what the operator kills ends within this.
+const KILLED_WITHIN: Duration = Duration::from_millis(100);
+
+/// What a guest does while it is killed: `seen` tells that it does.
+fn doings(linker: &mut Linker<State>) -> Arc<Notify> {
+    let seen = Arc::new(Notify::new());
+    let (now, soon) = (seen.clone(), seen.clone());
+    linker.func_wrap("host", "now", move || now.notify_one()).unwrap();
+    linker
+        .func_wrap_async("host", "wait", move |_, (): ()| {
+            soon.notify_one();
+            Box::new(std::future::pending::<()>())
+        })
+        .unwrap();
+    seen
+}
+
+/// Runs `body` as a turn is run, kills it, and gives the error that it ended with, if it did not just
+/// stop. `hears` is whether the notification reaches it, or only its ticks.
+async fn killed(body: &str, hears: bool) -> Option<Reason> {
+    let engine = Engine::new(PoolSize { turns: 1, memory: 1 << 20 }).unwrap();
+    let imports = r#"(import "host" "now" (func $now)) (import "host" "wait" (func $wait))"#;
+    let text = format!(r#"(module {imports} (func (export "run") {body}))"#);
+    let module = Module::new(&engine.inner, wat::parse_str(text).unwrap()).unwrap();
+    let mut linker = Linker::new(&engine.inner);
+    let seen = doings(&mut linker);
+
+    let turn = turn();
+    let actor = turn.actor().clone();
+    let notified = turn.killed();
+    let notified = Box::pin(async move { if hears { notified.await } else { std::future::pending().await } });
+    let meter = Meter::new("bot".into(), engine.pulse.clone());
+    let mut store = Store::new(&engine.inner, State::new(turn, Arc::default(), &Limits::default(), meter.clone()));
+    bound_time(&mut store, Duration::from_secs(60));
+    let instance = linker.instantiate_async(&mut store, &module).await.unwrap();
+    let run = instance.get_typed_func::<(), ()>(&mut store, "run").unwrap();
+
+    // Another thread than that of the guest, which does not always let go of its own.
+    let operator = tokio::spawn(async move {
+        seen.notified().await;
+        let asked = Instant::now();
+        actor.kill.kill();
+        asked
+    });
+    let call = Metered { meter, inner: Box::pin(run.call_async(&mut store, ())) };
+    let ended = unless_killed(call, notified).await;
+    let took = operator.await.unwrap().elapsed();
+    assert!(took < KILLED_WITHIN, "it went on for {took:?}");
+    ended.map(|result| classify(&result.unwrap_err(), store.data()).reason)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_guest_that_spins_ends_at_its_next_tick_when_it_is_killed() {
+    for _ in 0..20 {
+        assert_eq!(killed("(call $now) (loop (br 0))", false).await, Some(Reason::Killed));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_guest_that_only_calls_the_host_ends_between_two_calls_when_it_is_killed() {
+    let body = "(call $now)".repeat(100_000);
+    assert_eq!(killed(&format!("(loop {body} (br 0))"), false).await, Some(Reason::Killed));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_guest_that_waits_in_a_host_call_ends_when_it_is_killed() {
+    for _ in 0..20 {
+        assert_eq!(killed("(call $wait)", true).await, None);
+    }
 }

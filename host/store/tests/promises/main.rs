@@ -20,6 +20,7 @@ mod order;
 mod privacy;
 #[cfg(test)]
 mod sends;
+mod states;
 #[cfg(test)]
 mod timers;
 #[cfg(test)]
