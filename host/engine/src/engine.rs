@@ -5,14 +5,17 @@
 //! them back to the kernel and faulting them in again; measured, that is 8 µs a turn instead of 27.
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use hodhod_core::limits::{INSTANCES, MEMORIES, STACK, TABLES};
 use hodhod_core::runtime::Grants;
 use thiserror::Error;
+use tokio::runtime::Handle;
 use wasmtime::component::Linker;
 use wasmtime::{Config, Enabled, InstanceAllocationStrategy, PoolingAllocationConfig};
 
+use crate::imports::files::Place;
 use crate::state::State;
 use crate::ticker::Pulse;
 use crate::{grants, ticker};
@@ -57,6 +60,7 @@ pub enum EngineError {
 pub struct Engine {
     pub(crate) inner: wasmtime::Engine,
     pub(crate) pulse: Arc<Pulse>,
+    pub(crate) place: Arc<Place>,
     pool: PoolSize,
     linkers: Arc<Mutex<HashMap<Grants, Arc<Linker<State>>>>>,
 }
@@ -70,7 +74,22 @@ impl Engine {
         let inner = wasmtime::Engine::new(&config(pool)).map_err(|error| EngineError::Setup(format!("{error:#}")))?;
         let pulse = ticker::start(&inner)?;
         tracing::debug!(turns = pool.turns, clears_in_place = pagemap_scan(), "the WebAssembly engine is set up");
-        Ok(Self { inner, pulse, pool, linkers: Arc::default() })
+        Ok(Self { inner, pulse, place: Arc::default(), pool, linkers: Arc::default() })
+    }
+
+    /// Keeps the bytes of files that turns read and upload in this folder, which must exist, instead
+    /// of the system's temporary one. They have no names there, and are gone with their turn.
+    #[must_use]
+    pub fn with_spool(self, folder: PathBuf) -> Self {
+        let place = Place { spool: folder, ..(*self.place).clone() };
+        Self { place: Arc::new(place), ..self }
+    }
+
+    /// Reads and writes files of platforms in this runtime, where turns run in one without sockets.
+    #[must_use]
+    pub fn with_io(self, runtime: Handle) -> Self {
+        let place = Place { io: Some(runtime), ..(*self.place).clone() };
+        Self { place: Arc::new(place), ..self }
     }
 
     /// The most bytes that one memory of a bot may have.
