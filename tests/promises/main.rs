@@ -7,5 +7,6 @@ mod command_line;
 mod crash;
 mod failures;
 mod fairness;
+mod files;
 mod sandbox;
 mod shutdown;

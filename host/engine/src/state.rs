@@ -27,7 +27,13 @@ pub(crate) struct State {
 }
 
 impl State {
-    pub(crate) fn new(turn: Turn, config: Arc<BotConfig>, limits: &Limits, meter: Arc<Meter>, place: Arc<Place>) -> Self {
+    pub(crate) fn new(
+        turn: Turn,
+        config: Arc<BotConfig>,
+        limits: &Limits,
+        meter: Arc<Meter>,
+        place: Arc<Place>,
+    ) -> Self {
         let lines = Lines::new(turn.actor().bot.clone(), limits.log_lines, limits.log_line);
         let wasi = WasiCtx::builder()
             .stdout(LineStream::output(lines.clone()))
@@ -36,7 +42,17 @@ impl State {
             .build();
         let mut table = ResourceTable::new();
         table.set_max_capacity(RESOURCES);
-        Self { turn, config, limiter: Limiter::new(limits.memory), meter, lines, files: Files::new(place), ended: None, table, wasi }
+        Self {
+            turn,
+            config,
+            limiter: Limiter::new(limits.memory),
+            meter,
+            lines,
+            files: Files::new(place),
+            ended: None,
+            table,
+            wasi,
+        }
     }
 }
 

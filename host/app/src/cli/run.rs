@@ -28,12 +28,15 @@ impl Run {
             Ok(loaded) => loaded,
             Err(problems) => return Ok(wrong(&problems)),
         };
+        let runtime = super::runtime()?;
+        let in_runtime = runtime.enter();
         let engine = wiring::engine(&config)?;
+        drop(in_runtime);
         let plugins = match wiring::plugins(&engine, &config) {
             Ok(plugins) => plugins,
             Err(problems) => return Ok(wrong(&problems)),
         };
-        super::runtime()?.block_on(async {
+        runtime.block_on(async {
             // Before anything is served, so that no signal is missed.
             let mut terminate = signal(SignalKind::terminate())?;
             let mut interrupt = signal(SignalKind::interrupt())?;

@@ -90,9 +90,8 @@ impl Body {
     }
 
     fn stream(self) -> FileBytes {
-        let pieces = stream::try_unfold(self, |mut body| async move {
-            Ok(body.next().await?.map(|piece| (piece, body)))
-        });
+        let pieces =
+            stream::try_unfold(self, |mut body| async move { Ok(body.next().await?.map(|piece| (piece, body))) });
         pieces.boxed()
     }
 }

@@ -160,3 +160,6 @@ fn refused(error: FileError) -> Error {
         FileError::Unavailable(why) => Refusal::Unavailable(short(why)),
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -107,7 +107,8 @@ impl OpenUpload {
 
 /// What is wrong with the name or the type of a file, as far as any platform would mind.
 pub(super) fn flaw(name: &str, mime: &str) -> Option<&'static str> {
-    let word = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$&^_.+-".contains(&b));
+    let word =
+        |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$&^_.+-".contains(&b));
     // Parameters, such as `; codecs=opus`, may hold anything that a line may.
     let (kind, parameters) = mime.split_once(';').unwrap_or((mime, ""));
     let is_type = kind.trim().split_once('/').is_some_and(|(kind, sub)| word(kind) && word(sub));
@@ -130,11 +131,14 @@ mod tests {
 
     #[test]
     fn names_of_people_pass_and_what_breaks_a_header_does_not() {
-        for (name, mime) in [("گلِ من 🌹.jpg", "image/jpeg"), ("a", "audio/ogg; codecs=opus"), ("b", "image/svg+xml")] {
+        for (name, mime) in [("گلِ من 🌹.jpg", "image/jpeg"), ("a", "audio/ogg; codecs=opus"), ("b", "image/svg+xml")]
+        {
             assert_eq!(flaw(name, mime), None, "{name} {mime}");
         }
         let long = "x".repeat(NAME + 1);
-        for (name, mime) in [("", "a/b"), (&long, "a/b"), ("a\r\nb", "a/b"), ("a", ""), ("a", "a"), ("a", "a/b\r\nc: d")] {
+        for (name, mime) in
+            [("", "a/b"), (&long, "a/b"), ("a\r\nb", "a/b"), ("a", ""), ("a", "a"), ("a", "a/b\r\nc: d")]
+        {
             assert!(flaw(name, mime).is_some(), "{name:?} {mime:?}");
         }
         assert!(flaw("a", "a/b;\r\nc: d").is_some());
