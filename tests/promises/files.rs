@@ -134,18 +134,18 @@ async fn a_bot_reads_what_it_was_given_and_nothing_else() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn limit_download_limit_upload_and_limit_piece_are_told_to_the_bot() {
-    let limits = "download = 100000, upload = 100000, cpu = \"5 s\"";
+    let limits = "download = \"100 KiB\", upload = \"100 KiB\", cpu = \"5 s\"";
     let (setup, host) = started([BotSetup::new("guests").limits(limits)]).await;
-    ask(&setup, &noise(100_001), "read 0 10");
-    setup.say("sara", "upload 100001");
+    ask(&setup, &noise(102_401), "read 0 10");
+    setup.say("sara", "upload 102401");
     ask(&setup, &noise(10), "read 0 1048577");
     ask(&setup, &Bytes::from_static(b"0123456789"), "read 3 4");
-    setup.say("sara", "upload 100000");
+    setup.say("sara", "upload 102400");
     let answers: Vec<String> = sent(&setup, 5).await.iter().map(|sent| sent.body().to_owned()).collect();
     let too_large = |most| format!("too large: the most is {most}");
-    assert_eq!(answers[..4], [too_large(100_000), too_large(100_000), too_large(1 << 20), "3456".to_owned()]);
+    assert_eq!(answers[..4], [too_large(102_400), too_large(102_400), too_large(1 << 20), "3456".to_owned()]);
     let filled = setup.server.sent(TOKEN).unwrap().remove(4);
-    assert_eq!(fetched(&setup, &filled).await.bytes, vec![b'h'; 100_000]);
+    assert_eq!(fetched(&setup, &filled).await.bytes, vec![b'h'; 102_400]);
     host.stop().await;
 }
 

@@ -1,6 +1,7 @@
 //! What files promise: the bytes as they are, an error in the place of a file known as one, and a
 //! word on whether trying again may help.
 
+use std::fmt::Debug;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
@@ -45,18 +46,18 @@ async fn put(steps: Vec<Step>) -> Result<String, FileError> {
     server.soroush().upload(upload(b"abc")).await
 }
 
-fn refused<T: std::fmt::Debug>(result: Result<T, FileError>) -> String {
-    match result {
-        Err(FileError::Refused(why)) => why,
-        other => panic!("{other:?}"),
-    }
+fn refused<T: Debug>(result: Result<T, FileError>) -> String {
+    assert!(matches!(result, Err(FileError::Refused(_))), "{result:?}");
+    result.err().map(words).unwrap()
 }
 
-fn unavailable<T: std::fmt::Debug>(result: Result<T, FileError>) -> String {
-    match result {
-        Err(FileError::Unavailable(why)) => why,
-        other => panic!("{other:?}"),
-    }
+fn unavailable<T: Debug>(result: Result<T, FileError>) -> String {
+    assert!(matches!(result, Err(FileError::Unavailable(_))), "{result:?}");
+    result.err().map(words).unwrap()
+}
+
+fn words(error: FileError) -> String {
+    error.to_string().split_once(": ").unwrap().1.to_owned()
 }
 
 #[tokio::test]

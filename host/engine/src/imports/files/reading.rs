@@ -17,7 +17,7 @@ use super::spool::Spool;
 use super::task::Task;
 
 /// Pieces that may wait for the bot; the platform makes them, of some KiB each.
-const AHEAD: usize = 8;
+const AHEAD: usize = 2;
 
 /// A file under way.
 #[derive(Debug)]

@@ -187,9 +187,9 @@ async fn a_file_is_read_at_any_offset_in_any_order_and_comes_once() {
     for says_its_size in [false, true] {
         let rig = Rig::new(Shelf { file: whole.clone(), says_its_size, ..Shelf::default() });
         let mut state = rig.state(Limits::default());
-        for (offset, length) in [(0, 10), (79_990, 100), (5, 0), (999, 2), (0, 80_000), (80_000, 5), (40_000, 1)] {
-            let got = read(&mut state, &rig.name(), offset as u64, length as u32).await.unwrap();
-            assert_eq!(got, whole[offset..(offset + length).min(whole.len())], "{offset} {length}");
+        for (offset, length) in [(0, 10), (79_990, 100), (5, 0), (999, 2), (0, 80_000), (80_000, 5), (40_000, 1_u32)] {
+            let got = read(&mut state, &rig.name(), offset as u64, length).await.unwrap();
+            assert_eq!(got, whole[offset..(offset + length as usize).min(whole.len())], "{offset} {length}");
         }
         assert_eq!(read(&mut state, &rig.name(), u64::MAX, 9).await, Ok(Vec::new()));
         assert_eq!(rig.shelf.downloads.load(Ordering::SeqCst), 1);
