@@ -9,5 +9,6 @@ mod control;
 mod crash;
 mod failures;
 mod fairness;
+mod files;
 mod sandbox;
 mod shutdown;

@@ -1,6 +1,8 @@
 //! From the configuration to a host: connections, plugins, store, put together.
 
 use std::collections::HashMap;
+use std::fs::DirBuilder;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -14,6 +16,7 @@ use hodhod_core::turn::Actor;
 use hodhod_engine::{Cache, ChildProcess, Compiler, Component, Engine, PoolSize};
 use hodhod_platforms::soroush::{Options, Soroush, SoroushConfig};
 use hodhod_store::SqliteStore;
+use tokio::runtime::Handle;
 
 use crate::clock::SystemClock;
 use crate::config::{Config, ConnectionConfig, Problem};
@@ -50,6 +53,11 @@ fn soroush(config: &ConnectionConfig) -> Result<Soroush, Problem> {
         .map_err(|error| Problem::new(at, error.to_string()))
 }
 
+/// Where the bytes of files lie while turns read and upload them.
+fn spool(config: &Config) -> PathBuf {
+    config.host.state.join("spool")
+}
+
 /// An engine whose pool holds what the configuration asks for, and which compiles in another process.
 /// It keeps nothing; see [`cache`].
 pub(crate) fn engine(config: &Config) -> anyhow::Result<Engine> {
@@ -57,7 +65,12 @@ pub(crate) fn engine(config: &Config) -> anyhow::Result<Engine> {
     let largest = config.bots.iter().map(|bot| usize::try_from(bot.limits.memory).unwrap_or(usize::MAX)).max();
     let pool = PoolSize { turns: config.host.turns, memory: largest.unwrap_or(0).max(default.memory) };
     let child = ChildProcess::new(own_program().context("the program does not find itself")?, [COMPILE]);
-    Ok(Engine::new(pool)?.with_compiler(Compiler::Child(child)))
+    let engine = Engine::new(pool)?.with_compiler(Compiler::Child(child)).with_spool(spool(config));
+    // The threads that run turns have no sockets.
+    Ok(match Handle::try_current() {
+        Ok(runtime) => engine.with_io(runtime),
+        Err(_nothing_will_run) => engine,
+    })
 }
 
 /// This very program, also if its file was replaced since it was started.
@@ -98,6 +111,12 @@ pub(crate) fn host(
     let store = SqliteStore::open(&config.host.state, &hodhod_store::Options::default())
         .with_context(|| format!("the state folder {} cannot be used", config.host.state.display()))?;
     let store = Arc::new(store);
+    let spool = spool(config);
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(&spool)
+        .with_context(|| format!("the folder {} cannot be made", spool.display()))?;
     let mut host =
         Host::new(store.clone(), Arc::new(SystemClock::new()), config.host.workers, config.host.turns as usize);
     let seal = FileSeal::new(key.derive("files"));

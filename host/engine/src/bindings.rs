@@ -3,8 +3,11 @@
 wasmtime::component::bindgen!({
     path: "../../wit",
     world: "hodhod:bot/bot",
-    imports: { default: trappable },
+    imports: { "hodhod:bot/files": async | trappable, default: trappable },
     exports: { default: async },
-    with: { "wasi:keyvalue/store.bucket": crate::imports::keyvalue::OpenBucket },
+    with: {
+        "hodhod:bot/files.upload": crate::imports::files::writing::OpenUpload,
+        "wasi:keyvalue/store.bucket": crate::imports::keyvalue::OpenBucket,
+    },
     require_store_data_send: true,
 });

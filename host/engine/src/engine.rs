@@ -7,16 +7,19 @@
 use std::collections::HashMap;
 use std::hash::{Hash, Hasher};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use hodhod_core::limits::{INSTANCES, MEMORIES, STACK, TABLES};
 use hodhod_core::runtime::Grants;
 use sha2::{Digest, Sha256};
 use thiserror::Error;
+use tokio::runtime::Handle;
 use wasmtime::component::Linker;
 use wasmtime::{Config, Enabled, InstanceAllocationStrategy, PoolingAllocationConfig};
 
 use crate::compile::{self, Cache, Compiler};
+use crate::imports::files::Place;
 use crate::state::State;
 use crate::ticker::Pulse;
 use crate::{grants, ticker};
@@ -66,6 +69,7 @@ pub struct Engine {
     /// What compiled code has to agree with to run here, as a name.
     pub(crate) hash: Arc<str>,
     pub(crate) compiled: Arc<AtomicU64>,
+    pub(crate) place: Arc<Place>,
     pool: PoolSize,
     linkers: Arc<Mutex<HashMap<Grants, Arc<Linker<State>>>>>,
 }
@@ -83,6 +87,7 @@ impl Engine {
             hash: compatibility(&inner).into(),
             inner,
             pulse,
+            place: Arc::default(),
             compiler: Compiler::InProcess,
             cache: None,
             compiled: Arc::default(),
@@ -106,6 +111,21 @@ impl Engine {
     /// How many components were compiled so far. Others came out of the cache.
     pub fn compiled(&self) -> u64 {
         self.compiled.load(Ordering::Relaxed)
+    }
+
+    /// Keeps the bytes of files that turns read and upload in this folder, which must exist, instead
+    /// of the system's temporary one. They have no names there, and are gone with their turn.
+    #[must_use]
+    pub fn with_spool(self, folder: PathBuf) -> Self {
+        let place = Place { spool: folder, ..(*self.place).clone() };
+        Self { place: Arc::new(place), ..self }
+    }
+
+    /// Reads and writes files of platforms in this runtime, where turns run in one without sockets.
+    #[must_use]
+    pub fn with_io(self, runtime: Handle) -> Self {
+        let place = Place { io: Some(runtime), ..(*self.place).clone() };
+        Self { place: Arc::new(place), ..self }
     }
 
     /// The most bytes that one memory of a bot may have.

@@ -10,7 +10,7 @@ use wasmtime_wasi::filesystem::{WasiFilesystem, WasiFilesystemView};
 use wasmtime_wasi::p2::bindings::{cli, filesystem, random};
 use wasmtime_wasi::random::WasiRandom;
 
-use crate::bindings::hodhod::bot::{messenger, timers, types};
+use crate::bindings::hodhod::bot::{files, messenger, timers, types};
 use crate::bindings::wasi::{config, keyvalue, logging};
 use crate::state::State;
 
@@ -60,6 +60,9 @@ pub(crate) fn linker(engine: &Engine, grants: Grants) -> Result<Linker<State>> {
     types::add_to_linker::<_, HasSelf<State>>(&mut linker, |state| state)?;
     if grants.messenger {
         messenger::add_to_linker::<_, HasSelf<State>>(&mut linker, |state| state)?;
+    }
+    if grants.files {
+        files::add_to_linker::<_, HasSelf<State>>(&mut linker, |state| state)?;
     }
     if grants.keyvalue {
         keyvalue::store::add_to_linker::<_, HasSelf<State>>(&mut linker, |state| state)?;

@@ -21,6 +21,7 @@ use crate::convert;
 use crate::engine::Engine;
 use crate::failure::classify;
 use crate::grants::{self, Need};
+use crate::imports::files::Place;
 use crate::meter::{Meter, Metered};
 use crate::state::State;
 use crate::ticker::{Pulse, TICK};
@@ -85,6 +86,7 @@ pub enum LoadError {
 pub struct Component {
     engine: wasmtime::Engine,
     pulse: Arc<Pulse>,
+    place: Arc<Place>,
     pre: BotPre<State>,
     config: Arc<BotConfig>,
     limits: Limits,
@@ -127,6 +129,7 @@ impl Component {
         Ok(Self {
             engine: engine.inner.clone(),
             pulse: engine.pulse.clone(),
+            place: engine.place.clone(),
             pre,
             config: Arc::new(config),
             limits,
@@ -138,7 +141,7 @@ impl Component {
         let event = convert::event(&turn.told());
         let killed = std::pin::pin!(turn.killed());
         let meter = Meter::new(turn.actor().bot.clone(), self.pulse.clone());
-        let state = State::new(turn, self.config.clone(), &self.limits, meter.clone());
+        let state = State::new(turn, self.config.clone(), &self.limits, meter.clone(), self.place.clone());
         let mut store = Store::new(&self.engine, state);
         store.limiter(|state| &mut state.limiter);
         store.set_hostcall_fuel(HOST_CALL);

@@ -8,6 +8,7 @@ use hodhod_core::turn::Turn;
 use wasmtime::component::ResourceTable;
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
+use crate::imports::files::{Files, Place};
 use crate::limiter::Limiter;
 use crate::lines::{LineStream, Lines};
 use crate::meter::Meter;
@@ -18,6 +19,7 @@ pub(crate) struct State {
     pub(crate) limiter: Limiter,
     pub(crate) meter: Arc<Meter>,
     pub(crate) lines: Lines,
+    pub(crate) files: Files,
     /// Why the host ended the turn, where it was the host that did.
     pub(crate) ended: Option<Failure>,
     pub(crate) table: ResourceTable,
@@ -25,7 +27,13 @@ pub(crate) struct State {
 }
 
 impl State {
-    pub(crate) fn new(turn: Turn, config: Arc<BotConfig>, limits: &Limits, meter: Arc<Meter>) -> Self {
+    pub(crate) fn new(
+        turn: Turn,
+        config: Arc<BotConfig>,
+        limits: &Limits,
+        meter: Arc<Meter>,
+        place: Arc<Place>,
+    ) -> Self {
         let lines = Lines::new(turn.actor().clone(), turn.began());
         let wasi = WasiCtx::builder()
             .stdout(LineStream::output(lines.clone()))
@@ -34,7 +42,17 @@ impl State {
             .build();
         let mut table = ResourceTable::new();
         table.set_max_capacity(RESOURCES);
-        Self { turn, config, limiter: Limiter::new(limits.memory), meter, lines, ended: None, table, wasi }
+        Self {
+            turn,
+            config,
+            limiter: Limiter::new(limits.memory),
+            meter,
+            lines,
+            files: Files::new(place),
+            ended: None,
+            table,
+            wasi,
+        }
     }
 }
 

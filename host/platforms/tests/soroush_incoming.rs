@@ -143,21 +143,13 @@ fn an_image_brings_all_that_is_known_of_it() {
 }
 
 #[test]
-fn a_video_keeps_its_caption_and_notes_the_size_of_its_thumbnail() {
+fn a_video_keeps_its_caption_and_has_the_size_of_its_thumbnail() {
     assert_snapshot!(shown(include_str!("data/soroush/video.json")), @r#"
     {
       "annotations": [
         [
           "soroush.file-id",
           "0e0fb2841106172dcd03401db7e986a70e0a3f05.mp4"
-        ],
-        [
-          "soroush.thumbnail-width",
-          "512"
-        ],
-        [
-          "soroush.thumbnail-height",
-          "288"
         ]
       ],
       "content": {
@@ -165,14 +157,25 @@ fn a_video_keeps_its_caption_and_notes_the_size_of_its_thumbnail() {
           "caption": "پرواز",
           "duration": 99010,
           "file": "hmI5… 315",
+          "height": 288,
           "kind": "video",
           "name": "flight.mp4",
           "size": 4194304,
-          "thumbnail": "TZz_… 315"
+          "thumbnail": "TZz_… 315",
+          "width": 512
         }
       }
     }
     "#);
+}
+
+#[test]
+fn a_thumbnail_beside_a_picture_of_known_size_is_noted() {
+    let fields = json!({
+        "fileType": "VIDEO", "imageWidth": 1280, "imageHeight": 720, "thumbnailWidth": 512, "thumbnailHeight": 288,
+    });
+    let media = media(file(fields));
+    assert_eq!((media.width, media.height), (Some(1280), Some(720)));
 }
 
 #[test]

@@ -28,6 +28,7 @@ pub use context::Context;
 pub use entry::handle;
 pub use error::Error;
 pub use failure::Result;
+pub use files::Upload;
 #[doc(inline)]
 pub use raw::exports::hodhod::bot::handler::Failure;
 pub use raw::hodhod::bot::messenger::{Answer, Body, Button, Keyboard, Outgoing, Press};

@@ -187,6 +187,31 @@ fn a_file_is_read_whole_or_not_at_all() {
 }
 
 #[test]
+fn a_file_too_large_for_memory_goes_in_pieces() {
+    #[derive(Default)]
+    struct Copier;
+    impl Bot for Copier {
+        fn on_media(&mut self, ctx: &Context, media: &Media) -> Result {
+            let upload = ctx.start_upload("copy", "text/plain")?;
+            let mut offset = 0;
+            loop {
+                let piece = ctx.read_piece(&media.file, offset, 4)?;
+                if piece.is_empty() {
+                    break;
+                }
+                upload.write(&piece)?;
+                offset += piece.len() as u64;
+            }
+            let copy = ctx.read_file(&upload.finish()?, 100)?;
+            ctx.reply(String::from_utf8_lossy(&copy).into_owned())?;
+            Ok(())
+        }
+    }
+    let mut host = TestHost::<Copier>::new().file("f", b"123456789");
+    assert_eq!(host.content(Content::Media(Media::new(MediaKind::Document, "f"))).texts(), ["123456789"]);
+}
+
+#[test]
 fn a_reply_to_an_event_without_a_chat_is_refused() {
     let timer = Timer { id: "t".into(), chat: None, due: 1, payload: String::new() };
     let turn = TestHost::<Names>::new().event(&Event::Timer(timer));

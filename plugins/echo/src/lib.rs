@@ -1,4 +1,4 @@
-//! Sends back whatever it is sent, or says what it was.
+//! Sends back whatever it is sent, files included, or says what it was.
 
 use hodhod_plugin::{Answer, Bot, Contact, Context, Location, Media, Opening, Result};
 
@@ -35,9 +35,7 @@ impl Bot for Echo {
     }
 
     fn on_media(&mut self, ctx: &Context, media: &Media) -> Result {
-        let name = media.name.as_deref().unwrap_or("بی‌نام");
-        let size = media.size.map_or("نامعلوم".into(), |bytes| bytes.to_string());
-        ctx.reply(format!("پرونده: {}، {name}، {size} بایت", media.kind))?;
+        ctx.reply(media.clone())?;
         Ok(())
     }
 

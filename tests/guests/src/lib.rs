@@ -3,11 +3,12 @@
 
 mod damage;
 mod effects;
+mod files;
 mod outside;
 mod random;
 mod words;
 
-use hodhod_plugin::{Bot, Context, Delivery, Error, Failure, Outcome, Result};
+use hodhod_plugin::{Bot, Context, Delivery, Error, Failure, Media, Outcome, Result};
 
 use crate::words::{number, one, three};
 
@@ -51,6 +52,9 @@ impl Bot for Guest {
             "hide" => effects::hide(ctx),
             "location" => effects::location(ctx, one(rest)),
 
+            "read-file" => files::read(ctx, rest, ("0", "1")),
+            "upload" => number(rest).and_then(|bytes| files::upload(ctx, bytes)),
+
             "set" => effects::set(three(rest)),
             "get" => effects::get(one(rest)),
             "delete" => effects::delete(one(rest)),
@@ -69,12 +73,19 @@ impl Bot for Guest {
 
             _ => Ok(Some(text.to_owned())),
         };
-        match answer {
-            Ok(None) => {}
-            Ok(Some(text)) => drop(ctx.reply(text)?),
-            Err(refusal) => drop(ctx.reply(refusal.to_string())?),
-        }
-        Ok(())
+        reply(ctx, answer)
+    }
+
+    /// What the caption says, with the file.
+    fn on_media(&mut self, ctx: &Context, media: &Media) -> Result {
+        let (verb, rest) = one(media.caption.as_deref().unwrap_or_default());
+        let answer: Answer = match verb {
+            "name" => Ok(Some(media.file.clone())),
+            "read" => files::read(ctx, &media.file, one(rest)),
+            "reupload" => number(rest).and_then(|piece| files::reupload(ctx, media, piece)),
+            _ => Ok(None),
+        };
+        reply(ctx, answer)
     }
 
     /// Keeps «message:ok» or «message:err reason» under `last-delivery` of the bot's bucket.
@@ -86,6 +97,15 @@ impl Bot for Guest {
         effects::set(("bot", "last-delivery", &format!("{}:{outcome}", delivery.message)))?;
         Ok(())
     }
+}
+
+fn reply(ctx: &Context, answer: Answer) -> Result {
+    match answer {
+        Ok(None) => {}
+        Ok(Some(text)) => drop(ctx.reply(text)?),
+        Err(refusal) => drop(ctx.reply(refusal.to_string())?),
+    }
+    Ok(())
 }
 
 fn retry(ms: &str) -> Failure {

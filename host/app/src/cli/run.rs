@@ -30,7 +30,10 @@ impl Run {
             Err(problems) => return Ok(wrong(&problems)),
         };
         let key = StateKey::open(&config.host.state)?;
+        let runtime = super::runtime()?;
+        let in_runtime = runtime.enter();
         let engine = wiring::engine(&config)?.with_cache(wiring::cache(&config.host.state, &key)?);
+        drop(in_runtime);
         let plugins = match wiring::plugins(&engine, &config) {
             Ok((plugins, warnings)) => {
                 warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
@@ -38,7 +41,7 @@ impl Run {
             }
             Err(problems) => return Ok(wrong(&problems)),
         };
-        super::runtime()?.block_on(async {
+        runtime.block_on(async {
             // Before anything is served, so that no signal is missed.
             let mut terminate = signal(SignalKind::terminate())?;
             let mut interrupt = signal(SignalKind::interrupt())?;

@@ -43,7 +43,8 @@ async fn code_that_only_calls_the_host_is_ended_between_two_calls() {
 
     let meter = Meter::new("bot".into(), engine.pulse.clone());
     let limits = Limits::default();
-    let mut store = Store::new(&engine.inner, State::new(turn(), Arc::default(), &limits, meter.clone()));
+    let mut store =
+        Store::new(&engine.inner, State::new(turn(), Arc::default(), &limits, meter.clone(), Arc::default()));
     bound_time(&mut store, Duration::from_millis(50));
     let instance = linker.instantiate_async(&mut store, &module).await.unwrap();
     let run = instance.get_typed_func::<(), ()>(&mut store, "run").unwrap();

@@ -1,4 +1,4 @@
-//! The two calls: `getMessage`, which streams, and `sendMessage`.
+//! The calls: `getMessage`, which streams, and `sendMessage`. Those of files have files of their own.
 //!
 //! The token stands in their path, so no address and no error that could hold one is printed.
 
@@ -31,11 +31,14 @@ const MAX_KEPT: Duration = Duration::from_secs(30);
 pub(super) struct Api {
     receiver: Client,
     sender: Client,
+    files: Client,
     base: String,
     prefix: Option<String>,
     stream_type: StreamType,
     token: Token,
     send_timeout: Duration,
+    file_quiet: Duration,
+    max_upload: u64,
 }
 
 impl fmt::Debug for Api {
@@ -52,11 +55,15 @@ impl Api {
         Ok(Self {
             receiver: build(builder(options).pool_max_idle_per_host(0))?,
             sender: build(builder(options).pool_idle_timeout(MAX_KEPT))?,
+            // A file is rare, and kept connections would only be closed by the time of the next one.
+            files: build(builder(options).pool_max_idle_per_host(0))?,
             base: options.base()?.as_str().trim_end_matches('/').to_owned(),
             prefix: options.prefix()?.map(str::to_owned),
             stream_type: options.stream_type,
             token: Token::new(&config.token)?,
             send_timeout: options.timing.send,
+            file_quiet: options.timing.file,
+            max_upload: options.max_upload,
         })
     }
 
@@ -109,6 +116,26 @@ impl Api {
         judge(status, wait, &read_some(response).await, &self.token)
     }
 
+    /// The client for files.
+    pub(super) fn files(&self) -> &Client {
+        &self.files
+    }
+
+    /// The address without a slash at its end.
+    pub(super) fn base(&self) -> &str {
+        &self.base
+    }
+
+    /// The time without a byte of a file after which it is given up.
+    pub(super) fn file_quiet(&self) -> Duration {
+        self.file_quiet
+    }
+
+    /// The largest file that is uploaded, in bytes.
+    pub(super) fn max_upload(&self) -> u64 {
+        self.max_upload
+    }
+
     /// The token, which is in every address.
     pub(super) fn token(&self) -> &Token {
         &self.token
@@ -116,8 +143,13 @@ impl Api {
 
     /// An error in words, without the address.
     pub(super) fn describe(&self, error: reqwest::Error) -> String {
-        self.token.redact(&chain(error.without_url()))
+        describe(error, &self.token)
     }
+}
+
+/// An error in words, without the address.
+pub(super) fn describe(error: reqwest::Error, token: &Token) -> String {
+    token.redact(&chain(error.without_url()))
 }
 
 fn builder(options: &Options) -> ClientBuilder {
@@ -141,7 +173,7 @@ fn builder(options: &Options) -> ClientBuilder {
 }
 
 /// The body, as far as it comes and as far as the limit.
-async fn read_some(mut response: Response) -> Vec<u8> {
+pub(super) async fn read_some(mut response: Response) -> Vec<u8> {
     let mut body = Vec::new();
     while let Ok(Some(chunk)) = response.chunk().await {
         body.extend_from_slice(&chunk);

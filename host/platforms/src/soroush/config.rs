@@ -46,6 +46,9 @@ pub struct Options {
     /// The longest event that is read, in bytes. Known ones have 1.5 KB; the length of a text is
     /// nowhere limited.
     pub max_event: usize,
+    /// The largest file that is uploaded, in bytes. No limit is published: users were told 1 GB, and
+    /// saw less fail.
+    pub max_upload: u64,
     /// Messages older than this are dropped. The platform keeps what arrives while nobody is
     /// connected, for days; a bot may not want to answer it.
     pub max_age: Option<Duration>,
@@ -62,6 +65,7 @@ impl Default for Options {
             attachment_name: AttachmentName::Attachment,
             quote_numbers: false,
             max_event: 1 << 20,
+            max_upload: 100 << 20,
             max_age: None,
             timing: Timing::default(),
         }
@@ -119,6 +123,8 @@ pub struct Timing {
     pub connect: Duration,
     /// For a whole `sendMessage`. The official SDK gives up after 5 s, others never.
     pub send: Duration,
+    /// Without a byte of a file, up or down, before it is given up. Large ones take their time.
+    pub file: Duration,
     /// Without a byte from the server before the link counts as dead, the wait for the answer's
     /// head included: the server may send that only with the first message. By default 5 minutes,
     /// 3 with heartbeats.
@@ -144,6 +150,7 @@ impl Default for Timing {
         Self {
             connect: Duration::from_secs(10),
             send: Duration::from_secs(30),
+            file: Duration::from_secs(30),
             idle: None,
             first_delay: Duration::from_secs(1),
             max_delay: Duration::from_secs(60),

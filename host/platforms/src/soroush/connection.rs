@@ -7,7 +7,7 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use hodhod_core::ids::ChatId;
 use hodhod_core::outgoing::Outgoing;
-use hodhod_core::platform::{Health, Intake, Platform, SendError, Sent, Unsendable};
+use hodhod_core::platform::{Download, FileError, Health, Intake, Platform, SendError, Sent, Unsendable, Upload};
 use tokio::sync::Mutex;
 
 use super::api::Api;
@@ -77,6 +77,14 @@ impl Platform for Soroush {
 
     fn accepts(&self, chat: &ChatId, message: &Outgoing) -> Result<(), Unsendable> {
         outgoing::check(chat, message, &self.config.options)
+    }
+
+    fn download<'a>(&'a self, file: &'a str) -> BoxFuture<'a, Result<Download, FileError>> {
+        self.api.download_file(file).boxed()
+    }
+
+    fn upload(&self, upload: Upload) -> BoxFuture<'_, Result<String, FileError>> {
+        self.api.upload_file(upload).boxed()
     }
 
     fn health(&self) -> Health {

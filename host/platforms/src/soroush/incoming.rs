@@ -132,8 +132,15 @@ fn file(wire: &Wire<'_>, notes: &mut Notes, status: &Status) -> Result<Content, 
     };
     let key = wire.file_url.as_text().and_then(|key| clean_key(&key)).ok_or(Skip::NoFile)?;
     notes.add("soroush.file-id", &wire.file_id);
-    notes.add("soroush.thumbnail-width", &wire.thumbnail_width);
-    notes.add("soroush.thumbnail-height", &wire.thumbnail_height);
+    let whole = (pixels(&wire.image_width), pixels(&wire.image_height));
+    // Of a video only the size of its thumbnail is told; with that it goes out again as it came.
+    let (width, height) = if kind == MediaKind::Video && whole == (None, None) {
+        (pixels(&wire.thumbnail_width), pixels(&wire.thumbnail_height))
+    } else {
+        notes.add("soroush.thumbnail-width", &wire.thumbnail_width);
+        notes.add("soroush.thumbnail-height", &wire.thumbnail_height);
+        whole
+    };
     Ok(Content::Media(Media {
         kind,
         file: key,
@@ -141,8 +148,8 @@ fn file(wire: &Wire<'_>, notes: &mut Notes, status: &Status) -> Result<Content, 
         mime: None,
         // Clients fill in 0 where they do not know.
         size: wire.file_size.as_u64().filter(|size| *size > 0),
-        width: pixels(&wire.image_width),
-        height: pixels(&wire.image_height),
+        width,
+        height,
         duration: wire.file_duration.as_u64().filter(|millis| *millis > 0),
         thumbnail: wire.thumbnail_url.as_text().and_then(|key| clean_key(&key)),
         caption: wire.body.as_words().map(|body| body.into_owned()),

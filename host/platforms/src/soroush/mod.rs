@@ -11,7 +11,8 @@
 //! | `decode` | frames become events; the whole way from bytes without a network |
 //! | `wire`, `incoming`, `keys` | one JSON object becomes one event, whatever its shape |
 //! | `outgoing` | a message becomes the JSON that the platform takes |
-//! | `api`, `judge`, `retry_after` | the two calls, and what their answers prove |
+//! | `api`, `judge`, `retry_after` | the calls, and what their answers prove |
+//! | `download`, `upload` | the bytes of files, as they come and go |
 //! | `receive`, `patience` | the endless loop: connect, hand over, wait, connect again |
 //! | `config`, `status`, `token` | what the operator says, what he is told, and what nobody is told |
 //!
@@ -23,6 +24,7 @@ mod api;
 mod config;
 mod connection;
 mod decode;
+mod download;
 mod incoming;
 mod judge;
 mod keys;
@@ -34,6 +36,7 @@ mod receive;
 mod retry_after;
 mod status;
 mod token;
+mod upload;
 mod wire;
 
 pub use config::{AttachmentName, ConfigError, Options, SoroushConfig, StreamType, Timing};

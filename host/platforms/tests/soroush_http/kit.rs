@@ -132,6 +132,7 @@ pub(crate) fn quick() -> Timing {
     Timing {
         connect: Duration::from_secs(5),
         send: Duration::from_secs(5),
+        file: Duration::from_secs(5),
         idle: Some(Duration::from_secs(30)),
         first_delay: Duration::from_millis(2),
         max_delay: Duration::from_millis(20),

@@ -4,9 +4,10 @@ use std::fmt::{Debug, Write};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use futures::{StreamExt, stream};
 use hodhod_core::ids::ChatId;
 use hodhod_core::outgoing::Outgoing;
-use hodhod_core::platform::Platform;
+use hodhod_core::platform::{Platform, Upload};
 use hodhod_platforms::soroush::{Options, Timing};
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
@@ -71,7 +72,12 @@ async fn everything_said() -> String {
         vec![stream_head(), say(format!("data:{{\"from\":\"a\",\"type\":\"{TOKEN}\"}}\n\n")), Step::Break],
         vec![stream_head(), say("data:{\"type\":\"NEW\"}\n\n"), Step::Break],
     ];
-    let timing = Timing { send: Duration::from_millis(50), idle: Some(Duration::from_millis(50)), ..quick() };
+    let timing = Timing {
+        send: Duration::from_millis(50),
+        file: Duration::from_millis(50),
+        idle: Some(Duration::from_millis(50)),
+        ..quick()
+    };
     let mut bases = vec!["http://127.0.0.1:1".to_owned(), "https://127.0.0.1:1".to_owned()];
     let mut servers = Vec::new();
     for steps in scripts {
@@ -83,6 +89,10 @@ async fn everything_said() -> String {
     for base_url in bases {
         let soroush = soroush(Options { base_url, timing: timing.clone(), ..Options::default() });
         let error = soroush.send(&ChatId::from("zahra"), &Outgoing::text("x")).await.unwrap_err();
+        let file = soroush.download("k3y").await.map(|download| download.size);
+        let upload = Upload { name: "a".into(), mime: "a/b".into(), size: 0, bytes: stream::empty().boxed() };
+        let uploaded = soroush.upload(upload).await.unwrap_err();
+        write!(said, "{file:?} {uploaded} {uploaded:?}").unwrap();
         let health = receive_until(&soroush, &Kept::default(), |health| health.reconnects >= 3).await;
         write!(said, "{error} {error:?} {health:?} {soroush:?}").unwrap();
     }

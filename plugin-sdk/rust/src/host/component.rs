@@ -5,9 +5,6 @@ use crate::raw::hodhod::bot::{files, messenger, timers};
 use crate::raw::wasi::{config::store as configuration, keyvalue::store, logging::logging};
 use crate::{Answer, Chat, Error, Missed, Outgoing, Timer};
 
-/// What one call of the host takes of an upload.
-const PIECE: usize = 1024 * 1024;
-
 pub(crate) fn send(to: &Chat, message: &Outgoing) -> Result<String, Error> {
     Ok(messenger::send(to, message)?)
 }
@@ -36,12 +33,21 @@ pub(crate) fn read_file(file: &str, offset: u64, length: u32) -> Result<Vec<u8>,
     Ok(files::read(file, offset, length)?)
 }
 
-pub(crate) fn upload(connection: &str, name: &str, mime: &str, bytes: &[u8]) -> Result<String, Error> {
-    let upload = files::Upload::start(connection, name, mime)?;
-    for piece in bytes.chunks(PIECE) {
-        upload.write(piece)?;
+#[derive(Debug)]
+pub(crate) struct Upload(files::Upload);
+
+impl Upload {
+    pub(crate) fn start(connection: &str, name: &str, mime: &str) -> Result<Self, Error> {
+        Ok(Self(files::Upload::start(connection, name, mime)?))
     }
-    Ok(upload.finish()?)
+
+    pub(crate) fn write(&self, bytes: &[u8]) -> Result<(), Error> {
+        Ok(self.0.write(bytes)?)
+    }
+
+    pub(crate) fn finish(&self) -> Result<String, Error> {
+        Ok(self.0.finish()?)
+    }
 }
 
 pub(crate) fn log(level: Level, context: &str, message: &str) {

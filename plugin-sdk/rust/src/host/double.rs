@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
+use crate::files::PIECE;
 use crate::log::Level;
 use crate::{Answer, Chat, Error, Missed, Outgoing, Timer};
 
@@ -78,6 +79,9 @@ pub(crate) fn cancel_timer(id: &str, _chat: Option<&Chat>) -> Result<(), Error> 
 }
 
 pub(crate) fn read_file(file: &str, offset: u64, length: u32) -> Result<Vec<u8>, Error> {
+    if length > PIECE {
+        return Err(Error::TooLarge(PIECE.into()));
+    }
     with(|world| {
         let bytes = world.lasting.files.get(file).ok_or_else(|| Error::Invalid(format!("no file \"{file}\"")))?;
         let offset = usize::try_from(offset).unwrap_or(usize::MAX);
@@ -86,9 +90,27 @@ pub(crate) fn read_file(file: &str, offset: u64, length: u32) -> Result<Vec<u8>,
     })
 }
 
-pub(crate) fn upload(_connection: &str, name: &str, _mime: &str, bytes: &[u8]) -> Result<String, Error> {
-    with(|world| world.lasting.files.insert(name.into(), bytes.into()));
-    Ok(name.into())
+/// An upload; the file is called as it was named.
+#[derive(Debug)]
+pub(crate) struct Upload {
+    name: String,
+    bytes: RefCell<Vec<u8>>,
+}
+
+impl Upload {
+    pub(crate) fn start(_connection: &str, name: &str, _mime: &str) -> Result<Self, Error> {
+        Ok(Self { name: name.into(), bytes: RefCell::default() })
+    }
+
+    pub(crate) fn write(&self, bytes: &[u8]) -> Result<(), Error> {
+        self.bytes.borrow_mut().extend(bytes);
+        Ok(())
+    }
+
+    pub(crate) fn finish(&self) -> Result<String, Error> {
+        with(|world| world.lasting.files.insert(self.name.clone(), self.bytes.take()));
+        Ok(self.name.clone())
+    }
 }
 
 pub(crate) fn log(level: Level, _context: &str, message: &str) {

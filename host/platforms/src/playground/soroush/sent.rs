@@ -43,6 +43,18 @@ impl Sent {
         self.text("body")
     }
 
+    /// The key of the file that it names, for [`SoroushServer::file`](super::SoroushServer::file).
+    #[must_use]
+    pub fn file(&self) -> Option<&str> {
+        Some(self.text("fileUrl")).filter(|key| self.kind() == "FILE" && !key.is_empty())
+    }
+
+    /// The same of its thumbnail.
+    #[must_use]
+    pub fn thumbnail(&self) -> Option<&str> {
+        Some(self.text("thumbnailUrl")).filter(|key| self.kind() == "FILE" && !key.is_empty())
+    }
+
     fn text(&self, member: &str) -> &str {
         self.json.get(member).and_then(Value::as_str).unwrap_or_default()
     }
