@@ -43,7 +43,7 @@ impl BotSetup {
         Self {
             name: name.to_owned(),
             component: component(name),
-            grants: "messenger = true, keyvalue = true".to_owned(),
+            grants: "messenger = true, keyvalue = true, timers = true, files = true".to_owned(),
             limits: String::new(),
             config: String::new(),
         }

@@ -7,5 +7,6 @@ mod command_line;
 mod crash;
 mod failures;
 mod fairness;
+mod languages;
 mod sandbox;
 mod shutdown;

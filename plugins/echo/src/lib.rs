@@ -4,9 +4,7 @@
 
 use std::time::Duration;
 
-use hodhod_plugin::{
-    Answer, Bot, Contact, Context, Delivery, Location, Media, Opening, Outcome, Outgoing, Result, Timer, log,
-};
+use hodhod_plugin::{Answer, Bot, Contact, Context, Delivery, Location, Media, Opening, Outcome, Result, Timer, log};
 
 const GREETING: &str = "سلام! هر چه بفرستید همان را پس می‌فرستم.";
 
