@@ -1,10 +1,10 @@
 // The echo bot in JavaScript, written straight against the contract (../../wit/bot.wit).
 //
-//   npm ci
+//   npm install
 //   npx componentize-qjs --sync --wit wit --world echo --js echo.js --output echo-js.wasm
 //
 // Names are those of the contract in camelCase. A variant is { tag, val }, an enum a string, an absent
-// value null; a function that can refuse returns what it says, or throws the error.
+// value null; a function that can refuse returns what it says, or throws an Error that has the refusal as `payload`.
 
 import messenger from "hodhod:bot/messenger@0.1.0";
 import files from "hodhod:bot/files@0.1.0";
@@ -25,7 +25,7 @@ export const handler = {
     try {
       onEvent(event);
     } catch (error) {
-      throw error.tag ? failure(error) : error;
+      throw error.payload ? failure(error.payload) : error;
     }
   },
 };
@@ -90,7 +90,7 @@ function copy(chat, media) {
     const piece = files.read(media.file, offset, PIECE);
     if (piece.length === 0) return { ...media, file: upload.finish() };
     offset += piece.length;
-    if (offset > LARGEST) throw { tag: "too-large", val: LARGEST };
+    if (offset > LARGEST) throw failure({ tag: "too-large", val: LARGEST });
     upload.write(piece);
   }
 }
