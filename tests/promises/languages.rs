@@ -111,8 +111,8 @@ async fn same_on_a_platform(twin: &str) {
     assert_eq!(same[0], same[1], "it comes back as it is");
     assert_ne!(copies[0], copies[1], "each uploads its own");
     for key in same.iter().chain(&copies) {
-        let stored = setup.server.file(key).unwrap();
-        assert!(stored.name == "گل.bin" && stored.bytes == bytes, "{} with {} bytes", stored.name, stored.bytes.len());
+        // Not the name: each platform decides which names a file may have.
+        assert!(setup.server.file(key).unwrap().bytes == bytes, "the same bytes");
     }
     host.stop().await;
 }
