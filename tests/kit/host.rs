@@ -43,7 +43,7 @@ impl BotSetup {
         Self {
             name: name.to_owned(),
             component: component(name),
-            grants: grants_of(name).to_owned(),
+            grants: "messenger = true, keyvalue = true, timers = true, files = true".to_owned(),
             limits: String::new(),
             config: String::new(),
         }
@@ -71,14 +71,6 @@ impl BotSetup {
     #[must_use]
     pub fn config(self, config: &str) -> Self {
         Self { config: config.to_owned(), ..self }
-    }
-}
-
-/// What a component imports, and no more.
-fn grants_of(component: &str) -> &'static str {
-    match component {
-        "guests" => "messenger = true, keyvalue = true, files = true",
-        _ => "messenger = true, keyvalue = true",
     }
 }
 

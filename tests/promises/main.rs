@@ -10,5 +10,6 @@ mod crash;
 mod failures;
 mod fairness;
 mod files;
+mod languages;
 mod sandbox;
 mod shutdown;

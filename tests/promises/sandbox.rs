@@ -26,6 +26,18 @@ async fn a_guest_has_no_environment_and_a_real_clock_and_randomness() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_guest_cannot_open_a_connection_and_is_told_so() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let setup = Setup::new([BotSetup::new("guests")]).await;
+    let host = setup.start_ready().await;
+    let answers = ask(&setup, &[&format!("connect {}", listener.local_addr().unwrap())]).await;
+    assert_eq!(answers, ["PermissionDenied"]);
+    assert_eq!(listener.accept().unwrap_err().kind(), std::io::ErrorKind::WouldBlock, "nobody came");
+    host.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_guest_reads_its_own_configuration_and_no_other() {
     let one = BotSetup::new("guests").called("one").config("name = \"first\", colour = \"blue\"");
     let setup = Setup::new([one]).await;

@@ -41,7 +41,7 @@ pub(crate) fn cargo<const N: usize>(arguments: [&str; N]) -> Command {
     command
 }
 
-/// Builds the bots as components.
+/// Builds the bots in Rust as components.
 pub(crate) fn bots() -> Result<(), Failed> {
     tools::target()?;
     let build = ["build", "--locked", "--profile", "plugin", "--target", "wasm32-wasip2"];

@@ -46,6 +46,23 @@ pub(crate) fn has_python() -> bool {
     succeeds(Command::new("python3").args(["-c", "import venv, ensurepip"]).stdout(Stdio::null()).stderr(Stdio::null()))
 }
 
+/// True if Node is there with its package manager.
+pub(crate) fn has_node() -> bool {
+    let is_there =
+        |program| succeeds(Command::new(program).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()));
+    is_there("node") && is_there("npm")
+}
+
+/// Where cargo builds.
+pub(crate) fn target_folder() -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| "target".into(), PathBuf::from)
+}
+
+/// Where tools are installed.
+pub(crate) fn folder() -> PathBuf {
+    target_folder().join("tools")
+}
+
 /// True if `cargo nextest` is there.
 pub(crate) fn has_nextest() -> bool {
     succeeds(Command::new("cargo").args(["nextest", "--version"]).stdout(Stdio::null()).stderr(Stdio::null()))
@@ -56,8 +73,7 @@ pub(crate) fn deny() -> Option<Command> {
     if succeeds(Command::new("cargo-deny").arg("--version").stdout(Stdio::null()).stderr(Stdio::null())) {
         return Some(Command::new("cargo-deny"));
     }
-    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| "target".into(), PathBuf::from);
-    let folder = target.join("tools");
+    let folder = folder();
     let program = folder.join("bin/cargo-deny");
     if !program.exists() {
         let version = ["cargo-deny", "--version", DENY];

@@ -7,8 +7,9 @@ use wasmtime::{Engine, Result};
 use wasmtime_wasi::WasiView;
 use wasmtime_wasi::cli::{WasiCli, WasiCliView};
 use wasmtime_wasi::filesystem::{WasiFilesystem, WasiFilesystemView};
-use wasmtime_wasi::p2::bindings::{cli, filesystem, random};
+use wasmtime_wasi::p2::bindings::{cli, filesystem, random, sockets};
 use wasmtime_wasi::random::WasiRandom;
+use wasmtime_wasi::sockets::{WasiSockets, WasiSocketsView};
 
 use crate::bindings::hodhod::bot::{files, messenger, timers, types};
 use crate::bindings::wasi::{config, keyvalue, logging};
@@ -39,7 +40,7 @@ pub(crate) fn need(name: &str) -> Need {
         "wasi:logging/logging" => Need::Grant("logging"),
         _ => {
             let package = bare.split('/').next().unwrap_or(bare);
-            let closed_world = ["wasi:io", "wasi:clocks", "wasi:random", "wasi:cli", "wasi:filesystem"];
+            let closed_world = ["wasi:io", "wasi:clocks", "wasi:random", "wasi:cli", "wasi:filesystem", "wasi:sockets"];
             if closed_world.contains(&package) { Need::Nothing } else { Need::Unknown }
         }
     }
@@ -81,7 +82,8 @@ pub(crate) fn linker(engine: &Engine, grants: Grants) -> Result<Linker<State>> {
 }
 
 /// What the standard libraries of most languages expect to find: clocks, randomness, streams, and a
-/// command line and a file system with nothing in them. No sockets.
+/// command line and a file system with nothing in them. Python's library imports sockets even where it opens
+/// none; each try to make one, or to look up a name, is answered with `access-denied`.
 fn closed_world(linker: &mut Linker<State>) -> Result<()> {
     wasmtime_wasi::p2::add_to_linker_proxy_interfaces_async(linker)?;
     random::insecure::add_to_linker::<State, WasiRandom>(linker, |state| state.ctx().ctx.random())?;
@@ -95,5 +97,13 @@ fn closed_world(linker: &mut Linker<State>) -> Result<()> {
     cli::terminal_stderr::add_to_linker::<State, WasiCli>(linker, State::cli)?;
     filesystem::preopens::add_to_linker::<State, WasiFilesystem>(linker, State::filesystem)?;
     filesystem::types::add_to_linker::<State, WasiFilesystem>(linker, State::filesystem)?;
+    let network = sockets::network::LinkOptions::default();
+    sockets::network::add_to_linker::<State, WasiSockets>(linker, &network, State::sockets)?;
+    sockets::instance_network::add_to_linker::<State, WasiSockets>(linker, State::sockets)?;
+    sockets::tcp::add_to_linker::<State, WasiSockets>(linker, State::sockets)?;
+    sockets::tcp_create_socket::add_to_linker::<State, WasiSockets>(linker, State::sockets)?;
+    sockets::udp::add_to_linker::<State, WasiSockets>(linker, State::sockets)?;
+    sockets::udp_create_socket::add_to_linker::<State, WasiSockets>(linker, State::sockets)?;
+    sockets::ip_name_lookup::add_to_linker::<State, WasiSockets>(linker, State::sockets)?;
     Ok(())
 }

@@ -39,6 +39,9 @@ impl State {
             .stdout(LineStream::output(lines.clone()))
             .stderr(LineStream::error(lines.clone()))
             .max_random_size(RANDOM)
+            // No address and no name is allowed anyway; with these, no socket is even made.
+            .allow_tcp(false)
+            .allow_udp(false)
             .build();
         let mut table = ResourceTable::new();
         table.set_max_capacity(RESOURCES);

@@ -53,6 +53,11 @@ impl Values {
         Ok(value)
     }
 
+    /// Adds to a number and returns the sum; where there is none, `delta` is the first. `get` reads it as a `u64`.
+    pub fn increment(&self, key: &str, delta: u64) -> Result<u64, Error> {
+        self.bucket()?.increment(key, delta)
+    }
+
     /// Removes the value. One that is not there is no error.
     pub fn delete(&self, key: &str) -> Result<(), Error> {
         self.bucket()?.delete(key)

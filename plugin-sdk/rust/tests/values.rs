@@ -40,6 +40,7 @@ fn act(values: &Values, words: &[&str]) -> Result<String, Error> {
         }
         ["bytes", key] => String::from_utf8_lossy(&values.bytes(key)?.unwrap_or_default()).into_owned(),
         ["add", key] => values.update(key, |n: u64| n + 1)?.to_string(),
+        ["increment", key] => values.increment(key, 2)?.to_string(),
         ["append", key, value] => values
             .update(key, |mut list: Vec<String>| {
                 list.push(value.into());
@@ -72,6 +73,15 @@ fn an_update_starts_from_the_default_and_returns_the_new_value() {
     assert_eq!(say(&mut host, "chat get n"), "Some(2)");
     assert_eq!(say(&mut host, "chat append list الف"), "الف");
     assert_eq!(say(&mut host, "chat append list ب"), "الف+ب");
+}
+
+#[test]
+fn a_number_that_is_counted_up_is_a_value_like_any_other() {
+    let mut host = TestHost::<Keeper>::new();
+    assert_eq!([say(&mut host, "bot increment k"), say(&mut host, "bot increment k")], ["2", "4"]);
+    assert_eq!([say(&mut host, "bot get k"), say(&mut host, "bot add k")], ["Some(4)", "5"]);
+    say(&mut host, "bot set k word");
+    assert!(matches!(host.text("bot increment k").result, Err(Failure::Reject(_))));
 }
 
 #[test]

@@ -70,6 +70,7 @@ impl Bot for Guest {
             "now" => Ok(Some(ctx.now().to_string())),
             "random" => Ok(Some(random::hex())),
             "env" => outside::env(),
+            "connect" => outside::connect(rest),
 
             _ => Ok(Some(text.to_owned())),
         };

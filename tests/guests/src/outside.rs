@@ -43,3 +43,11 @@ pub(crate) fn eprint(words: &str) -> Answer {
 pub(crate) fn env() -> Answer {
     Ok(Some(format!("vars={} args={}", env::vars_os().count(), env::args_os().count())))
 }
+
+/// Opens a connection as a standard library does.
+pub(crate) fn connect(address: &str) -> Answer {
+    Ok(Some(match std::net::TcpStream::connect(address) {
+        Ok(_) => "connected".to_owned(),
+        Err(error) => format!("{:?}", error.kind()),
+    }))
+}

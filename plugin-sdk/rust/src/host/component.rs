@@ -2,7 +2,7 @@
 
 use crate::log::Level;
 use crate::raw::hodhod::bot::{files, messenger, timers};
-use crate::raw::wasi::{config::store as configuration, keyvalue::store, logging::logging};
+use crate::raw::wasi::{config::store as configuration, keyvalue::atomics, keyvalue::store, logging::logging};
 use crate::{Answer, Chat, Error, Missed, Outgoing, Timer};
 
 pub(crate) fn send(to: &Chat, message: &Outgoing) -> Result<String, Error> {
@@ -76,6 +76,10 @@ impl Bucket {
 
     pub(crate) fn exists(&self, key: &str) -> Result<bool, Error> {
         Ok(self.0.exists(key)?)
+    }
+
+    pub(crate) fn increment(&self, key: &str, delta: u64) -> Result<u64, Error> {
+        Ok(atomics::increment(&self.0, key, delta)?)
     }
 
     /// One page of keys, and where the next one begins.

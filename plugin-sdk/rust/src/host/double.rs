@@ -145,6 +145,19 @@ impl Bucket {
         Ok(self.with(|values| values.contains_key(key)))
     }
 
+    pub(crate) fn increment(&self, key: &str, delta: u64) -> Result<u64, Error> {
+        let not_a_number = || Error::Other(format!("the value of \"{key}\" is not a number"));
+        let old = match self.get(key)? {
+            None => 0,
+            Some(bytes) => {
+                std::str::from_utf8(&bytes).ok().and_then(|text| text.parse().ok()).ok_or_else(not_a_number)?
+            }
+        };
+        let sum = delta.checked_add(old).ok_or_else(|| Error::Other("the sum does not fit".into()))?;
+        self.set(key, sum.to_string().as_bytes())?;
+        Ok(sum)
+    }
+
     pub(crate) fn list_keys(&self, cursor: Option<u64>) -> Result<(Vec<String>, Option<u64>), Error> {
         let start = usize::try_from(cursor.unwrap_or_default()).unwrap_or(usize::MAX);
         self.with(|values| {
