@@ -65,7 +65,13 @@ pub(crate) fn plugin(engine: &Engine, bot: &BotEntry) -> Result<Component, Probl
         return Err(Problem::new(format!("{at}.plugin"), what));
     }
     let bytes = std::fs::read(&bot.plugin).map_err(unreadable)?;
-    let setup = Setup { grants: bot.grants, limits: bot.limits.clone(), config: bot.config.clone() };
+    let policy = bot.http.policy()?;
+    let setup = Setup {
+        grants: bot.grants,
+        limits: bot.limits.clone(),
+        config: bot.config.clone(),
+        http: Arc::new(policy),
+    };
     Component::load(engine, &bytes, setup).map_err(|error| {
         let problem = Problem::new(&at, format!("{path}: {error}"));
         match error {
@@ -80,7 +86,8 @@ fn grants_line(bot: &BotEntry, missing: &[&str]) -> String {
     let usual = Grants::default();
     let wanted = Grants::NAMES.map(|name| (name, bot.grants.has(name) || missing.contains(&name)));
     let unusual = wanted.into_iter().filter(|(name, wanted)| *wanted != usual.has(name));
-    let list: Vec<_> = unusual.map(|(name, wanted)| format!("{name} = {wanted}")).collect();
+    let line = |(name, wanted)| if name == "http" { bot.http.line() } else { format!("{name} = {wanted}") };
+    let list: Vec<_> = unusual.map(line).collect();
     format!("grants = {{ {} }}", list.join(", "))
 }
 

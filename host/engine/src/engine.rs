@@ -13,6 +13,7 @@ use thiserror::Error;
 use wasmtime::component::Linker;
 use wasmtime::{Config, Enabled, InstanceAllocationStrategy, PoolingAllocationConfig};
 
+use crate::egress::Network;
 use crate::state::State;
 use crate::ticker::Pulse;
 use crate::{grants, ticker};
@@ -59,6 +60,8 @@ pub struct Engine {
     pub(crate) pulse: Arc<Pulse>,
     pool: PoolSize,
     linkers: Arc<Mutex<HashMap<Grants, Arc<Linker<State>>>>>,
+    /// Made when the first bot needs it: reading the certificates takes a while.
+    network: Arc<Mutex<Option<Network>>>,
 }
 
 impl Engine {
@@ -70,12 +73,21 @@ impl Engine {
         let inner = wasmtime::Engine::new(&config(pool)).map_err(|error| EngineError::Setup(format!("{error:#}")))?;
         let pulse = ticker::start(&inner)?;
         tracing::debug!(turns = pool.turns, clears_in_place = pagemap_scan(), "the WebAssembly engine is set up");
-        Ok(Self { inner, pulse, pool, linkers: Arc::default() })
+        Ok(Self { inner, pulse, pool, linkers: Arc::default(), network: Arc::default() })
     }
 
     /// The most bytes that one memory of a bot may have.
     pub fn largest_memory(&self) -> usize {
         self.pool.memory
+    }
+
+    pub(crate) fn network(&self) -> Result<Network, String> {
+        let mut network = self.network.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(network) = &*network {
+            return Ok(network.clone());
+        }
+        let made = Network::system().map_err(|error| error.to_string())?;
+        Ok(network.insert(made).clone())
     }
 
     pub(crate) fn linker(&self, grants: Grants) -> wasmtime::Result<Arc<Linker<State>>> {

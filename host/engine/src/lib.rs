@@ -6,6 +6,7 @@
 
 mod bindings;
 mod convert;
+mod egress;
 mod engine;
 mod failure;
 mod grants;
@@ -17,5 +18,6 @@ mod plugin;
 mod state;
 mod ticker;
 
+pub use egress::{Network, Resolve};
 pub use engine::{Engine, EngineError, PoolSize};
 pub use plugin::{Component, LoadError};

@@ -17,6 +17,7 @@ use wasmtime::{CallHook, Store, StoreContextMut, Trap, UpdateDeadline};
 use crate::bindings::exports::hodhod::bot::handler;
 use crate::bindings::{Bot, BotPre};
 use crate::convert;
+use crate::egress::{Egress, Network};
 use crate::engine::Engine;
 use crate::failure::classify;
 use crate::grants::{self, Need};
@@ -40,7 +41,7 @@ pub enum LoadError {
     #[error("already compiled: give the component itself, not a .cwasm file")]
     Compiled,
     /// It imports what was not granted.
-    #[error("it imports {}, which is not granted: add `{} = true` to grants", .imports.join(", "), .missing.join(" = true, "))]
+    #[error("it imports {}, which is not granted: add `{}` to grants", .imports.join(", "), lines(.missing))]
     NotGranted {
         /// The imports.
         imports: Vec<String>,
@@ -50,6 +51,11 @@ pub enum LoadError {
     /// It imports what this host has not.
     #[error("it imports {0}, which this host does not serve")]
     Unknown(String),
+    /// It may ask other servers, and there is nobody whose certificates could be trusted.
+    #[error(
+        "it may use HTTP, and the certificates that this machine trusts cannot be read: {0}; install ca-certificates"
+    )]
+    Network(String),
     /// It does not fit the contract.
     #[error("it does not fit hodhod:bot@0.1.0: {0}")]
     Contract(String),
@@ -78,6 +84,8 @@ pub struct Component {
     pre: BotPre<State>,
     config: Arc<BotConfig>,
     limits: Limits,
+    /// The way out, where it is granted.
+    egress: Option<Arc<Egress>>,
     digest: String,
 }
 
@@ -87,7 +95,20 @@ impl Component {
     /// # Errors
     /// See [`LoadError`].
     pub fn load(engine: &Engine, bytes: &[u8], setup: Setup) -> Result<Self, LoadError> {
-        let Setup { grants, limits, config } = setup;
+        let network = if setup.grants.http { Some(engine.network().map_err(LoadError::Network)?) } else { None };
+        Self::link(engine, bytes, setup, network)
+    }
+
+    /// The same, for a bot that reaches the world through `network`.
+    ///
+    /// # Errors
+    /// See [`LoadError`].
+    pub fn load_with(engine: &Engine, bytes: &[u8], setup: Setup, network: Network) -> Result<Self, LoadError> {
+        Self::link(engine, bytes, setup, Some(network))
+    }
+
+    fn link(engine: &Engine, bytes: &[u8], setup: Setup, network: Option<Network>) -> Result<Self, LoadError> {
+        let Setup { grants, limits, config, http } = setup;
         let most = engine.largest_memory() as u64;
         if limits.memory > most {
             return Err(LoadError::LimitTooHigh { limit: limits.memory, most });
@@ -112,12 +133,15 @@ impl Component {
             let _infallible = write!(hex, "{byte:02x}");
             hex
         });
+        let network = network.filter(|_| grants.http);
+        let egress = network.map(|network| Arc::new(Egress::new(http, limits.clone(), network)));
         Ok(Self {
             engine: engine.inner.clone(),
             pulse: engine.pulse.clone(),
             pre,
             config: Arc::new(config),
             limits,
+            egress,
             digest,
         })
     }
@@ -125,7 +149,11 @@ impl Component {
     async fn turn(&self, turn: Turn) -> Ended {
         let event = convert::event(&turn.told());
         let meter = Meter::new(turn.actor().bot.clone(), self.pulse.clone());
-        let state = State::new(turn, self.config.clone(), &self.limits, meter.clone());
+        let mut state = State::new(turn, self.config.clone(), &self.limits, meter.clone());
+        if let Some(egress) = &self.egress {
+            let bot = state.turn.actor().bot.clone();
+            state.http.allow(egress.clone(), bot);
+        }
         let mut store = Store::new(&self.engine, state);
         store.limiter(|state| &mut state.limiter);
         store.set_hostcall_fuel(HOST_CALL);
@@ -234,6 +262,15 @@ fn check_imports(component: &wasmtime::component::Component, grants: Grants) -> 
         }
     }
     if missing.is_empty() { Ok(()) } else { Err(LoadError::NotGranted { imports, missing }) }
+}
+
+/// What to write to grant these.
+fn lines(missing: &[&str]) -> String {
+    let line = |grant: &&str| match *grant {
+        "http" => "http = { hosts = [\"https://…\"] }".to_owned(),
+        grant => format!("{grant} = true"),
+    };
+    missing.iter().map(line).collect::<Vec<_>>().join(", ")
 }
 
 /// An error with its causes, on one bounded line: parts of it may come from the component.

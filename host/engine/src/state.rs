@@ -8,6 +8,7 @@ use hodhod_core::turn::Turn;
 use wasmtime::component::ResourceTable;
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
+use crate::imports::http::Http;
 use crate::limiter::Limiter;
 use crate::lines::{LineStream, Lines};
 use crate::meter::Meter;
@@ -21,6 +22,7 @@ pub(crate) struct State {
     /// Why the host ended the turn, where it was the host that did.
     pub(crate) ended: Option<Failure>,
     pub(crate) table: ResourceTable,
+    pub(crate) http: Http,
     wasi: WasiCtx,
 }
 
@@ -34,7 +36,17 @@ impl State {
             .build();
         let mut table = ResourceTable::new();
         table.set_max_capacity(RESOURCES);
-        Self { turn, config, limiter: Limiter::new(limits.memory), meter, lines, ended: None, table, wasi }
+        Self {
+            turn,
+            config,
+            limiter: Limiter::new(limits.memory),
+            meter,
+            lines,
+            ended: None,
+            table,
+            http: Http::none(),
+            wasi,
+        }
     }
 }
 

@@ -108,6 +108,12 @@ impl Policy {
         self.secrets(target).fold(path.to_owned(), |path, secret| secret.into_query(&path))
     }
 
+    /// True if a name of a header that came from `target` holds a secret that was sent there, as far
+    /// as that shows in lower case.
+    pub fn names_a_secret(&self, target: &Target, name: &str) -> bool {
+        self.secrets(target).any(|secret| secret.is_in_name(name))
+    }
+
     /// The value of a header that came from `target`, with `***` for each secret that was sent
     /// there; `None` if none is in it.
     pub fn redact(&self, target: &Target, value: &[u8]) -> Option<Vec<u8>> {

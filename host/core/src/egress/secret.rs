@@ -110,6 +110,10 @@ impl Secret {
         format!("{path}?{}", pairs.join("&"))
     }
 
+    pub(super) fn is_in_name(&self, name: &str) -> bool {
+        self.quoted.iter().any(|form| name.contains(&form.expose_secret().to_ascii_lowercase()))
+    }
+
     /// The bytes with `***` in place of the secret; `None` if it is not in them.
     pub(super) fn redact(&self, bytes: &[u8]) -> Option<Vec<u8>> {
         let mut redacted = None;

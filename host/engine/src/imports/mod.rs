@@ -1,6 +1,7 @@
 //! What a guest may import: one file an interface, each thin over [`hodhod_core::turn::Turn`].
 
 mod config;
+pub(crate) mod http;
 pub(crate) mod keyvalue;
 mod logging;
 mod messenger;
