@@ -66,12 +66,8 @@ pub(crate) fn plugin(engine: &Engine, bot: &BotEntry) -> Result<Component, Probl
     }
     let bytes = std::fs::read(&bot.plugin).map_err(unreadable)?;
     let policy = bot.http.policy()?;
-    let setup = Setup {
-        grants: bot.grants,
-        limits: bot.limits.clone(),
-        config: bot.config.clone(),
-        http: Arc::new(policy),
-    };
+    let setup =
+        Setup { grants: bot.grants, limits: bot.limits.clone(), config: bot.config.clone(), http: Arc::new(policy) };
     Component::load(engine, &bytes, setup).map_err(|error| {
         let problem = Problem::new(&at, format!("{path}: {error}"));
         match error {

@@ -91,12 +91,7 @@ fn example(bot: &str) -> String {
 }
 
 /// Checks the grant of the bot at `bot`, noting what is wrong with it; `None` where it is not given.
-pub(super) fn check(
-    bot: &str,
-    value: &toml::Value,
-    folder: &Path,
-    problems: &mut Vec<Problem>,
-) -> Option<HttpConfig> {
+pub(super) fn check(bot: &str, value: &toml::Value, folder: &Path, problems: &mut Vec<Problem>) -> Option<HttpConfig> {
     let at = format!("{bot}.grants.http");
     match value {
         toml::Value::Boolean(false) => return None,
@@ -139,7 +134,11 @@ fn read(value: &toml::Value) -> Result<RawHttp, toml::de::Error> {
 }
 
 /// Every text, read; those that cannot be are noted.
-fn all<T: std::str::FromStr<Err: std::fmt::Display>>(at: &str, texts: &[String], problems: &mut Vec<Problem>) -> Vec<T> {
+fn all<T: std::str::FromStr<Err: std::fmt::Display>>(
+    at: &str,
+    texts: &[String],
+    problems: &mut Vec<Problem>,
+) -> Vec<T> {
     let mut read = Vec::new();
     for text in texts {
         match text.parse() {
@@ -176,4 +175,80 @@ fn check_secret(at: String, raw: RawHttpSecret, folder: &Path, hosts: &[Pattern]
     // With any value, so that what is wrong with the rest is told before there is one.
     config.with(&SecretString::from("x"))?;
     Ok(config)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is wrong with a grant, each on its line.
+    fn problems(text: &str) -> String {
+        let mut problems = Vec::new();
+        let value = toml::from_str::<toml::Table>(text).unwrap().remove("http").unwrap();
+        let config = check("bots.weather", &value, Path::new("/etc/hodhod"), &mut problems);
+        assert!(problems.is_empty() <= config.is_some(), "{text}");
+        problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+    }
+
+    const GOOD: &str = r#"
+[http]
+hosts = ["https://api.example.com", "https://*.example.org:8443"]
+methods = ["GET"]
+allow_private = ["127.0.0.1:8080"]
+[[http.secrets]]
+host = "https://api.example.com"
+header = "authorization"
+template = "Bearer {}"
+secret = { env = "WEATHER_KEY" }
+"#;
+
+    #[test]
+    fn the_documented_grant_is_read() {
+        assert_eq!(problems(GOOD), "");
+        let lasting = GOOD.replace("env = \"WEATHER_KEY\"", "file = \"key\"").replace("header", "query");
+        assert_eq!(problems(&lasting), "");
+    }
+
+    #[test]
+    fn a_grant_without_hosts_is_told_with_the_lines_to_write() {
+        let told = problems("http = true");
+        assert!(told.starts_with("bots.weather.grants.http: HTTP is granted to hosts that are listed"), "{told}");
+        assert!(
+            told.contains("[bots.weather.grants.http]\n           hosts = [\"https://api.example.com\"]"),
+            "{told}"
+        );
+        assert!(problems("[http]\n").contains("no host is listed"));
+    }
+
+    #[test]
+    fn a_secret_in_the_file_is_refused_and_not_printed() {
+        for written in ["\"abcSECRETdef\"", "{ value = \"abcSECRETdef\" }"] {
+            let told = problems(&GOOD.replace("{ env = \"WEATHER_KEY\" }", written));
+            assert!(told.contains("a secret is not written into this file") && !told.contains("SECRET"), "{told}");
+        }
+        let told = problems(&GOOD.replace("[[http.secrets]]", "[[http.secrets]]\nheaders = \"abcSECRETdef\""));
+        assert!(!told.is_empty() && !told.contains("SECRET"), "{told}");
+        let told = problems("[http]\nsecrets = \"abcSECRETdef\"");
+        assert!(!told.is_empty() && !told.contains("SECRET"), "{told}");
+    }
+
+    #[test]
+    fn what_is_wrong_is_told_with_its_place() {
+        for (line, instead, told) in [
+            ("https://*.example.org:8443", "https://*.org", "grants.http.hosts: \"https://*.org\": a star stands for"),
+            ("\"GET\"", "\"TRACE\"", "grants.http.methods: \"TRACE\": it is none of"),
+            ("127.0.0.1:8080", "localhost:8080", "grants.http.allow_private: \"localhost:8080\""),
+            (
+                "host = \"https://api",
+                "host = \"https://www",
+                "secrets[0].host: https://www.example.com is not among the hosts",
+            ),
+            ("\"authorization\"", "\"host\"", "secrets[0]: the host sets this header itself"),
+            ("Bearer {}", "Bearer", "secrets[0]: the template has to have one {}"),
+            ("header = \"authorization\"", "", "secrets[0]: it goes into a header, or into the query"),
+        ] {
+            let text = problems(&GOOD.replace(line, instead));
+            assert!(text.contains(told), "{text}");
+        }
+    }
 }

@@ -23,9 +23,9 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 /// Answers look-ups from a list: the first time with the first, and so on; then with the last.
-pub struct Names {
+pub(crate) struct Names {
     answers: Vec<Vec<SocketAddr>>,
-    pub asked: AtomicUsize,
+    pub(crate) asked: AtomicUsize,
 }
 
 impl Resolve for Names {
@@ -36,11 +36,11 @@ impl Resolve for Names {
     }
 }
 
-pub fn names<const N: usize>(answers: [&[SocketAddr]; N]) -> Arc<Names> {
+pub(crate) fn names<const N: usize>(answers: [&[SocketAddr]; N]) -> Arc<Names> {
     Arc::new(Names { answers: answers.map(<[_]>::to_vec).to_vec(), asked: AtomicUsize::new(0) })
 }
 
-pub fn policy(hosts: &[&str], private: &[SocketAddr]) -> Policy {
+pub(crate) fn policy(hosts: &[&str], private: &[SocketAddr]) -> Policy {
     Policy {
         hosts: hosts.iter().map(|host| host.parse().unwrap()).collect(),
         allow_private: private.to_vec(),
@@ -48,18 +48,23 @@ pub fn policy(hosts: &[&str], private: &[SocketAddr]) -> Policy {
     }
 }
 
-pub fn secret(host: &str, place: Place, template: Option<&str>) -> Secret {
+pub(crate) fn secret(host: &str, place: Place, template: Option<&str>) -> Secret {
     Secret::new(host.parse().unwrap(), place, template, &SecretString::from("S3CR3T")).unwrap()
 }
 
 /// A bot that is loaded.
-pub struct Asker {
+pub(crate) struct Asker {
     component: Component,
     limits: Limits,
 }
 
 impl Asker {
-    pub fn new(policy: Policy, limits: Limits, names: Arc<Names>, trusted: Option<CertificateDer<'static>>) -> Self {
+    pub(crate) fn new(
+        policy: Policy,
+        limits: Limits,
+        names: Arc<Names>,
+        trusted: Option<CertificateDer<'static>>,
+    ) -> Self {
         let engine = Engine::new(PoolSize { turns: 4, memory: 64 << 20 }).unwrap();
         let target = std::env::var_os("CARGO_TARGET_DIR")
             .map_or_else(|| path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target"), path::PathBuf::from);
@@ -72,12 +77,12 @@ impl Asker {
     }
 
     /// To a server without TLS whose address is listed.
-    pub fn of(server: SocketAddr, limits: Limits) -> Self {
+    pub(crate) fn of(server: SocketAddr, limits: Limits) -> Self {
         let host = format!("http://{server}");
         Self::new(policy(&[&host], &[server]), limits, names([&[]]), None)
     }
 
-    pub async fn turn(&self, text: &str) -> Ended {
+    pub(crate) async fn turn(&self, text: &str) -> Ended {
         let chat = Chat::new("shop", "a");
         let message = Message {
             id: "1".to_owned(),
@@ -92,15 +97,14 @@ impl Asker {
             annotations: Vec::new(),
         };
         let platform: Arc<dyn hodhod_core::platform::Platform> = Arc::new(TestPlatform::default());
-        let actor =
-            Actor::new("bot".into(), [("shop".into(), platform)].into(), self.limits.clone(), Arc::default());
+        let actor = Actor::new("bot".into(), [("shop".into(), platform)].into(), self.limits.clone(), Arc::default());
         let view = Ledger::<()>::new(Arc::new(MemoryStore::default()), Arc::new(TestClock::default()));
         let event = Arc::new(Event::Message(message));
         self.component.run(Turn::new(InboxSeq(1), event, chat, Millis(0), Arc::new(actor), Arc::new(view))).await
     }
 
     /// What came back, in the words of the bot.
-    pub async fn ask(&self, text: &str) -> String {
+    pub(crate) async fn ask(&self, text: &str) -> String {
         let ended = self.turn(text).await;
         assert_eq!(ended.result, TurnResult::Done);
         let (_, effects) = ended.turn.into_effects();
@@ -112,12 +116,12 @@ impl Asker {
 }
 
 /// A request to a server without TLS.
-pub fn get(server: SocketAddr) -> String {
+pub(crate) fn get(server: SocketAddr) -> String {
     format!("GET\thttp\t{server}\t/")
 }
 
 /// A server that answers each connection as `answer` does.
-pub async fn serve<F>(answer: impl Fn(TcpStream) -> F + Send + 'static) -> SocketAddr
+pub(crate) async fn serve<F>(answer: impl Fn(TcpStream) -> F + Send + 'static) -> SocketAddr
 where
     F: Future<Output = ()> + Send + 'static,
 {
@@ -132,7 +136,7 @@ where
 }
 
 /// A server that answers the same to everybody, and the heads of the requests it got.
-pub async fn always(answer: impl Into<String>) -> (SocketAddr, Arc<Mutex<Vec<String>>>) {
+pub(crate) async fn always(answer: impl Into<String>) -> (SocketAddr, Arc<Mutex<Vec<String>>>) {
     let (answer, heads) = (answer.into(), Arc::new(Mutex::new(Vec::new())));
     let noted = heads.clone();
     let address = serve(move |mut stream| {
@@ -151,7 +155,7 @@ pub async fn always(answer: impl Into<String>) -> (SocketAddr, Arc<Mutex<Vec<Str
 }
 
 /// The head of a request.
-pub async fn head(stream: &mut (impl AsyncReadExt + Unpin)) -> String {
+pub(crate) async fn head(stream: &mut (impl AsyncReadExt + Unpin)) -> String {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
         match stream.read_u8().await {
@@ -163,7 +167,7 @@ pub async fn head(stream: &mut (impl AsyncReadExt + Unpin)) -> String {
 }
 
 /// Reads what is left, and tells how much it was.
-pub async fn drain(mut stream: TcpStream) -> usize {
+pub(crate) async fn drain(mut stream: TcpStream) -> usize {
     let (mut piece, mut all) = (vec![0; 4096], 0);
     while let Ok(read @ 1..) = stream.read(&mut piece).await {
         all += read;

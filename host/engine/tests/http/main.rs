@@ -1,7 +1,6 @@
 //! Requests of a bot to other servers: what gets out, what does not, and what comes back.
 
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
-#![expect(unreachable_pub, reason = "the kit is a module of the test")]
 
 mod kit;
 mod limits;

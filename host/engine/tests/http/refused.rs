@@ -29,8 +29,22 @@ async fn no_spelling_of_an_address_of_this_machine_is_connected_to() {
     let (server, heads) = always(OK).await;
     let port = server.port();
     for host in [
-        "127.0.0.1", "127.1", "2130706433", "0177.0.0.1", "0x7f.1", "0x7f000001", "0", "0.0.0.0", "[::1]", "[::]",
-        "[::ffff:127.0.0.1]", "[::127.0.0.1]", "[64:ff9b::7f00:1]", "[2002:7f00:1::]", "169.254.169.254", "2852039166",
+        "127.0.0.1",
+        "127.1",
+        "2130706433",
+        "0177.0.0.1",
+        "0x7f.1",
+        "0x7f000001",
+        "0",
+        "0.0.0.0",
+        "[::1]",
+        "[::]",
+        "[::ffff:127.0.0.1]",
+        "[::127.0.0.1]",
+        "[64:ff9b::7f00:1]",
+        "[2002:7f00:1::]",
+        "169.254.169.254",
+        "2852039166",
     ] {
         let granted = format!("http://{host}:{port}");
         let asker = Asker::new(policy(&[&granted], &[]), Limits::default(), names([&[]]), None);
@@ -78,9 +92,21 @@ async fn fields_of_the_connection_and_smuggled_lines_are_refused() {
     let (server, heads) = always(OK).await;
     let asker = Asker::of(server, Limits::default());
     for field in [
-        "Host: evil.test", "connection: keep-alive", "Transfer-Encoding: chunked", "upgrade: h2c", "TE: trailers",
-        "Proxy-Authorization: x", "proxy-anything: x", "keep-alive: 1", "Trailer: x", "expect: 100-continue",
-        "x: a\\r\\nHost: evil.test", "x\\r\\ny: b", "x: a\\0b", "content-length: +5", "content-length: 5, 6",
+        "Host: evil.test",
+        "connection: keep-alive",
+        "Transfer-Encoding: chunked",
+        "upgrade: h2c",
+        "TE: trailers",
+        "Proxy-Authorization: x",
+        "proxy-anything: x",
+        "keep-alive: 1",
+        "Trailer: x",
+        "expect: 100-continue",
+        "x: a\\r\\nHost: evil.test",
+        "x\\r\\ny: b",
+        "x: a\\0b",
+        "content-length: +5",
+        "content-length: 5, 6",
         "content-length: 0\ncontent-length: 5",
     ] {
         let answer = asker.ask(&format!("{}\n{field}", get(server))).await;
