@@ -82,7 +82,8 @@ fn grants_line(bot: &BotEntry, missing: &[&str]) -> String {
     let usual = Grants::default();
     let wanted = Grants::NAMES.map(|name| (name, bot.grants.has(name) || missing.contains(&name)));
     let unusual = wanted.into_iter().filter(|(name, wanted)| *wanted != usual.has(name));
-    let line = |(name, wanted)| if name == "http" { bot.http.line() } else { format!("{name} = {wanted}") };
+    let line =
+        |(name, wanted): (&str, bool)| if name == "http" { bot.http.line() } else { format!("{name} = {wanted}") };
     let list: Vec<_> = unusual.map(line).collect();
     format!("grants = {{ {} }}", list.join(", "))
 }

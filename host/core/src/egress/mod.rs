@@ -18,7 +18,7 @@ use thiserror::Error;
 
 pub use address::{Why, is_global};
 pub use header::is_forbidden;
-pub use method::Method;
+pub use method::{BadMethod, Method};
 pub use pattern::{BadPattern, Pattern};
 pub use secret::{BadSecret, Place, Secret};
 pub use target::{BadTarget, Host, Scheme, Target};
