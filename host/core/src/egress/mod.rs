@@ -105,7 +105,7 @@ impl Policy {
     /// A path with its query, with the secrets that belong into the query of requests to `target`.
     /// What the guest wrote there under the same name is taken out.
     pub fn with_query_secrets(&self, target: &Target, path: &str) -> String {
-        self.secrets(target).fold(path.to_owned(), |path, secret| secret.into_query(&path))
+        self.secrets(target).fold(path.to_owned(), |path, secret| secret.added_to_query(&path))
     }
 
     /// True if a name of a header that came from `target` holds a secret that was sent there, as far

@@ -101,7 +101,7 @@ impl Secret {
     }
 
     /// A path with its query, with the secret in the query if it belongs there.
-    pub(super) fn into_query(&self, path: &str) -> String {
+    pub(super) fn added_to_query(&self, path: &str) -> String {
         let Place::Query(name) = &self.place else { return path.to_owned() };
         let (path, query) = path.split_once('?').unwrap_or((path, ""));
         let kept = query.split('&').filter(|pair| !pair.is_empty() && !is_named(pair, name));
