@@ -132,8 +132,12 @@ async fn observe(twin: &str, most: usize) -> Vec<Observed> {
     let limits = Limits { sends: most, writes: most, ..Limits::default() };
     let bytes = std::fs::read(component(twin)).unwrap();
     let config = BotConfig::from([("greeting".to_owned(), "درود".to_owned())]);
-    let plugin =
-        Component::load(&engine, &bytes, Setup { grants: ALL_GRANTS, limits: limits.clone(), config }).unwrap();
+    let plugin = Component::load(
+        &engine,
+        &bytes,
+        Setup { grants: ALL_GRANTS, limits: limits.clone(), config, ..Setup::default() },
+    )
+    .unwrap();
     let connections = [(ConnectionName::from("shop"), Arc::new(Picky) as Arc<dyn Platform>)].into();
     let actor = Arc::new(Actor::new(BotName::from("echo"), connections, limits, Arc::default()));
     let values = Arc::new(Ledger::<()>::new(Arc::new(MemoryStore::default()), Arc::new(TestClock::default())));

@@ -1,6 +1,7 @@
 //! The plugin of a bot: read, compared with what the operator granted, and loaded.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use hodhod_core::limits::{COMPONENT, row};
 use hodhod_core::manifest::{Manifest, Missing};
@@ -50,7 +51,8 @@ pub(crate) fn load(engine: &Engine, bot: &BotEntry) -> Result<(Component, Vec<St
     })?;
     let warnings = manifest.unasked(&found.needs, bot.grants);
     let warnings = warnings.iter().map(|name| format!("{at}.grants.{name}: {path} did not ask for it")).collect();
-    let setup = Setup { grants: bot.grants, limits: bot.limits.clone(), config };
+    let http = Arc::new(bot.http.policy().map_err(one)?);
+    let setup = Setup { grants: bot.grants, limits: bot.limits.clone(), config, http };
     let component = Component::load(engine, &bytes, setup).map_err(|error| {
         let problem = Problem::new(&at, format!("{path}: {error}"));
         one(match error {
@@ -65,7 +67,9 @@ pub(crate) fn load(engine: &Engine, bot: &BotEntry) -> Result<(Component, Vec<St
 pub(crate) fn missing(found: &Inspection, bot: &BotEntry) -> Vec<Missing> {
     let silent = Manifest::default();
     let manifest = found.manifest.as_ref().unwrap_or(&silent);
-    manifest.missing(&found.needs, bot.grants, &bot.limits, &bot.config)
+    let mut missing = manifest.missing(&found.needs, bot.grants, &bot.limits, &bot.config);
+    missing.extend(manifest.missing_hosts(&bot.http.hosts));
+    missing
 }
 
 fn problem(at: &str, path: &str, found: &Inspection, bot: &BotEntry, missing: &Missing) -> Problem {
@@ -97,6 +101,8 @@ fn grants_line(bot: &BotEntry, missing: &[&str]) -> String {
     let usual = Grants::default();
     let wanted = Grants::NAMES.map(|name| (name, bot.grants.has(name) || missing.contains(&name)));
     let unusual = wanted.into_iter().filter(|(name, wanted)| *wanted != usual.has(name));
-    let list: Vec<_> = unusual.map(|(name, wanted)| format!("{name} = {wanted}")).collect();
+    let line =
+        |(name, wanted): (&str, bool)| if name == "http" { bot.http.line() } else { format!("{name} = {wanted}") };
+    let list: Vec<_> = unusual.map(line).collect();
     format!("grants = {{ {} }}", list.join(", "))
 }

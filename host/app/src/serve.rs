@@ -194,7 +194,8 @@ impl Workers {
             .map(|worker| {
                 let (host, mut cut, running) = (host.clone(), cut.clone(), running.clone());
                 // One thread a worker, with timers of its own: no turn ever moves to another thread.
-                let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
+                // Sockets for bots that may ask other servers.
+                let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
                 std::thread::Builder::new()
                     .name(format!("hodhod-turns-{worker}"))
                     .spawn(move || {
@@ -204,6 +205,8 @@ impl Workers {
                             let cut = cut.wait_for(|cut| *cut).map(|_| ()).boxed();
                             futures::future::select(host.work(worker).boxed_local(), cut).await;
                         });
+                        // A name may still be looked up, which cannot be ended and nobody waits for.
+                        runtime.shutdown_background();
                     })
                     .context("a thread for turns cannot be started")
             })

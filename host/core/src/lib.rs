@@ -7,6 +7,7 @@
 mod backoff;
 pub mod bot;
 pub mod dead;
+pub mod egress;
 pub mod event;
 pub mod files;
 pub mod health;

@@ -299,6 +299,8 @@ limits! {
     random / RANDOM: u64 = 64 << 10, Bytes, "the turn fails with `quota`";
     /// bytes in one call that reads or writes a file
     piece / PIECE: usize = 1 << 20, Bytes, "`too-large`";
+    /// bytes of the head of an HTTP request or response
+    http_head / HTTP_HEAD: usize = 64 << 10, Bytes, "the request fails: `HTTP-request-header-section-size`, `HTTP-response-header-section-size`";
     /// memory for compiling a component
     compile_memory / COMPILE_MEMORY: u64 = 4 << 30, Bytes, "it does not load";
     /// processor time for compiling a component

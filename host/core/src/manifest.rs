@@ -10,6 +10,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use crate::egress::Pattern;
 use crate::limits::{self, Limits, MANIFEST};
 use crate::runtime::{BotConfig, Grants};
 use crate::text::is_clean;
@@ -195,6 +196,7 @@ impl Manifest {
         for (pattern, reason) in &self.hosts {
             check_text("hosts", pattern, NAME)?;
             check_text("hosts", reason, TEXT)?;
+            pattern.parse::<Pattern>().map_err(|error| wrong("hosts", format!("{pattern:?}: {error}")))?;
         }
         for (name, number) in &self.limits {
             let set = Limits::default().set(name, *number);
@@ -237,6 +239,15 @@ impl Manifest {
             |(name, key)| Missing::Config { key: name.clone(), kind: key.kind, description: key.description.clone() },
         );
         grants.chain(limits).chain(config).collect()
+    }
+
+    /// The hosts that it wants to ask and that none of the granted patterns includes.
+    pub fn missing_hosts(&self, granted: &[Pattern]) -> Vec<Missing> {
+        let includes = |wanted: &String| {
+            wanted.parse::<Pattern>().is_ok_and(|wanted| granted.iter().any(|granted| granted.includes(&wanted)))
+        };
+        let missing = self.hosts.iter().filter(|(wanted, _)| !includes(wanted));
+        missing.map(|(pattern, reason)| Missing::Host { pattern: pattern.clone(), reason: reason.clone() }).collect()
     }
 
     /// What the operator granted and nobody asked for. What every bot has is not counted.

@@ -3,11 +3,13 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::BoxFuture;
 use serde::Serialize;
 
+use crate::egress;
 pub use crate::limits::Limits;
 use crate::turn::Turn;
 
@@ -202,6 +204,8 @@ pub struct Setup {
     pub limits: Limits,
     /// What it is told of itself.
     pub config: BotConfig,
+    /// What it may ask of other servers, if it may ask any.
+    pub http: Arc<egress::Policy>,
 }
 
 /// What the operator configured for a bot, as its `wasi:config` shows it.

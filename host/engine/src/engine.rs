@@ -6,8 +6,8 @@
 
 use std::collections::HashMap;
 use std::hash::{Hash, Hasher};
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use hodhod_core::limits::{INSTANCES, MEMORIES, STACK, TABLES};
@@ -19,6 +19,7 @@ use wasmtime::component::Linker;
 use wasmtime::{Config, Enabled, InstanceAllocationStrategy, PoolingAllocationConfig};
 
 use crate::compile::{self, Cache, Compiler};
+use crate::egress::Network;
 use crate::imports::files::Place;
 use crate::state::State;
 use crate::ticker::Pulse;
@@ -72,6 +73,8 @@ pub struct Engine {
     pub(crate) place: Arc<Place>,
     pool: PoolSize,
     linkers: Arc<Mutex<HashMap<Grants, Arc<Linker<State>>>>>,
+    /// Made when the first bot needs it: reading the certificates takes a while.
+    network: Arc<Mutex<Option<Network>>>,
 }
 
 impl Engine {
@@ -93,6 +96,7 @@ impl Engine {
             compiled: Arc::default(),
             pool,
             linkers: Arc::default(),
+            network: Arc::default(),
         })
     }
 
@@ -131,6 +135,15 @@ impl Engine {
     /// The most bytes that one memory of a bot may have.
     pub fn largest_memory(&self) -> usize {
         self.pool.memory
+    }
+
+    pub(crate) fn network(&self) -> Result<Network, String> {
+        let mut network = self.network.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(network) = &*network {
+            return Ok(network.clone());
+        }
+        let made = Network::system().map_err(|error| error.to_string())?;
+        Ok(network.insert(made).clone())
     }
 
     pub(crate) fn linker(&self, grants: Grants) -> wasmtime::Result<Arc<Linker<State>>> {

@@ -13,6 +13,7 @@ use wasmtime_wasi::sockets::{WasiSockets, WasiSocketsView};
 
 use crate::bindings::hodhod::bot::{files, messenger, timers, types};
 use crate::bindings::wasi::{config, keyvalue, logging};
+use crate::imports::http;
 use crate::state::State;
 
 /// What an import needs.
@@ -77,6 +78,9 @@ pub(crate) fn linker(engine: &Engine, grants: Grants) -> Result<Linker<State>> {
     }
     if grants.logging {
         logging::logging::add_to_linker::<_, HasSelf<State>>(&mut linker, |state| state)?;
+    }
+    if grants.http {
+        http::link(&mut linker)?;
     }
     Ok(linker)
 }

@@ -7,6 +7,7 @@
 mod bindings;
 mod compile;
 mod convert;
+mod egress;
 mod engine;
 mod failure;
 mod grants;
@@ -20,6 +21,7 @@ mod state;
 mod ticker;
 
 pub use compile::{Cache, ChildProcess, CompileError, CompileLimits, Compiler, compile_child};
+pub use egress::{Network, Resolve};
 pub use engine::{Engine, EngineError, PoolSize};
 pub use grants::grant_of;
 pub use inspect::{InspectError, Inspection, SECTION, digest, embed, inspect};

@@ -18,6 +18,7 @@ use crate::bindings::exports::hodhod::bot::handler;
 use crate::bindings::{Bot, BotPre};
 use crate::compile::{self, CompileError, hex, one_line};
 use crate::convert;
+use crate::egress::{Egress, Network};
 use crate::engine::Engine;
 use crate::failure::classify;
 use crate::grants::{self, Need};
@@ -51,7 +52,7 @@ pub enum LoadError {
     #[error(transparent)]
     Compile(CompileError),
     /// It imports what was not granted.
-    #[error("it imports {}, which is not granted: add `{} = true` to grants", .imports.join(", "), .missing.join(" = true, "))]
+    #[error("it imports {}, which is not granted: add `{}` to grants", .imports.join(", "), lines(.missing))]
     NotGranted {
         /// The imports.
         imports: Vec<String>,
@@ -61,6 +62,11 @@ pub enum LoadError {
     /// It imports what this host has not.
     #[error("it imports {0}, which this host does not serve")]
     Unknown(String),
+    /// It may ask other servers, and there is nobody whose certificates could be trusted.
+    #[error(
+        "it may use HTTP, and the certificates that this machine trusts cannot be read: {0}; install ca-certificates"
+    )]
+    Network(String),
     /// It does not fit the contract.
     #[error("it does not fit hodhod:bot@0.1.0: {0}")]
     Contract(String),
@@ -90,6 +96,8 @@ pub struct Component {
     pre: BotPre<State>,
     config: Arc<BotConfig>,
     limits: Limits,
+    /// The way out, where it is granted.
+    egress: Option<Arc<Egress>>,
     digest: String,
 }
 
@@ -100,7 +108,20 @@ impl Component {
     /// # Errors
     /// See [`LoadError`].
     pub fn load(engine: &Engine, bytes: &[u8], setup: Setup) -> Result<Self, LoadError> {
-        let Setup { grants, limits, config } = setup;
+        let network = if setup.grants.http { Some(engine.network().map_err(LoadError::Network)?) } else { None };
+        Self::link(engine, bytes, setup, network)
+    }
+
+    /// The same, for a bot that reaches the world through `network`.
+    ///
+    /// # Errors
+    /// See [`LoadError`].
+    pub fn load_with(engine: &Engine, bytes: &[u8], setup: Setup, network: Network) -> Result<Self, LoadError> {
+        Self::link(engine, bytes, setup, Some(network))
+    }
+
+    fn link(engine: &Engine, bytes: &[u8], setup: Setup, network: Option<Network>) -> Result<Self, LoadError> {
+        let Setup { grants, limits, config, http } = setup;
         let most = engine.largest_memory() as u64;
         if limits.memory > most {
             return Err(LoadError::LimitTooHigh { limit: limits.memory, most });
@@ -126,6 +147,8 @@ impl Component {
         let linker = engine.linker(grants).map_err(|error| LoadError::Contract(one_line(&error)))?;
         let pre = linker.instantiate_pre(&component).map_err(|error| LoadError::Contract(one_line(&error)))?;
         let pre = BotPre::new(pre).map_err(|error| LoadError::Contract(one_line(&error)))?;
+        let network = network.filter(|_| grants.http);
+        let egress = network.map(|network| Arc::new(Egress::new(http, limits.clone(), network)));
         Ok(Self {
             engine: engine.inner.clone(),
             pulse: engine.pulse.clone(),
@@ -133,6 +156,7 @@ impl Component {
             pre,
             config: Arc::new(config),
             limits,
+            egress,
             digest: hex(&digest),
         })
     }
@@ -141,7 +165,11 @@ impl Component {
         let event = convert::event(&turn.told());
         let killed = std::pin::pin!(turn.killed());
         let meter = Meter::new(turn.actor().bot.clone(), self.pulse.clone());
-        let state = State::new(turn, self.config.clone(), &self.limits, meter.clone(), self.place.clone());
+        let mut state = State::new(turn, self.config.clone(), &self.limits, meter.clone(), self.place.clone());
+        if let Some(egress) = &self.egress {
+            let bot = state.turn.actor().bot.clone();
+            state.http.allow(egress.clone(), bot);
+        }
         let mut store = Store::new(&self.engine, state);
         store.limiter(|state| &mut state.limiter);
         store.set_hostcall_fuel(HOST_CALL);
@@ -271,6 +299,15 @@ fn check_imports(component: &wasmtime::component::Component, grants: Grants) -> 
         }
     }
     if missing.is_empty() { Ok(()) } else { Err(LoadError::NotGranted { imports, missing }) }
+}
+
+/// What to write to grant these.
+fn lines(missing: &[&str]) -> String {
+    let line = |grant: &&str| match *grant {
+        "http" => "http = { hosts = [\"https://…\"] }".to_owned(),
+        grant => format!("{grant} = true"),
+    };
+    missing.iter().map(line).collect::<Vec<_>>().join(", ")
 }
 
 #[cfg(test)]

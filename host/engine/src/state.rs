@@ -9,6 +9,7 @@ use wasmtime::component::ResourceTable;
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
 use crate::imports::files::{Files, Place};
+use crate::imports::http::Http;
 use crate::limiter::Limiter;
 use crate::lines::{LineStream, Lines};
 use crate::meter::Meter;
@@ -23,6 +24,7 @@ pub(crate) struct State {
     /// Why the host ended the turn, where it was the host that did.
     pub(crate) ended: Option<Failure>,
     pub(crate) table: ResourceTable,
+    pub(crate) http: Http,
     wasi: WasiCtx,
 }
 
@@ -54,6 +56,7 @@ impl State {
             files: Files::new(place),
             ended: None,
             table,
+            http: Http::none(),
             wasi,
         }
     }

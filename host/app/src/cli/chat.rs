@@ -25,7 +25,7 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::sync::watch;
 
 use super::output;
-use crate::config::{BotEntry, Config, ConnectionConfig, HostConfig, SecretSource};
+use crate::config::{BotEntry, Config, ConnectionConfig, HostConfig, HttpConfig, SecretSource};
 use crate::serve::{Wish, Wishes};
 use crate::state_key::StateKey;
 use crate::{log, serve, wiring};
@@ -146,6 +146,7 @@ impl Chat {
                 config: values.clone(),
                 grants: Grants { messenger: true, keyvalue: true, timers: true, files: true, ..Grants::default() },
                 limits: Limits { backoff: Duration::from_millis(100), ..Limits::default() },
+                http: HttpConfig::default(),
             });
         }
         let host = HostConfig {

@@ -7,6 +7,7 @@ use hodhod_core::ids::{BotName, ConnectionName};
 use hodhod_core::limits::{self, Limits, TABLE, Unit};
 use hodhod_core::runtime::{BotConfig, Grants};
 
+use super::http::{self, HttpConfig};
 use super::raw::RawBot;
 use super::{Problem, suggest, units};
 
@@ -21,6 +22,7 @@ pub(crate) struct BotEntry {
     pub(crate) config: BotConfig,
     pub(crate) grants: Grants,
     pub(crate) limits: Limits,
+    pub(crate) http: HttpConfig,
 }
 
 /// Checks a bot, noting what is wrong with it.
@@ -47,13 +49,17 @@ pub(super) fn check(
             None => problem.write(format!("[connections.{connection}]")),
         });
     }
+    let http = raw.grants.get("http").and_then(|value| http::check(&at, value, folder, problems));
+    let mut grants = check_grants(&at, &raw.grants, problems);
+    grants.http = http.is_some();
     Some(BotEntry {
         name: name.into(),
         connections: raw.connections.iter().map(|name| name.as_str().into()).collect(),
         config: check_config(&at, &raw.config, problems),
-        grants: check_grants(&at, &raw.grants, problems),
+        grants,
         limits: check_limits(&at, &raw.limits, problems),
         digest: check_digest(&at, raw.digest.as_deref(), problems),
+        http: http.unwrap_or_default(),
         plugin: folder.join(raw.plugin.as_ref()?),
     })
 }
@@ -88,7 +94,8 @@ fn check_config(at: &str, raw: &BTreeMap<String, toml::Value>, problems: &mut Ve
 
 fn check_grants(at: &str, raw: &BTreeMap<String, toml::Value>, problems: &mut Vec<Problem>) -> Grants {
     let mut grants = Grants::default();
-    for (name, value) in raw {
+    // A table of its own: see `http`.
+    for (name, value) in raw.iter().filter(|(name, _)| *name != "http") {
         let at = format!("{at}.grants.{name}");
         match (grants.get_mut(name), value) {
             (Some(grant), toml::Value::Boolean(given)) => *grant = *given,

@@ -4,6 +4,7 @@
 //! paths are relative to the folder of the file.
 
 mod bot;
+mod http;
 mod raw;
 mod units;
 
@@ -19,6 +20,7 @@ use hodhod_core::pace::Rate;
 use hodhod_platforms::soroush;
 
 pub(crate) use bot::{BotEntry, limit_line};
+pub(crate) use http::HttpConfig;
 use raw::{RawConfig, RawConnection, RawHost, RawSecret};
 
 /// The whole configuration, checked.

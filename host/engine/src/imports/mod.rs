@@ -2,6 +2,7 @@
 
 mod config;
 pub(crate) mod files;
+pub(crate) mod http;
 pub(crate) mod keyvalue;
 mod logging;
 mod messenger;

@@ -88,7 +88,8 @@ async fn killed(body: &str, hears: bool) -> Option<Reason> {
     let notified = turn.killed();
     let notified = Box::pin(async move { if hears { notified.await } else { std::future::pending().await } });
     let meter = Meter::new("bot".into(), engine.pulse.clone());
-    let mut store = Store::new(&engine.inner, State::new(turn, Arc::default(), &Limits::default(), meter.clone()));
+    let mut store =
+        Store::new(&engine.inner, State::new(turn, Arc::default(), &Limits::default(), meter.clone(), Arc::default()));
     bound_time(&mut store, Duration::from_secs(60));
     let instance = linker.instantiate_async(&mut store, &module).await.unwrap();
     let run = instance.get_typed_func::<(), ()>(&mut store, "run").unwrap();
