@@ -399,7 +399,7 @@ mod tests {
             text in r#"(\{"(name|grants|hosts|limits|config|version)":[\{\["a-z0-9:,. \}\]\\u001b-]{0,40}\})|.*"#,
         ) {
             if let Err(error) = Manifest::parse(text.as_bytes()) {
-                prop_assert!(crate::text::is_clean(&error.to_string()));
+                prop_assert!(is_clean(&error.to_string()));
             }
         }
     }
