@@ -9,6 +9,7 @@ use anyhow::{Context, bail, ensure};
 use futures::future::BoxFuture;
 use hodhod_core::event::{Content, Event, Message, Sender};
 use hodhod_core::ids::{BotName, Chat, ChatId, ConnectionName, InboxSeq};
+use hodhod_core::limits::row;
 use hodhod_core::outgoing::{Body, Outgoing};
 use hodhod_core::platform::{Health, Intake, Platform, SendError, Sent, Unsendable};
 use hodhod_core::quota::Usage;
@@ -52,13 +53,24 @@ pub struct Rehearsal {
     view: Arc<dyn ValueView>,
 }
 
+/// The usual limits, but for the quotas of a minute: a measurement does in a second what a bot does
+/// in a day.
+pub fn limits() -> Limits {
+    let mut limits = Limits::default();
+    for name in ["sends_minute", "sends_chat_minute", "log_lines_minute", "log_bytes_minute"] {
+        let most = row(name).and_then(|row| row.range).map_or(u64::MAX, |(_, most)| most);
+        // Its own most is in its range.
+        let _set = limits.set(name, most);
+    }
+    limits
+}
+
 impl Default for Rehearsal {
     fn default() -> Self {
         let connection = ConnectionName::from("shop");
         let chat = Chat { connection: connection.clone(), id: ChatId::from("k3Ja".repeat(15)) };
         let platform: Arc<dyn Platform> = Arc::new(Nowhere);
-        let actor =
-            Actor::new(BotName::from("echo"), [(connection, platform)].into(), Limits::default(), Arc::default());
+        let actor = Actor::new(BotName::from("echo"), [(connection, platform)].into(), limits(), Arc::default());
         let event = Arc::new(Event::Message(message(&chat)));
         Self { chat, event, actor: Arc::new(actor), view: Arc::new(NothingStored) }
     }
@@ -88,6 +100,11 @@ impl Rehearsal {
             ensure!(effects.sends.len() == 1, "the turn sent {} messages", effects.sends.len());
         }
         Ok(())
+    }
+
+    /// Bytes of memory that a turn has at its end.
+    pub async fn memory(&self, plugin: &dyn Plugin) -> u64 {
+        plugin.run(self.turn()).await.memory
     }
 
     /// Makes sure that a plugin echoes.
@@ -164,7 +181,7 @@ pub fn component(engine: &Engine, name: &str) -> anyhow::Result<Component> {
         let path = path.display();
         format!("{path}: run `cargo build --profile plugin --target wasm32-wasip2 -p echo -p counter -p guests` first")
     })?;
-    let loaded = Component::load(engine, &bytes, Setup { grants: ALL_GRANTS, ..Setup::default() });
+    let loaded = Component::load(engine, &bytes, Setup { grants: ALL_GRANTS, limits: limits(), ..Setup::default() });
     match loaded {
         Ok(component) => Ok(component),
         Err(error) => bail!("{}: {error}", path.display()),

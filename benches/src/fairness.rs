@@ -11,7 +11,7 @@ use hodhod_bench::bots;
 use hodhod_bench::machine;
 use hodhod_bench::rounds::{Plan, percentile};
 use hodhod_bench::table::Table;
-use hodhod_core::runtime::{Limits, Plugin};
+use hodhod_core::runtime::Plugin;
 use hodhod_engine::{Engine, PoolSize};
 
 use crate::way::{BotSetup, Delivery, Disk, Goal, Pacer, Rig, Setup, What};
@@ -49,7 +49,7 @@ pub(crate) fn measure(plan: Plan, folder: &Path) -> anyhow::Result<()> {
     let engine = Engine::new(PoolSize::default())?;
     let bot = |name, connection| -> anyhow::Result<BotSetup> {
         let plugin: Arc<dyn Plugin> = Arc::new(bots::component(&engine, name)?);
-        Ok(BotSetup { name, plugin, limits: Limits::default(), connections: vec![connection] })
+        Ok(BotSetup { name, plugin, limits: bots::limits(), connections: vec![connection] })
     };
     let setup = Setup {
         disk: Some(Disk::at(folder)),

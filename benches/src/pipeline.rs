@@ -84,7 +84,7 @@ pub(crate) fn measure(plan: Plan, folder: &Path) -> anyhow::Result<()> {
 pub(crate) fn measure_parts(plan: Plan, folder: &Path) -> anyhow::Result<()> {
     let (disk, everything) = usual(folder)?;
     let soroush = way::client()?;
-    let native = || vec![echo(Arc::new(NativeEcho), Limits::default())];
+    let native = || vec![echo(Arc::new(NativeEcho), bots::limits())];
     let delivered = |delivery| Subject::Host(Setup { delivery, goal: Goal::Delivered, ..everything.clone() });
     let subjects = [
         ("everything", Subject::Host(everything.clone())),
@@ -148,7 +148,7 @@ fn usual(folder: &Path) -> anyhow::Result<(Disk, Setup)> {
     say(&format!("4 KiB written and synced: p50 {p50:.0?}, p99 {p99:.0?}\n"));
     let engine = Engine::new(PoolSize::default())?;
     let disk = Disk::at(folder);
-    let bots = vec![echo(Arc::new(bots::component(&engine, "echo")?), Limits::default())];
+    let bots = vec![echo(Arc::new(bots::component(&engine, "echo")?), bots::limits())];
     let setup = Setup { disk: Some(disk.clone()), bots, delivery: Delivery::Never, goal: Goal::InOutbox };
     Ok((disk, setup))
 }

@@ -17,6 +17,8 @@ pub(crate) fn measure(plan: Plan) -> anyhow::Result<()> {
     let engine = Engine::new(PoolSize::default())?;
     let echo = bots::component(&engine, "echo")?;
     let counter = bots::component(&engine, "counter")?;
+    let javascript = bots::component(&engine, "echo-js")?;
+    let python = bots::component(&engine, "echo-python")?;
     let rehearsal = Rehearsal::default();
     let runtime = runtime()?;
     runtime.block_on(rehearsal.check(&echo))?;
@@ -40,6 +42,8 @@ pub(crate) fn measure(plan: Plan) -> anyhow::Result<()> {
         Case::new("counter, a fresh instance: four values read and written, three buttons", |times| {
             turns("counter", &counter, times)
         }),
+        Case::new("echo in JavaScript, a fresh instance", |times| turns("echo-js", &javascript, times)),
+        Case::new("echo in Python, a fresh instance", |times| turns("echo-python", &python, times)),
     ];
     let figures = plan.microseconds(&mut cases)?;
     let native = figures.first().map_or(f64::NAN, |figure| figure.median);
@@ -48,6 +52,10 @@ pub(crate) fn measure(plan: Plan) -> anyhow::Result<()> {
         table.row([case.name().to_owned(), figure.to_string(), format!("{:.1}", figure.median / native)]);
     }
     println!("\n{table}");
+    for (name, plugin) in [("Rust", &echo), ("JavaScript", &javascript), ("Python", &python)] {
+        let memory = runtime.block_on(rehearsal.memory(plugin));
+        println!("echo in {name} has {} KiB of memory at the end of a turn.", memory >> 10);
+    }
     if let [_, _, one, many, ..] = figures.as_slice() {
         let scaling = cores as f64 * one.median / many.median;
         println!("{cores} threads run {scaling:.2} times as many turns as one.");

@@ -13,7 +13,6 @@ from dataclasses import replace
 
 from componentize_py_types import Err
 from wit_world import exports
-from wit_world.exports.handler import Failure_Reject, Failure_Retry
 from wit_world.imports import atomics, files, logging, messenger, timers, types
 from wit_world.imports import wasi_config_store as config
 from wit_world.imports import wasi_keyvalue_store as store
@@ -110,24 +109,24 @@ def failure(error):
     """What passes by itself is tried again; everything else is rejected, in words for the operator."""
     match error:
         case types.Error_RateLimited(ms):
-            return Failure_Retry(ms)
+            return types.Failure_Retry(ms)
         case types.Error_Timeout():
-            return Failure_Retry(1000)
+            return types.Failure_Retry(1000)
         case types.Error_Unavailable() | config.Error_Upstream() | config.Error_Io():
-            return Failure_Retry(5000)
+            return types.Failure_Retry(5000)
         case types.Error_Denied(grant):
-            return Failure_Reject(f"denied: {grant}")
+            return types.Failure_Reject(f"denied: {grant}")
         case types.Error_Unsupported(what):
-            return Failure_Reject(f"unsupported: {what}")
+            return types.Failure_Reject(f"unsupported: {what}")
         case types.Error_Invalid(why):
-            return Failure_Reject(f"invalid: {why}")
+            return types.Failure_Reject(f"invalid: {why}")
         case types.Error_TooLarge(most):
-            return Failure_Reject(f"too large: the most is {most}")
+            return types.Failure_Reject(f"too large: the most is {most}")
         case types.Error_QuotaExceeded(quota):
-            return Failure_Reject(f"quota exceeded: {quota}")
+            return types.Failure_Reject(f"quota exceeded: {quota}")
         case store.Error_NoSuchStore():
-            return Failure_Reject("invalid: there is no such bucket in this event")
+            return types.Failure_Reject("invalid: there is no such bucket in this event")
         case store.Error_AccessDenied():
-            return Failure_Reject("denied: values")
+            return types.Failure_Reject("denied: values")
         case types.Error_Other(why) | store.Error_Other(why):
-            return Failure_Reject(why)
+            return types.Failure_Reject(why)

@@ -78,7 +78,7 @@ async fn check_tells_what_is_no_component_and_what_is_not_there() {
         "{out}"
     );
     assert!(
-        problems[1]["at"] == "bots.echo"
+        problems[1]["at"] == "bots.echo.plugin"
             && problems[1]["what"].as_str().unwrap().contains("not a WebAssembly component"),
         "{out}"
     );

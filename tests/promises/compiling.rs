@@ -78,5 +78,5 @@ async fn limit_component_is_told_before_the_file_is_read() {
     let output = setup.command("check").output().await.unwrap();
     let complaint = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(1));
-    assert!(complaint.contains("67108865 bytes; a plugin may have 67108864"), "{complaint}");
+    assert!(complaint.contains("67108865 bytes; a component may have 67108864"), "{complaint}");
 }

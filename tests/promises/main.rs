@@ -10,6 +10,7 @@ mod crash;
 mod failures;
 mod fairness;
 mod files;
+mod grants;
 mod languages;
 mod sandbox;
 mod shutdown;

@@ -327,14 +327,24 @@ impl Row {
     }
 }
 
-/// The table as Markdown, for `docs/limits.md`.
-pub fn markdown() -> String {
-    let mut page =
-        String::from("| limit | what | number | may be chosen from | when it is reached |\n|---|---|---|---|---|\n");
+/// `docs/limits.md`: the table, with what has to be known to read it.
+pub fn page() -> String {
+    let mut page = String::from(
+        "# Limits\n\n\
+         Every limit of a bot. `hodhod limits` prints this page, from the table that the program works with.\n\n\
+         A limit with a range is a key of `limits` in the bot's part of [the configuration](configuration.md), and a\n\
+         plugin may ask for it in [its manifest](grants.md). A refusal such as `quota-exceeded` is a value: the import\n\
+         returns it, names the limit, and the bot may go on. A failure ends the turn, which then has no effects, and\n\
+         counts as a try of its event. The operator is warned in the log when 80 % of a quota is used.\n\n\
+         Each limit has a test whose name begins with `limit_` and the limit's name. What is counted over many turns is\n\
+         counted as of the disk: turns under way at the same moment may go beyond it by what they write.\n\n\
+         The bounds of the host, of its connections and of its store are in [bounds.md](bounds.md).\n\n\
+         | limit | what | number | from – to | when it is reached |\n|---|---|---|---|---|\n",
+    );
     for row in TABLE {
         let range = row.range.map_or_else(
             || "fixed".to_owned(),
-            |(least, most)| format!("{} to {}", row.amount(least), row.amount(most)),
+            |(least, most)| format!("{} – {}", row.amount(least), row.amount(most)),
         );
         let (name, what, default, reached) = (row.name, row.what.trim(), row.amount(row.default), row.reached);
         // Writing to a string cannot fail.
@@ -362,6 +372,13 @@ mod tests {
             assert!(limits.set(row.name, most + 1).is_err(), "{}", row.name);
         }
         assert_eq!(Limits::default().set("memroy", 1), Err(LimitError::Unknown));
+    }
+
+    #[test]
+    fn the_page_of_limits_is_what_the_table_says() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/limits.md");
+        let written = std::fs::read_to_string(path).unwrap();
+        assert!(written == page(), "docs/limits.md is old: write it anew with `hodhod limits > docs/limits.md`");
     }
 
     #[test]

@@ -166,6 +166,10 @@ impl Manifest {
         if bytes.len() > MANIFEST {
             return Err(ManifestError::TooLarge(bytes.len()));
         }
+        // A list of values in the right order would be read as well, and nobody could tell what it says.
+        if !bytes.trim_ascii_start().starts_with(b"{") {
+            return Err(ManifestError::Malformed("it is no JSON object".to_owned()));
+        }
         let manifest: Self =
             serde_json::from_slice(bytes).map_err(|error| ManifestError::Malformed(error.to_string()))?;
         manifest.check()?;
@@ -390,7 +394,7 @@ mod tests {
         );
         assert_eq!(told(r#"{"grants":{"http":" "}}"#), "the manifest is wrong at grants.http: it says nothing");
         assert!(told("[]").starts_with("the manifest cannot be read: "));
-        assert!(told(&"[".repeat(5000)).starts_with("the manifest cannot be read: "), "deep nesting");
+        assert!(told(&r#"{"name":"#.repeat(5000)).starts_with("the manifest cannot be read: "), "deep nesting");
     }
 
     proptest! {

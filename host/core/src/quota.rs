@@ -41,6 +41,9 @@ struct Sends {
 struct Lines {
     lines: Window,
     bytes: Window,
+    /// Lines that were dropped and not told of.
+    dropped: u64,
+    told: Option<Millis>,
 }
 
 /// An upper bound of what a bot has stored.
@@ -146,6 +149,18 @@ impl Quotas {
         true
     }
 
+    /// Counts lines that were dropped. Gives the number to tell the operator of, at most once a minute,
+    /// or the telling would be the flood that it stops.
+    pub fn dropped(&self, lines: u64, now: Millis) -> Option<u64> {
+        let mut held = lock(&self.lines);
+        held.dropped = held.dropped.saturating_add(lines);
+        if held.told.is_some_and(|told| now >= told && now.since(told) < MINUTE) {
+            return None;
+        }
+        held.told = Some(now);
+        Some(std::mem::take(&mut held.dropped))
+    }
+
     /// Counts a write of so many bytes of key and value. True if no quota can have been reached by
     /// it, false if the store has to be asked.
     pub(crate) fn surely_fits(&self, bytes: u64, limits: &Limits) -> bool {
@@ -229,6 +244,14 @@ mod tests {
         assert!(line(60, 0) && !line(41, 0) && line(40, 0), "bytes");
         assert!(line(0, 0) && !line(0, 59_999), "lines");
         assert!(line(100, 60_000));
+    }
+
+    #[test]
+    fn dropped_lines_are_told_of_once_a_minute() {
+        let quotas = Quotas::default();
+        let dropped = |lines, at| quotas.dropped(lines, Millis(at));
+        assert_eq!([dropped(3, 0), dropped(4, 100), dropped(5, 59_999)], [Some(3), None, None]);
+        assert_eq!(dropped(1, 60_000), Some(10));
     }
 
     #[test]

@@ -57,10 +57,21 @@ impl Lines {
             return;
         }
         inner.left -= 1;
+        let listening = match level {
+            Level::Trace => tracing::enabled!(target: "bot", tracing::Level::TRACE),
+            Level::Debug => tracing::enabled!(target: "bot", tracing::Level::DEBUG),
+            Level::Info => tracing::enabled!(target: "bot", tracing::Level::INFO),
+            Level::Warn => tracing::enabled!(target: "bot", tracing::Level::WARN),
+            Level::Error => tracing::enabled!(target: "bot", tracing::Level::ERROR),
+        };
+        // What nobody reads costs nobody anything.
+        if !listening {
+            return;
+        }
         let actor = inner.actor.clone();
+        let bot = &actor.bot;
         let text = clean(text, actor.limits.log_line);
         let context = clean(context, CONTEXT);
-        let bot = &actor.bot;
         if !actor.quotas.line(bot, text.len() + context.len(), &actor.limits, inner.began) {
             inner.dropped += 1;
             return;
@@ -87,11 +98,13 @@ impl Lines {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).last_error.clone()
     }
 
-    /// Says how many lines were dropped.
+    /// Says how many lines were dropped, now and then.
     pub(crate) fn end(&self) {
         let inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if inner.dropped > 0 {
-            tracing::warn!(target: "bot", bot = %inner.actor.bot, "{} more lines of this turn were dropped", inner.dropped);
+        if inner.dropped > 0
+            && let Some(lines) = inner.actor.quotas.dropped(inner.dropped as u64, inner.began)
+        {
+            tracing::warn!(target: "bot", bot = %inner.actor.bot, "{lines} more lines were dropped");
         }
     }
 }

@@ -14,7 +14,7 @@ use thiserror::Error;
 use wasmtime::component::ResourceTable;
 use wasmtime::{CallHook, Store, StoreContextMut, Trap, UpdateDeadline};
 
-use crate::bindings::exports::hodhod::bot::handler;
+use crate::bindings::hodhod::bot::types;
 use crate::bindings::{Bot, BotPre};
 use crate::compile::{self, CompileError, hex, one_line};
 use crate::convert;
@@ -186,8 +186,8 @@ impl Component {
         store.data_mut().table = ResourceTable::new();
         let result = match called {
             Ok(Some(Ok(Ok(())))) => TurnResult::Done,
-            Ok(Some(Ok(Err(handler::Failure::Retry(ms))))) => TurnResult::Retry(Duration::from_millis(ms)),
-            Ok(Some(Ok(Err(handler::Failure::Reject(reason))))) => TurnResult::Reject(clean(&reason, REASON)),
+            Ok(Some(Ok(Err(types::Failure::Retry(ms))))) => TurnResult::Retry(Duration::from_millis(ms)),
+            Ok(Some(Ok(Err(types::Failure::Reject(reason))))) => TurnResult::Reject(clean(&reason, REASON)),
             Ok(Some(Err(error))) => TurnResult::Failed(classify(&error, store.data())),
             Ok(None) => TurnResult::Failed(kill::failure()),
             Err(_elapsed) => TurnResult::Failed(Failure {
@@ -204,8 +204,8 @@ impl Component {
     async fn call(
         &self,
         store: &mut Store<State>,
-        event: &handler::Event,
-    ) -> wasmtime::Result<Result<(), handler::Failure>> {
+        event: &types::Event,
+    ) -> wasmtime::Result<Result<(), types::Failure>> {
         let bot: Bot = self.pre.instantiate_async(&mut *store).await?;
         bot.hodhod_bot_handler().call_handle(store, event).await
     }

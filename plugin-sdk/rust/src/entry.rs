@@ -39,3 +39,18 @@ macro_rules! export {
         const _: fn(&$crate::Event) -> $crate::Result = $crate::handle::<$bot>;
     };
 }
+
+/// Puts a manifest into the component: what the bot is, which grants it wants and why, and the keys of
+/// its configuration. The path is that of a JSON file, relative to this source file; operators read
+/// it with `hodhod inspect`.
+#[macro_export]
+macro_rules! manifest {
+    ($path:literal) => {
+        #[cfg(target_family = "wasm")]
+        const _: () = {
+            #[used]
+            #[unsafe(link_section = "hodhod:manifest")]
+            static MANIFEST: [u8; include_bytes!($path).len()] = *include_bytes!($path);
+        };
+    };
+}

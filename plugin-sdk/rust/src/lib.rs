@@ -30,14 +30,13 @@ pub use error::Error;
 pub use failure::Result;
 pub use files::Upload;
 #[doc(inline)]
-pub use raw::exports::hodhod::bot::handler::Failure;
 pub use raw::hodhod::bot::messenger::{Answer, Body, Button, Keyboard, Outgoing, Press};
 #[doc(inline)]
 pub use raw::hodhod::bot::timers::Missed;
 #[doc(inline)]
 pub use raw::hodhod::bot::types::{
-    Chat, Contact, Content, Delivery, Event, Extra, Location, Media, MediaKind, Message, Opening, Outcome, Sender,
-    Timer,
+    Chat, Contact, Content, Delivery, Event, Extra, Failure, Location, Media, MediaKind, Message, Opening, Outcome,
+    Sender, Timer,
 };
 pub use router::{Handler, Router};
 pub use values::Values;

@@ -129,6 +129,7 @@ fn copy(ctx: &Context, media: &Media) -> Result {
 }
 
 hodhod_plugin::export!(Echo);
+hodhod_plugin::manifest!("../manifest.json");
 
 #[cfg(test)]
 mod tests;

@@ -6,6 +6,7 @@ mod compile;
 mod control;
 mod embed;
 mod inspect;
+mod limits;
 mod output;
 mod run;
 mod status;
@@ -36,6 +37,8 @@ enum Verb {
     Status(status::Status),
     /// Says what a component is and wants, without running it.
     Inspect(inspect::Inspect),
+    /// Prints every limit of a bot.
+    Limits(limits::Limits),
     /// Puts a manifest into a component.
     Embed(embed::Embed),
     /// Lets the events of a bot wait. What is under way ends; nothing is lost.
@@ -70,6 +73,7 @@ pub(crate) fn main() -> ExitCode {
         Verb::Check(check) => check.run(),
         Verb::Status(status) => status.run(),
         Verb::Inspect(inspect) => inspect.run(),
+        Verb::Limits(limits) => limits.run(),
         Verb::Embed(embed) => embed.run(),
         Verb::Pause(bot) => bot.run(Order::Pause),
         Verb::Resume(bot) => bot.run(Order::Resume),

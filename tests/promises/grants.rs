@@ -1,0 +1,128 @@
+//! A plugin gets what its operator granted: nothing more, and not by asking again.
+
+use std::fs;
+use std::path::Path;
+
+use hodhod_tests::{BotSetup, Setup, component, program};
+use serde_json::Value;
+use tokio::process::Command;
+
+async fn check(setup: &Setup) -> (Option<i32>, String, String) {
+    let output = setup.command("check").output().await.unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    (output.status.code(), text(output.stdout), text(output.stderr))
+}
+
+fn hodhod(verb: &str) -> Command {
+    let mut command = Command::new(program());
+    command.arg(verb);
+    command
+}
+
+/// The echo component with another manifest, under another name.
+async fn with_manifest(setup: &Setup, manifest: &str) {
+    let folder = setup.folder.path();
+    let plain = strip_manifest(&fs::read(component("echo")).unwrap());
+    fs::write(folder.join("plain.wasm"), plain).unwrap();
+    fs::write(folder.join("manifest.json"), manifest).unwrap();
+    let mut embed = hodhod("embed");
+    embed.arg(folder.join("plain.wasm")).arg(folder.join("manifest.json")).arg("--output").arg(folder.join("new.wasm"));
+    let output = embed.output().await.unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    replace(setup, &format!("{:?}", component("echo")), "\"new.wasm\"");
+}
+
+/// The section of the manifest with a name that nobody looks at.
+fn strip_manifest(bytes: &[u8]) -> Vec<u8> {
+    let name = b"hodhod:manifest";
+    let at = bytes.windows(name.len()).position(|window| window == name).expect("echo carries a manifest");
+    let mut bytes = bytes.to_vec();
+    bytes[at] = b'H';
+    bytes
+}
+
+fn replace(setup: &Setup, from: &str, to: &str) {
+    let text = fs::read_to_string(setup.config()).unwrap();
+    assert!(text.contains(from), "{text}");
+    fs::write(setup.config(), text.replace(from, to)).unwrap();
+}
+
+async fn inspect(setup: &Setup, file: &Path) -> Value {
+    let mut inspect = hodhod("inspect");
+    inspect.arg(file).arg("--config").arg(setup.config()).arg("--json");
+    let output = inspect.output().await.unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+#[tokio::test]
+async fn a_component_that_imports_http_without_a_grant_is_told_with_the_line_to_add() {
+    let setup = Setup::new([BotSetup::new("guests_http").grants("messenger = true")]).await;
+    let (code, _, complaint) = check(&setup).await;
+    assert_eq!(code, Some(1));
+    assert!(complaint.contains("bots.guests_http: "), "{complaint}");
+    assert!(complaint.contains("it wants the grant http (it imports wasi:http/"), "{complaint}");
+    assert!(complaint.contains("write: grants = { messenger = true, http = { hosts = ["), "{complaint}");
+}
+
+#[tokio::test]
+async fn a_plugin_that_wants_more_than_was_granted_is_not_loaded() {
+    let setup = Setup::new([BotSetup::new("echo")]).await;
+    assert_eq!(check(&setup).await.0, Some(0));
+    let manifest = r#"{"grants":{"http":"to tell everybody"},"hosts":{"https://example.com":"everybody"},
+        "limits":{"wall":8000},"config":{"city":{"type":"text","description":"where"}}}"#;
+    with_manifest(&setup, manifest).await;
+    let (code, _, complaint) = check(&setup).await;
+    assert_eq!(code, Some(1));
+    for words in [
+        "it wants the grant http: to tell everybody",
+        "it wants to ask https://example.com: everybody",
+        "it needs the limit wall to be 8 s, and it is 5 s",
+        "write: limits = { wall = \"8 s\" }",
+        "it needs the key city in its configuration, text: where",
+    ] {
+        assert!(complaint.contains(words), "{words}: {complaint}");
+    }
+
+    let report = inspect(&setup, &setup.folder.path().join("new.wasm")).await;
+    assert_eq!(report["bots"][0]["bot"], "echo");
+    assert_eq!(report["bots"][0]["missing"].as_array().unwrap().len(), 4, "{report}");
+}
+
+#[tokio::test]
+async fn what_nobody_asked_for_is_a_warning() {
+    let grants =
+        "messenger = true, keyvalue = true, timers = true, files = true, http = { hosts = [\"https://example.com\"] }";
+    let setup = Setup::new([BotSetup::new("echo").grants(grants)]).await;
+    let (code, _, complaint) = check(&setup).await;
+    assert_eq!(code, Some(0), "{complaint}");
+    assert!(complaint.contains("warning: bots.echo.grants.http: "), "{complaint}");
+}
+
+#[tokio::test]
+async fn a_pinned_plugin_that_changed_is_not_loaded() {
+    let setup = Setup::new([BotSetup::new("echo")]).await;
+    let report = inspect(&setup, &component("echo")).await;
+    let digest = report["inspection"]["digest"].as_str().unwrap().to_owned();
+    replace(&setup, "[bots.echo]\n", &format!("[bots.echo]\ndigest = \"sha256:{digest}\"\n"));
+    assert_eq!(check(&setup).await.0, Some(0));
+
+    with_manifest(&setup, "{\"name\":\"echo\"}").await;
+    let (code, _, complaint) = check(&setup).await;
+    assert_eq!(code, Some(1));
+    assert!(complaint.contains("is not the build that was granted"), "{complaint}");
+    assert!(complaint.contains("write: digest = \"sha256:"), "{complaint}");
+}
+
+#[tokio::test]
+async fn inspect_tells_what_a_component_is_without_running_it() {
+    let setup = Setup::new([BotSetup::new("echo")]).await;
+    let report = inspect(&setup, &component("echo")).await;
+    let found = &report["inspection"];
+    assert_eq!(found["digest"].as_str().unwrap().len(), 64);
+    assert_eq!(found["manifest"]["name"], "echo");
+    assert_eq!(found["manifest"]["grants"]["messenger"], "to answer");
+    let imports = found["imports"].as_array().unwrap();
+    assert!(imports.iter().any(|import| import == "hodhod:bot/messenger@0.1.0"), "{found}");
+    assert!(report["bots"][0]["missing"].as_array().unwrap().is_empty());
+}
