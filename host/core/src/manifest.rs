@@ -13,13 +13,15 @@ use thiserror::Error;
 use crate::egress::Pattern;
 use crate::limits::{self, Limits, MANIFEST};
 use crate::runtime::{BotConfig, Grants};
-use crate::text::is_clean;
+use crate::text::{clean, is_clean};
 
 /// Longest text of a manifest that a person reads, in bytes.
-const TEXT: usize = 400;
+pub const TEXT: usize = 400;
 
-/// Longest name in a manifest, in bytes, and most entries of one list.
-const NAME: usize = 128;
+/// Longest name in a manifest, in bytes.
+pub const NAME: usize = 128;
+
+/// Most entries of one list in a manifest.
 const ENTRIES: usize = 64;
 
 /// What a plugin says of itself.
@@ -171,7 +173,8 @@ impl Manifest {
             return Err(ManifestError::Malformed("it is no JSON object".to_owned()));
         }
         let manifest: Self =
-            serde_json::from_slice(bytes).map_err(|error| ManifestError::Malformed(error.to_string()))?;
+            // What it quotes is the stranger's.
+            serde_json::from_slice(bytes).map_err(|error| ManifestError::Malformed(clean(&error.to_string(), TEXT)))?;
         manifest.check()?;
         Ok(manifest)
     }
@@ -305,7 +308,7 @@ fn wrong(at: &str, what: String) -> ManifestError {
 
 /// A text as far as it can be shown.
 fn shown(text: &str) -> String {
-    crate::text::clean(text, 40)
+    clean(text, 40)
 }
 
 fn check_text(at: &str, text: &str, most: usize) -> Result<(), ManifestError> {
@@ -320,6 +323,9 @@ fn check_text(at: &str, text: &str, most: usize) -> Result<(), ManifestError> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod fuzz;
 
 #[cfg(test)]
 mod tests {

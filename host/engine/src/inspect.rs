@@ -5,7 +5,7 @@
 //! their length, and what is malformed is an error.
 
 use hodhod_core::limits::MANIFEST;
-use hodhod_core::manifest::{Manifest, ManifestError};
+use hodhod_core::manifest::{Manifest, ManifestError, NAME, TEXT};
 use hodhod_core::text::clean;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
@@ -178,16 +178,22 @@ impl Found {
     fn manifest(&self) -> Result<Option<Manifest>, ManifestError> {
         let Some(section) = &self.section else { return Ok(None) };
         let mut manifest = Manifest::parse(section)?;
-        let merge = |own: &mut Option<String>, standard: &Option<String>| {
+        let merge = |own: &mut Option<String>, standard: Option<&str>, longest: usize| {
             if own.is_none() {
-                own.clone_from(&standard.as_ref().map(|text| clean(text, 128)));
+                *own = standard.map(|text| shortened(text, longest)).filter(|text| !text.trim().is_empty());
             }
         };
-        merge(&mut manifest.name, &self.name);
-        merge(&mut manifest.version, &self.version);
-        merge(&mut manifest.description, &self.description);
+        merge(&mut manifest.name, self.name.as_deref(), NAME);
+        merge(&mut manifest.version, self.version.as_deref(), NAME);
+        merge(&mut manifest.description, self.description.as_deref(), TEXT);
         Ok(Some(manifest))
     }
+}
+
+/// A text as a manifest may have it: clean, and with the mark of a cut not over its limit.
+fn shortened(text: &str, longest: usize) -> String {
+    let whole = clean(text, longest);
+    if whole.len() > longest { clean(text, longest - '…'.len_utf8()) } else { whole }
 }
 
 fn component_name(names: ComponentNameSectionReader<'_>) -> Option<String> {

@@ -143,17 +143,23 @@ fn all<T: std::str::FromStr<Err: std::fmt::Display>>(
     for text in texts {
         match text.parse() {
             Ok(value) => read.push(value),
-            Err(error) => problems.push(Problem::new(at, format!("{text:?}: {error}"))),
+            Err(error) => problems.push(Problem::new(at, format!("{:?}: {error}", without_user(text)))),
         }
     }
     read
 }
 
+/// An address without the user and the password that may stand in it.
+fn without_user(address: &str) -> &str {
+    address.rsplit_once('@').map_or(address, |(_, host)| host)
+}
+
 fn check_secret(at: String, raw: RawHttpSecret, folder: &Path, hosts: &[Pattern]) -> Result<SecretConfig, Problem> {
     let missing = |what: &str, line: &str| Problem::new(&at, what.to_owned()).write(line);
     let host = raw.host.ok_or_else(|| missing("the host is missing", "host = \"https://api.example.com\""))?;
-    let host: Pattern =
-        host.parse().map_err(|error| Problem::new(format!("{at}.host"), format!("{host:?}: {error}")))?;
+    let host: Pattern = host
+        .parse()
+        .map_err(|error| Problem::new(format!("{at}.host"), format!("{:?}: {error}", without_user(&host))))?;
     if !hosts.iter().any(|granted| granted.includes(&host)) {
         return Err(Problem::new(format!("{at}.host"), format!("{host} is not among the hosts")));
     }

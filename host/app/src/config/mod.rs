@@ -149,7 +149,16 @@ fn explain(error: &toml::de::Error, text: &str, name: &str) -> Problem {
                 None => Problem::new(at, format!("{what}; known here: {}", known.join(", "))),
             }
         }
-        _ => Problem::new(at, error.message().trim().to_owned()),
+        _ => Problem::new(at, without_text(error.message())),
+    }
+}
+
+/// A message of the parser without the text that it found: it may be a secret in the wrong place.
+fn without_text(message: &str) -> String {
+    let found = message.strip_prefix("invalid type: string ");
+    match found.and_then(|found| found.rsplit_once(", expected ")) {
+        Some((_, expected)) => format!("invalid type: string, expected {expected}"),
+        None => message.trim().to_owned(),
     }
 }
 
@@ -306,5 +315,7 @@ fn check_connection(
     })
 }
 
+#[cfg(test)]
+mod fuzz;
 #[cfg(test)]
 mod tests;

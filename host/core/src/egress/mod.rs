@@ -128,4 +128,6 @@ impl Policy {
 }
 
 #[cfg(test)]
+mod fuzz;
+#[cfg(test)]
 mod tests;

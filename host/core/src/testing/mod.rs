@@ -2,6 +2,7 @@
 //! network or wasm, and under a clock that the test moves.
 
 mod clock;
+pub mod fuzz;
 mod native;
 mod platform;
 #[cfg(test)]

@@ -1,0 +1,1 @@
+(component (@custom "hodhod:manifest" "{}") (@custom "description" " \t"))

@@ -1,0 +1,1 @@
+(component (import "hodhod:bot/messenger@0.1.0" (instance)) (import "evil:corp/backdoor" (func)) (import "wasi:io/streams@0.2.0" (instance)))

@@ -1,0 +1,1 @@
+(component (@custom "hodhod:manifest" "{\"name\":\"a\",\"grants\":{\"http\":\"x\"}}") (@custom "version" "1.0") (@custom "description" "b"))

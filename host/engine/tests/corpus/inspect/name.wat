@@ -1,0 +1,1 @@
+(component $named (@custom "hodhod:manifest" "{}"))

@@ -1,0 +1,1 @@
+(component (component (component (core module (func (export "f"))) (@custom "version" "2"))) (@custom "hodhod:manifest" "[]"))

@@ -1,0 +1,1 @@
+(component (@custom "hodhod:manifest" "{}") (core module (@custom "hodhod:manifest" "{}")))

@@ -1,0 +1,1 @@
+(component (@custom "hodhod:manifest" "{}") (@custom "version" "\1b[2J"))
