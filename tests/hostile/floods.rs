@@ -24,13 +24,13 @@ fn sends_over_many_turns() {
 #[test]
 fn timers_without_end() {
     // Its id is a number that grows, in letters.
-    let timer = "(i32.store (i32.const 5000) (i32.const 0x61616161))
+    let timer = "(i32.store (i32.const 5000) (i32.const 0x61616120))
         (loop
             (call $TIMER (i32.const 5000) (i32.const 4) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0)
                 (i32.const 0) (i64.const -1) (i32.const 4096) (i32.const 4) (i32.const 0) (i32.const 1024))
             (i32.store8 (i32.const 5000) (i32.add (i32.load8_u (i32.const 5000)) (i32.const 1)))
-            (if (i32.gt_u (i32.load8_u (i32.const 5000)) (i32.const 122))
-                (then (i32.store (i32.const 5000) (i32.add (i32.load (i32.const 5000)) (i32.const 0xe6)))))
+            (if (i32.gt_u (i32.load8_u (i32.const 5000)) (i32.const 126))
+                (then (i32.store (i32.const 5000) (i32.add (i32.load (i32.const 5000)) (i32.const 0xa1)))))
             (br_if 0 (i32.eqz (i32.load8_u (i32.const 1024)))))
         (call $told)";
     Attack::by(&Guest::new(&[import::TIMER], timer)).run().rejects("writes: 256 timers in one turn");

@@ -68,18 +68,29 @@ fn a_pollable_in_the_place_of_a_bucket() {
     Attack::by(&Guest::new(&[import::SLEEP, import::GET], get)).run().fails(Reason::Panic);
 }
 
-#[test]
-fn waiting_for_ten_thousand_pollables_at_once() {
-    // All of them the same one, which is not refused by itself.
-    let poll = "(local.set $n (i32.const 0))
+/// Waits for one pollable as often as this at once.
+fn waits_for(times: u32) -> Attack {
+    let poll = format!(
+        "(local.set $n (i32.const 0))
         (i32.store (i32.const 5000) (call $SLEEP (i64.const 0x7fffffffffffffff)))
         (loop
-            (i32.store (i32.add (i32.const 70000) (i32.mul (local.get $n) (i32.const 4))) (i32.load (i32.const 5000)))
-            (br_if 0 (i32.lt_u (local.tee $n (i32.add (local.get $n) (i32.const 1))) (i32.const 10000))))
-        (call $POLL (i32.const 70000) (i32.const 10000) (i32.const 1024)) (i32.const 16)";
-    let guest = Guest::new(&[import::SLEEP, import::POLL], poll);
-    let attack = Attack::by(&guest).limits(|limits| limits.wall = std::time::Duration::from_millis(200));
-    attack.run().fails(Reason::Wall);
+            (i32.store (i32.add (i32.const 131072) (i32.mul (local.get $n) (i32.const 4)))
+                (i32.load (i32.const 5000)))
+            (br_if 0 (i32.lt_u (local.tee $n (i32.add (local.get $n) (i32.const 1))) (i32.const {times}))))
+        (call $POLL (i32.const 131072) (i32.const {times}) (i32.const 1024)) (i32.const 16)"
+    );
+    let guest = Guest::new(&[import::SLEEP, import::POLL], &poll).memory("20");
+    Attack::by(&guest).limits(|limits| limits.wall = std::time::Duration::from_millis(200))
+}
+
+#[test]
+fn waiting_for_one_thing_five_hundred_times_at_once() {
+    waits_for(500).run().fails(Reason::Wall);
+}
+
+#[test]
+fn waiting_for_one_thing_ten_thousand_times_at_once() {
+    waits_for(10_000).run().fails(Reason::Quota);
 }
 
 #[test]

@@ -2,7 +2,8 @@
 
 use hodhod_core::limits::{COMPONENT, MANIFEST};
 use hodhod_core::manifest::ManifestError;
-use hodhod_engine::{InspectError, LoadError};
+use hodhod_core::runtime::{Limits, Setup};
+use hodhod_engine::{Cache, Component, Engine, InspectError, LoadError, PoolSize};
 use wasm_encoder::ComponentSection as _;
 
 use crate::kit::{Attack, Guest, looked_at, wat};
@@ -56,17 +57,29 @@ fn text_in_the_place_of_a_component() {
     is_no_component(b"(component)");
 }
 
-#[test]
-fn compiled_code() {
-    // What wasmtime writes is a file for a linker, whose kind says that it is compiled.
-    let mut bytes = b"\x7fELF\x02\x01\x01\xc8\x01".to_vec();
-    bytes.resize(4096, 0);
-    is_refused_as_code_or_garbage(bytes);
+/// What the host itself keeps of a compiled component: a seal, and the code.
+fn kept() -> Vec<u8> {
+    let folder = tempfile::tempdir().unwrap();
+    let engine = Engine::new(PoolSize { turns: 1, memory: 1 << 20 }).unwrap();
+    let engine = engine.with_cache(Cache::new(folder.path().to_owned(), [7; 32]));
+    let limits = Limits { memory: 1 << 20, ..Limits::default() };
+    Component::load(&engine, &Guest::with("").component(), Setup { limits, ..Setup::default() }).unwrap();
+    let engines = std::fs::read_dir(folder.path()).unwrap().next().unwrap().unwrap();
+    let entry = std::fs::read_dir(engines.path()).unwrap().next().unwrap().unwrap();
+    std::fs::read(entry.path()).unwrap()
 }
 
-fn is_refused_as_code_or_garbage(bytes: Vec<u8>) {
-    let error = Attack::of(bytes).refused();
+#[test]
+fn compiled_code() {
+    let kept = kept();
+    let code = kept.windows(4).position(|bytes| bytes == b"\x7fELF").unwrap();
+    let error = Attack::of(kept[code..].to_vec()).refused();
     assert!(matches!(error, LoadError::Compiled), "{error:?}");
+}
+
+#[test]
+fn compiled_code_with_the_seal_of_another_host() {
+    is_no_component(&kept());
 }
 
 #[test]

@@ -128,7 +128,7 @@ fn a_timer_without_an_id() {
 
 #[test]
 fn a_timer_with_an_id_of_a_mib() {
-    Attack::by(&sets((65536, 1 << 20), (4096, 4), 0)).run().rejects("too-large");
+    Attack::by(&sets((131_072, 1 << 20), (4096, 4), 0)).run().rejects("too-large");
 }
 
 #[test]
