@@ -125,3 +125,55 @@ fn every_module_opens_with_why_it_exists() {
         );
     }
 }
+
+/// The names of all tests, which are the functions under an attribute that ends in `test`.
+fn tests() -> BTreeSet<String> {
+    let mut names = BTreeSet::new();
+    let mut folders = vec![repository()];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+            if path.is_dir() && name != "target" && !name.starts_with('.') {
+                folders.push(path);
+            } else if name.ends_with(".rs") {
+                names.extend(tests_in(&std::fs::read_to_string(&path).unwrap()));
+            }
+        }
+    }
+    names
+}
+
+fn tests_in(source: &str) -> Vec<String> {
+    let mut names = Vec::new();
+    let mut is_test = false;
+    for line in source.lines().map(str::trim) {
+        let signature = line.strip_prefix("async fn ").or_else(|| line.strip_prefix("fn "));
+        match signature.and_then(|signature| signature.split_once('(')) {
+            Some((name, _)) => names.extend(is_test.then(|| name.to_owned())),
+            // Other attributes may stand between.
+            None if line.starts_with("#[") => {
+                is_test |= line.starts_with("#[test]") || line.starts_with("#[tokio::test");
+                continue;
+            }
+            None => {}
+        }
+        is_test = false;
+    }
+    names
+}
+
+#[test]
+fn every_limit_has_a_test_of_its_name() {
+    let (tests, table) = (tests(), hodhod_core::limits::TABLE);
+    assert!(tests.len() > 300, "{} tests were found", tests.len());
+    // `limit_bot_keys_…` is no test of a limit that is called `bot`: the longest name that fits is meant.
+    let of = |test: &str| {
+        let rest = test.strip_prefix("limit_")?;
+        let fits = |name: &&str| rest.strip_prefix(name).is_some_and(|rest| rest.starts_with('_'));
+        table.iter().map(|row| row.name).filter(fits).max_by_key(|name| name.len())
+    };
+    let tested: BTreeSet<_> = tests.iter().filter_map(|test| of(test)).collect();
+    let untested: Vec<_> = table.iter().map(|row| row.name).filter(|name| !tested.contains(name)).collect();
+    assert_eq!(untested, Vec::<&str>::new(), "a limit without a test is a number");
+}

@@ -225,25 +225,42 @@ mod tests {
     use super::*;
 
     #[test]
-    fn limit_sends_minute_and_chat_are_free_again_after_a_minute() {
+    fn limit_sends_minute_is_for_all_chats_and_free_again_after_a_minute() {
         let quotas = Quotas::default();
-        let limits = Limits { sends_minute: 3, sends_chat_minute: 2, ..Limits::default() };
+        let limits = Limits { sends_minute: 3, ..Limits::default() };
         let send = |chat: &str, at| quotas.send(&"b".into(), &Chat::new("shop", chat), &limits, Millis(at));
-        assert_eq!([send("a", 1000), send("a", 2000)], [Ok(()), Ok(())]);
-        assert_eq!(send("a", 3000), Err(Duration::from_secs(58)));
-        assert_eq!(send("b", 3000), Ok(()));
-        assert_eq!(send("c", 60_999), Err(Duration::from_millis(1)));
+        assert_eq!([send("a", 1000), send("b", 2000), send("c", 3000)], [Ok(()), Ok(()), Ok(())]);
+        assert_eq!(send("d", 60_999), Err(Duration::from_millis(1)));
         assert_eq!(send("a", 61_000), Ok(()));
     }
 
     #[test]
-    fn limit_log_lines_minute_and_bytes_are_counted_over_turns() {
+    fn limit_sends_chat_minute_is_for_each_chat_and_free_again_after_a_minute() {
         let quotas = Quotas::default();
-        let limits = Limits { log_lines_minute: 3, log_bytes_minute: 100, ..Limits::default() };
+        let limits = Limits { sends_chat_minute: 2, ..Limits::default() };
+        let send = |chat: &str, at| quotas.send(&"b".into(), &Chat::new("shop", chat), &limits, Millis(at));
+        assert_eq!([send("a", 1000), send("a", 2000)], [Ok(()), Ok(())]);
+        assert_eq!(send("a", 3000), Err(Duration::from_secs(58)));
+        assert_eq!(send("b", 3000), Ok(()));
+        assert_eq!(send("a", 61_000), Ok(()));
+    }
+
+    #[test]
+    fn limit_log_lines_minute_is_counted_over_turns() {
+        let quotas = Quotas::default();
+        let limits = Limits { log_lines_minute: 2, ..Limits::default() };
+        let line = |at| quotas.line(&"b".into(), 1, &limits, Millis(at));
+        assert!(line(0) && line(1) && !line(59_999));
+        assert!(line(60_000));
+    }
+
+    #[test]
+    fn limit_log_bytes_minute_is_counted_over_turns() {
+        let quotas = Quotas::default();
+        let limits = Limits { log_bytes_minute: 100, ..Limits::default() };
         let line = |bytes, at| quotas.line(&"b".into(), bytes, &limits, Millis(at));
-        assert!(line(60, 0) && !line(41, 0) && line(40, 0), "bytes");
-        assert!(line(0, 0) && !line(0, 59_999), "lines");
-        assert!(line(100, 60_000));
+        assert!(line(60, 0) && !line(41, 0) && line(40, 0));
+        assert!(!line(1, 59_999) && line(100, 60_000));
     }
 
     #[test]

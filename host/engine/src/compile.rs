@@ -56,13 +56,21 @@ pub(crate) fn obtain(engine: &Engine, bytes: &[u8], digest: &Digest) -> Result<C
         return Ok(component);
     }
     let code = engine.compiler.compile(&engine.inner, bytes)?;
-    let component = code.load(&engine.inner).map_err(|error| CompileError::Crashed(one_line(&error)))?;
+    let component = code.load(&engine.inner).map_err(|error| unloadable(&error))?;
     engine.compiled.fetch_add(1, Ordering::Relaxed);
     tracing::info!(plugin, cached = false, ms = millis(began), bytes = code.len(), "compiled");
     if let Some(cache) = &engine.cache {
         cache.keep(&engine.hash, digest, &code);
     }
     Ok(component)
+}
+
+/// Why code that was just made does not load: mostly because the pool has no room for such a component, which
+/// is no fault of the compiler.
+fn unloadable(error: &wasmtime::Error) -> CompileError {
+    let why = one_line(error);
+    // It has no type of its own.
+    if why.contains("exceeds the ") { CompileError::Room(why) } else { CompileError::Crashed(why) }
 }
 
 fn cached(engine: &Engine, digest: &Digest) -> Option<Component> {

@@ -195,6 +195,8 @@ fn config(size: PoolSize) -> Config {
         .max_core_instances_per_component(INSTANCES)
         .max_memories_per_component(MEMORIES)
         .max_tables_per_component(TABLES)
+        .max_memories_per_module(MEMORIES)
+        .max_tables_per_module(TABLES)
         .max_memory_size(size.memory)
         .max_unused_warm_slots(size.turns)
         .linear_memory_keep_resident(MEMORY_KEPT)

@@ -10,6 +10,9 @@ use crate::state::State;
 /// Longest detail, in bytes.
 const DETAIL: usize = 300;
 
+/// What is said of limits that have no type of their own: bytes of one call, handles, random bytes.
+const QUOTAS: [&str; 3] = ["fuel allocated for hostcalls", "store handle limit exceeded", " exceeds limit "];
+
 /// The failure behind an error of wasmtime.
 pub(crate) fn classify(error: &Error, state: &State) -> Failure {
     if let Some(failure) = &state.ended {
@@ -36,7 +39,8 @@ pub(crate) fn classify(error: &Error, state: &State) -> Failure {
         }
         None => {
             let text = error.root_cause().to_string();
-            let reason = if text.contains("fuel allocated for hostcalls") { Reason::Quota } else { Reason::Panic };
+            let quota = QUOTAS.iter().any(|said| text.contains(said));
+            let reason = if quota { Reason::Quota } else { Reason::Panic };
             failure(reason, text)
         }
     }

@@ -6,6 +6,7 @@
 
 mod bindings;
 mod compile;
+mod contract;
 mod convert;
 mod egress;
 mod engine;

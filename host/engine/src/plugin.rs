@@ -17,6 +17,7 @@ use wasmtime::{CallHook, Store, StoreContextMut, Trap, UpdateDeadline};
 use crate::bindings::hodhod::bot::types;
 use crate::bindings::{Bot, BotPre};
 use crate::compile::{self, CompileError, hex, one_line};
+use crate::contract;
 use crate::convert;
 use crate::egress::{Egress, Network};
 use crate::engine::Engine;
@@ -147,6 +148,9 @@ impl Component {
         let linker = engine.linker(grants).map_err(|error| LoadError::Contract(one_line(&error)))?;
         let pre = linker.instantiate_pre(&component).map_err(|error| LoadError::Contract(one_line(&error)))?;
         let pre = BotPre::new(pre).map_err(|error| LoadError::Contract(one_line(&error)))?;
+        if let Some(misfit) = contract::misfit(&component) {
+            return Err(LoadError::Contract(misfit.to_owned()));
+        }
         let network = network.filter(|_| grants.http);
         let egress = network.map(|network| Arc::new(Egress::new(http, limits.clone(), network)));
         Ok(Self {

@@ -63,7 +63,7 @@ fn obedient(turn: &mut Turn) -> BoxFuture<'_, TurnResult> {
 }
 
 #[test]
-fn a_turn_that_fails_leaves_no_effects_and_its_chat_goes_on_after_its_attempts() {
+fn limit_attempts_ends_an_event_that_fails_without_effects_and_its_chat_goes_on() {
     run(async {
         let (store, clock) = (MemoryStore::default(), TestClock::default());
         let limits = Limits { attempts: 3, ..Limits::default() };

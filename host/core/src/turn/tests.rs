@@ -116,29 +116,62 @@ fn increments_add_up_and_refuse_what_is_no_number() {
     assert!(matches!(turn.increment(&bucket, "word", 1), Err(Refusal::Invalid(_))));
 }
 
-#[test]
-fn every_limit_of_a_turn_is_a_value_to_the_bot() {
-    let limits = Limits { sends: 2, writes: 2, value: 10, key: 4, buffer: 1000, ..Limits::default() };
-    let mut turn = turn_with(&[], Some("sara"), limits);
+/// A turn with its own bucket open.
+fn limited(limits: Limits) -> (Turn, BucketHandle) {
+    let turn = turn_with(&[], Some("sara"), limits);
     let bucket = turn.bucket("bot").unwrap();
-    let chat = Chat::new("shop", "a");
-    assert_eq!(turn.set(&bucket, "k", vec![0; 11]), Err(Refusal::TooLarge(10)));
-    assert_eq!(turn.set(&bucket, "longer", vec![]), Err(Refusal::TooLarge(4)));
-    assert!(matches!(turn.set(&bucket, "", vec![]), Err(Refusal::Invalid(_))));
-    assert!(matches!(turn.get(&bucket, "longer"), Err(Refusal::TooLarge(4))));
-    turn.set(&bucket, "a", vec![]).unwrap();
-    turn.set(&bucket, "b", vec![]).unwrap();
-    turn.set(&bucket, "a", vec![1]).unwrap();
-    assert!(matches!(turn.set(&bucket, "c", vec![]), Err(Refusal::Quota(_))));
-    assert!(matches!(turn.send(chat.clone(), Outgoing::text("x".repeat(1000))), Err(Refusal::Quota(_))));
-    turn.send(chat.clone(), Outgoing::text("1")).unwrap();
-    let second = turn.send(chat.clone(), Outgoing::text("2")).unwrap();
-    assert_eq!(second.to_string(), "7.1");
-    assert!(matches!(turn.send(chat, Outgoing::text("3")), Err(Refusal::Quota(_))));
+    (turn, bucket)
 }
 
 #[test]
-fn reading_many_values_runs_into_its_limit_and_reading_one_often_does_not() {
+fn limit_sends_is_a_value_to_the_bot() {
+    let (mut turn, _) = limited(Limits { sends: 2, ..Limits::default() });
+    let chat = Chat::new("shop", "a");
+    turn.send(chat.clone(), Outgoing::text("1")).unwrap();
+    let second = turn.send(chat.clone(), Outgoing::text("2")).unwrap();
+    assert_eq!(second.to_string(), "7.1");
+    let refused = turn.send(chat, Outgoing::text("3")).unwrap_err();
+    assert_eq!(refused, Refusal::Quota("sends: 2 messages in one turn".to_owned()));
+}
+
+#[test]
+fn limit_writes_counts_values_and_not_how_often_they_are_written() {
+    let (mut turn, bucket) = limited(Limits { writes: 2, ..Limits::default() });
+    turn.set(&bucket, "a", vec![]).unwrap();
+    turn.set(&bucket, "b", vec![]).unwrap();
+    turn.set(&bucket, "a", vec![1]).unwrap();
+    let refused = turn.set(&bucket, "c", vec![]).unwrap_err();
+    assert_eq!(refused, Refusal::Quota("writes: 2 values in one turn".to_owned()));
+    assert!(turn.delete(&bucket, "c").is_err(), "deleting is writing");
+}
+
+#[test]
+fn limit_value_is_told_with_its_number() {
+    let (mut turn, bucket) = limited(Limits { value: 10, ..Limits::default() });
+    turn.set(&bucket, "k", vec![0; 10]).unwrap();
+    assert_eq!(turn.set(&bucket, "k", vec![0; 11]), Err(Refusal::TooLarge(10)));
+}
+
+#[test]
+fn limit_key_is_told_with_its_number() {
+    let (mut turn, bucket) = limited(Limits { key: 4, ..Limits::default() });
+    turn.set(&bucket, "four", vec![]).unwrap();
+    assert_eq!(turn.set(&bucket, "longer", vec![]), Err(Refusal::TooLarge(4)));
+    assert_eq!(turn.get(&bucket, "longer"), Err(Refusal::TooLarge(4)));
+    assert!(matches!(turn.set(&bucket, "", vec![]), Err(Refusal::Invalid(_))));
+}
+
+#[test]
+fn limit_buffer_is_for_messages_and_values_together() {
+    let (mut turn, bucket) = limited(Limits { buffer: 1000, ..Limits::default() });
+    let chat = Chat::new("shop", "a");
+    assert!(matches!(turn.send(chat.clone(), Outgoing::text("x".repeat(1000))), Err(Refusal::Quota(_))));
+    turn.send(chat, Outgoing::text("x".repeat(400))).unwrap();
+    assert!(matches!(turn.set(&bucket, "k", vec![0; 600]), Err(Refusal::Quota(_))));
+}
+
+#[test]
+fn limit_reads_counts_values_and_not_how_often_they_are_read() {
     let mut turn = turn_with(&[], None, Limits { reads: 3, ..Limits::default() });
     let bucket = turn.bucket("bot").unwrap();
     for _ in 0..100 {
@@ -187,7 +220,7 @@ fn what_weighs_nothing_as_text_weighs_as_memory() {
 }
 
 #[test]
-fn overwriting_one_value_for_ever_runs_into_the_buffer() {
+fn limit_buffer_counts_one_value_as_often_as_it_is_overwritten() {
     let limits = Limits { buffer: 100, ..Limits::default() };
     let mut turn = turn_with(&[], None, limits);
     let bucket = turn.bucket("bot").unwrap();

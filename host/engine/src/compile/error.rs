@@ -24,6 +24,9 @@ pub enum CompileError {
     /// What comes out is too large.
     #[error("compiled, it has more than {}: make it smaller", bytes(*.0))]
     Code(u64),
+    /// It needs memories, tables or instances that the host's pool has no room for.
+    #[error("it needs more than this host gives any component: {0}")]
+    Room(String),
     /// The compiler did not come to an end in order.
     #[error("the compiler failed, which is a fault in it or in this machine: {0}")]
     Crashed(String),

@@ -42,7 +42,7 @@ fn no_turn_begins_while_too_much_waits_for_the_disk() {
 }
 
 #[test]
-fn a_bot_without_room_gets_dead_letters_and_holds_nobody_up() {
+fn limit_waiting_chat_makes_dead_letters_and_holds_nobody_up() {
     run(async {
         let (store, clock) = (MemoryStore::default(), TestClock::default());
         let limits = Limits { waiting_chat: 2, ..Limits::default() };
@@ -122,6 +122,58 @@ fn a_chat_whose_messages_pile_up_gets_no_turns_until_they_have_gone() {
         assert!(totals.waiting_events >= 190);
         rig.until(|| rig.sent_to("flood").len() == 300).await;
         assert_eq!(rig.sent_to("flood"), (0..300).map(|n| n.to_string()).collect::<Vec<_>>());
+        rig.stop().await;
+    });
+}
+
+/// A turn that waits until the host is gone.
+fn stuck(_: &mut Turn) -> BoxFuture<'_, TurnResult> {
+    std::future::pending().boxed()
+}
+
+#[test]
+fn limit_turns_makes_the_next_ones_wait() {
+    run(async {
+        let (store, clock) = (MemoryStore::default(), TestClock::default());
+        let limits = Limits { turns: 3, ..Limits::default() };
+        let rig = Rig::start(&store, &clock, fast(), limits, stuck).await;
+        rig.arrive((0..10).map(|n| text(&format!("c{n}"), &n.to_string(), "hello")).collect()).await;
+        rig.settle().await;
+        assert_eq!(rig.host.turns().under_way(), 3);
+        assert_eq!(store.totals().await.unwrap().dead, 0, "none of them is lost");
+        rig.crash();
+    });
+}
+
+#[test]
+fn limit_waiting_is_for_all_chats_together() {
+    run(async {
+        let (store, clock) = (MemoryStore::default(), TestClock::default());
+        let limits = Limits { waiting: 4, turns: 1, ..Limits::default() };
+        let rig = Rig::start(&store, &clock, fast(), limits, stuck).await;
+        for n in 0..8 {
+            rig.arrive(vec![text(&format!("c{n}"), &n.to_string(), "hello")]).await;
+            rig.settle().await;
+        }
+        let totals = store.totals().await.unwrap();
+        assert!((4..=5).contains(&totals.waiting_events), "one runs beside those that wait: {totals:?}");
+        assert_eq!(totals.dead + totals.waiting_events, 8);
+        rig.crash();
+    });
+}
+
+#[test]
+fn limit_backoff_is_the_first_wait_and_doubles() {
+    run(async {
+        let (store, clock) = (MemoryStore::default(), TestClock::default());
+        let limits = Limits { backoff: Duration::from_secs(10), attempts: 3, ..Limits::default() };
+        let rig = Rig::start(&store, &clock, fast(), limits, obedient).await;
+        let began = clock.now();
+        rig.arrive(vec![text("a", "1", "fail"), text("a", "2", "hello")]).await;
+        rig.until(|| rig.sent_to("a") == ["hello"]).await;
+        let waited = clock.now().since(began);
+        let (least, most) = (Duration::from_secs(5 + 10), Duration::from_secs(10 + 20 + 1));
+        assert!((least..=most).contains(&waited), "{waited:?}: half of it at least, since waits are jittered");
         rig.stop().await;
     });
 }

@@ -1,0 +1,288 @@
+//! A host as the program runs it: turns on threads of their own, the rest on a runtime, and two bots on
+//! two connections.
+
+use std::num::NonZeroU32;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use hodhod_core::bot::Bot;
+use hodhod_core::event::{Content, Event, Message, Sender};
+use hodhod_core::host::Host;
+use hodhod_core::ids::Chat;
+use hodhod_core::outbox::{OnDoubt, Policy};
+use hodhod_core::pace::Rate;
+use hodhod_core::platform::{Incoming, Intake as _, Platform};
+use hodhod_core::runtime::{Ended, Grants, Limits, Plugin, Setup, TurnResult};
+use hodhod_core::testing::MemoryStore;
+use hodhod_core::time::{Clock, Millis, whole_millis};
+use hodhod_core::turn::{Actor, Turn};
+use hodhod_engine::{Component, Engine, PoolSize};
+use hodhod_tests::eventually;
+use tokio::runtime::Runtime;
+use tokio::sync::Notify;
+
+use super::log;
+use super::platform::Recording;
+
+/// The connections, which are also the names of the bots: the attacker's and the neighbour's.
+pub(crate) const LOUD: &str = "loud";
+const QUIET: &str = "quiet";
+
+/// The neighbour's messages in one round, how far apart they are, and the chats that they come from.
+const MESSAGES: usize = 60;
+const APART: Duration = Duration::from_millis(3);
+const CHATS: usize = 10;
+
+/// Events of the attacker under way at once, and the chats that they come from.
+const FLOOD: usize = 8;
+const FLOODED: usize = 4;
+
+/// No timing is asserted but this: nobody waits for a second.
+const SANE: Duration = Duration::from_secs(1);
+
+/// An engine with the pool that all of this runs in.
+pub(crate) fn engine() -> Engine {
+    Engine::new(PoolSize { turns: 24, memory: 64 << 20 }).unwrap()
+}
+
+/// A plugin, and how its turns ended.
+pub(crate) struct Watched {
+    inner: Component,
+    first: Mutex<Option<TurnResult>>,
+    begun: AtomicUsize,
+    ended: AtomicUsize,
+    news: Notify,
+}
+
+impl Watched {
+    pub(crate) fn new(inner: Component) -> Self {
+        Self {
+            inner,
+            first: Mutex::default(),
+            begun: AtomicUsize::new(0),
+            ended: AtomicUsize::new(0),
+            news: Notify::new(),
+        }
+    }
+
+    fn first(&self) -> Option<TurnResult> {
+        self.first.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl Plugin for Watched {
+    fn run(&self, turn: Turn) -> BoxFuture<'_, Ended> {
+        Box::pin(async move {
+            self.begun.fetch_add(1, Ordering::SeqCst);
+            let ended = self.inner.run(turn).await;
+            self.first.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_with(|| ended.result.clone());
+            self.ended.fetch_add(1, Ordering::SeqCst);
+            self.news.notify_one();
+            ended
+        })
+    }
+
+    fn digest(&self) -> &str {
+        self.inner.digest()
+    }
+}
+
+/// The host.
+pub(crate) struct Rig {
+    runtime: Runtime,
+    host: Arc<Host>,
+    pub(crate) store: MemoryStore,
+    pub(crate) loud: Arc<Recording>,
+    quiet: Arc<Recording>,
+    bots: Vec<Arc<Bot>>,
+    workers: Vec<JoinHandle<()>>,
+}
+
+impl Rig {
+    /// A host with a neighbour, and an attacker if there is one.
+    pub(crate) fn start(engine: &Engine, attacker: Option<(Arc<Watched>, Limits)>) -> Self {
+        log::keep();
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+        let store = MemoryStore::default();
+        let mut host = Host::new(Arc::new(store.clone()), Arc::new(SystemClock), 2, 24);
+        let (loud, quiet) = (Arc::new(Recording::default()), Arc::new(Recording::default()));
+        host.add_connection(LOUD.into(), loud.clone(), policy());
+        host.add_connection(QUIET.into(), quiet.clone(), policy());
+        let grants = Grants { messenger: true, keyvalue: true, timers: true, files: true, ..Grants::default() };
+        let setup = Setup { grants, ..Setup::default() };
+        let echo: Arc<dyn Plugin> = Arc::new(Component::load(engine, &super::built("echo"), setup).unwrap());
+        let mut bots = Vec::new();
+        let neighbour = (QUIET, echo, Limits::default(), quiet.clone());
+        let attacker = attacker.map(|(plugin, limits)| (LOUD, plugin as Arc<dyn Plugin>, limits, loud.clone()));
+        for (name, plugin, limits, platform) in [Some(neighbour), attacker].into_iter().flatten() {
+            let connections = [(name.into(), platform as Arc<dyn Platform>)].into();
+            let actor = Actor::new(name.into(), connections, limits, host.outboxes().clone());
+            bots.push(host.add_bot(Bot::new(actor, plugin)));
+        }
+        let host = Arc::new(host);
+        let workers = (0..2).map(|worker| start_worker(host.clone(), worker)).collect();
+        let serving = host.clone();
+        // Ends with the runtime.
+        drop(runtime.spawn(async move { serving.serve().await }));
+        Self { runtime, host, store, loud, quiet, bots, workers }
+    }
+
+    /// Tells the attacker one thing, and gives how its turn ended once all that came of it has happened.
+    pub(crate) fn probe(&self, attacker: &Watched, says: &str) -> TurnResult {
+        self.runtime.block_on(async {
+            self.tell(LOUD, "a", "probe", says).await;
+            let result = eventually("the attacker's turn ends", async || attacker.first().ok_or("it goes on")).await;
+            eventually("what it did is committed", async || {
+                let totals = self.host.store().totals().await.unwrap();
+                let (held, _) = self.host.turns().held();
+                if held == 0 && self.host.turns().under_way() == 0 && totals.waiting_sends == 0 {
+                    return Ok(());
+                }
+                Err(totals)
+            })
+            .await;
+            result
+        })
+    }
+
+    /// The neighbour's p99 while nothing else happens.
+    pub(crate) fn quiet(&self) -> Duration {
+        self.runtime.block_on(self.measure("quiet"))
+    }
+
+    /// The neighbour's p99 while the attacker is told this again and again in several chats.
+    pub(crate) fn beside(&self, attacker: &Watched, says: &str) -> Duration {
+        let before = attacker.begun.load(Ordering::SeqCst);
+        let flood = async {
+            let (mut told, done) = (0_usize, attacker.ended.load(Ordering::SeqCst));
+            loop {
+                if told.saturating_sub(attacker.ended.load(Ordering::SeqCst) - done) < FLOOD {
+                    self.tell(LOUD, &format!("a{}", told % FLOODED), &format!("flood-{told}"), says).await;
+                    told += 1;
+                } else {
+                    attacker.news.notified().await;
+                }
+            }
+        };
+        let p99 = self.runtime.block_on(async {
+            tokio::select! {
+                p99 = self.measure("beside") => p99,
+                () = flood => unreachable!("it floods without end"),
+            }
+        });
+        assert!(attacker.begun.load(Ordering::SeqCst) > before, "the attack was under way");
+        p99
+    }
+
+    /// The neighbour's p99 while another thread does this again and again.
+    pub(crate) fn beside_work(&self, work: impl Fn() + Sync) -> Duration {
+        let over = AtomicUsize::new(0);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while over.load(Ordering::SeqCst) == 0 {
+                    work();
+                }
+            });
+            let p99 = self.runtime.block_on(self.measure("beside"));
+            over.store(1, Ordering::SeqCst);
+            p99
+        })
+    }
+
+    /// Ends everything.
+    pub(crate) fn stop(self) {
+        self.host.drain();
+        for bot in &self.bots {
+            bot.actor.kill.kill();
+        }
+        for worker in self.workers {
+            worker.join().unwrap();
+        }
+        self.host.close();
+        self.runtime.shutdown_background();
+    }
+
+    /// One round: a message every few milliseconds, and how long the answers take.
+    async fn measure(&self, round: &str) -> Duration {
+        let mut began = Vec::new();
+        let mut pace = tokio::time::interval(APART);
+        for n in 0..MESSAGES {
+            pace.tick().await;
+            let text = format!("{round}-{n}");
+            began.push((text.clone(), Instant::now()));
+            self.tell(QUIET, &format!("q{}", n % CHATS), &text, &text).await;
+        }
+        let times = eventually("the neighbour has answered everything", async || {
+            let times = self.quiet.times();
+            let missing: Vec<_> = began.iter().filter(|(text, _)| !times.contains_key(text)).collect();
+            if missing.is_empty() { Ok(times) } else { Err(missing.len()) }
+        })
+        .await;
+        let mut took: Vec<_> = began.iter().map(|(text, began)| times[text].duration_since(*began)).collect();
+        took.sort();
+        let p99 = took[(took.len() * 99).div_ceil(100) - 1];
+        assert!(p99 < SANE, "the neighbour waited for {p99:?} ({round})");
+        p99
+    }
+
+    async fn tell(&self, connection: &str, chat: &str, id: &str, text: &str) {
+        let message = Message {
+            id: id.to_owned(),
+            platform: "test".to_owned(),
+            chat: Chat::new(connection, chat),
+            private: true,
+            sender: Sender { id: Some(chat.into()), name: None, automated: false },
+            sent_at: Millis(0),
+            edited: false,
+            content: Content::Text(text.to_owned()),
+            reply_to: None,
+            annotations: Vec::new(),
+        };
+        let event = Incoming { key: id.to_owned(), event: Arc::new(Event::Message(message)) };
+        let intake = self.host.inbox().of(connection.into());
+        intake.take(vec![event]).await.unwrap();
+    }
+}
+
+/// One thread a worker, with timers and sockets of its own, as the program has them.
+fn start_worker(host: Arc<Host>, worker: usize) -> JoinHandle<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build().unwrap();
+    std::thread::spawn(move || {
+        runtime.block_on(host.work(worker).boxed_local());
+        runtime.shutdown_background();
+    })
+}
+
+/// A pace that holds nothing back.
+fn policy() -> Policy {
+    let rate = Rate::per_second(NonZeroU32::MAX);
+    Policy {
+        connection: rate,
+        chat: rate,
+        at_once: 64,
+        on_doubt: OnDoubt::Resend,
+        backoff: Duration::from_secs(1),
+        longest_backoff: Duration::from_secs(60),
+        give_up: Duration::from_secs(3600),
+        waiting_chat: 1000,
+        waiting: 100_000,
+    }
+}
+
+/// The machine's clock, and tokio's timers.
+#[derive(Clone, Copy, Debug)]
+struct SystemClock;
+
+impl Clock for SystemClock {
+    fn now(&self) -> Millis {
+        Millis(whole_millis(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()))
+    }
+
+    fn sleep_until(&self, when: Millis) -> BoxFuture<'static, ()> {
+        tokio::time::sleep(when.since(self.now())).boxed()
+    }
+}
