@@ -80,7 +80,7 @@ fn is_prohibited(host: &str) {
     let port = server.address.port();
     let attack =
         attack(&format!("GET\thttp\t{host}:{port}\t/"), policy(&[format!("http://{host}:{port}")], &[]), vec![]);
-    let seen = attack.run().is_done();
+    let seen = attack.run().ends_well();
     assert_eq!(seen.texts(), [PROHIBITED]);
     assert_eq!(server.asked(), 0, "nobody came");
 }
@@ -140,7 +140,7 @@ fn an_address_with_a_zone() {
     let server = Server::start(OK.to_owned());
     let port = server.address.port();
     let asked = format!("GET\thttp\t[fe80::1%25eth0]:{port}\t/");
-    let seen = attack(&asked, policy(&[format!("http://[fe80::1]:{port}")], &[]), vec![]).run().is_done();
+    let seen = attack(&asked, policy(&[format!("http://[fe80::1]:{port}")], &[]), vec![]).run().ends_well();
     assert!(
         [DENIED, "the authority is refused", "ErrorCode::HttpRequestUriInvalid"].contains(&&*seen.texts()[0]),
         "{:?}",
@@ -154,7 +154,7 @@ fn a_server_that_was_not_granted() {
     let (granted, other) = (Server::start(OK.to_owned()), Server::start(OK.to_owned()));
     let asked = format!("GET\thttp\t{}\t/", other.address);
     let policy = policy(&[format!("http://{}", granted.address)], &[granted.address, other.address]);
-    assert_eq!(attack(&asked, policy, vec![]).run().is_done().texts(), [DENIED]);
+    assert_eq!(attack(&asked, policy, vec![]).run().ends_well().texts(), [DENIED]);
     assert_eq!((granted.asked(), other.asked()), (0, 0));
 }
 
@@ -162,7 +162,7 @@ fn a_server_that_was_not_granted() {
 fn a_server_behind_a_name_and_a_password() {
     let server = Server::start(OK.to_owned());
     let asked = format!("GET\thttp\t{}@{}\t/", "api.test", server.address);
-    let seen = attack(&asked, policy(&["http://api.test".to_owned()], &[server.address]), vec![]).run().is_done();
+    let seen = attack(&asked, policy(&["http://api.test".to_owned()], &[server.address]), vec![]).run().ends_well();
     assert!(
         ["the authority is refused", DENIED, "ErrorCode::HttpRequestUriInvalid"].contains(&&*seen.texts()[0]),
         "{:?}",
@@ -176,7 +176,7 @@ fn a_name_that_leads_to_this_machine() {
     let server = Server::start(OK.to_owned());
     let outside = "93.184.215.14:80".parse().unwrap();
     let policy = policy(&["http://evil.test".to_owned()], &[]);
-    let seen = attack("GET\thttp\tevil.test\t/", policy, vec![vec![outside, server.address]]).run().is_done();
+    let seen = attack("GET\thttp\tevil.test\t/", policy, vec![vec![outside, server.address]]).run().ends_well();
     assert_eq!(seen.texts(), [PROHIBITED]);
     assert_eq!(server.asked(), 0);
 }
@@ -187,7 +187,7 @@ fn a_name_that_leads_elsewhere_the_second_time() {
     let port = server.address.port();
     let policy = policy(&[format!("http://api.test:{port}")], &[server.address]);
     let names = vec![vec![server.address], vec![inside.address]];
-    let seen = attack(&format!("GET\thttp\tapi.test:{port}\t/"), policy, names).run().is_done();
+    let seen = attack(&format!("GET\thttp\tapi.test:{port}\t/"), policy, names).run().ends_well();
     assert!(seen.texts()[0].ends_with("> hello"), "{:?}", seen.texts());
     assert_eq!(inside.asked(), 0, "where it leads later is refused");
 }
@@ -201,7 +201,7 @@ fn a_redirect_to_this_machine() {
     );
     let server = Server::start(redirect);
     let policy = policy(&[format!("http://{}", server.address)], &[server.address]);
-    let seen = attack(&format!("GET\thttp\t{}\t/", server.address), policy, vec![]).run().is_done();
+    let seen = attack(&format!("GET\thttp\t{}\t/", server.address), policy, vec![]).run().ends_well();
     assert!(seen.texts()[0].starts_with("302\n"), "{:?}", seen.texts());
     assert_eq!(inside.asked(), 0);
 }
@@ -210,7 +210,7 @@ fn a_redirect_to_this_machine() {
 fn is_no_field(field: &str) {
     let server = Server::start(OK.to_owned());
     let policy = policy(&[format!("http://{}", server.address)], &[server.address]);
-    let seen = attack(&format!("GET\thttp\t{}\t/\n{field}", server.address), policy, vec![]).run().is_done();
+    let seen = attack(&format!("GET\thttp\t{}\t/\n{field}", server.address), policy, vec![]).run().ends_well();
     assert!(seen.texts()[0].contains("HeaderError"), "{:?}", seen.texts());
     assert_eq!(server.asked(), 0);
 }
@@ -235,7 +235,7 @@ fn a_path_with_another_request_in_it() {
     let server = Server::start(OK.to_owned());
     let policy = policy(&[format!("http://{}", server.address)], &[server.address]);
     let asked = format!("GET\thttp\t{}\t/ HTTP/1.1\\r\\nx: y", server.address);
-    assert_eq!(attack(&asked, policy, vec![]).run().is_done().texts(), ["the path is refused"]);
+    assert_eq!(attack(&asked, policy, vec![]).run().ends_well().texts(), ["the path is refused"]);
     assert_eq!(server.asked(), 0);
 }
 
@@ -244,7 +244,7 @@ fn a_tunnel() {
     let server = Server::start(OK.to_owned());
     let policy = policy(&[format!("http://{}", server.address)], &[server.address]);
     let asked = format!("CONNECT\thttp\t{}\t/", server.address);
-    assert_eq!(attack(&asked, policy, vec![]).run().is_done().texts(), ["ErrorCode::HttpRequestMethodInvalid"]);
+    assert_eq!(attack(&asked, policy, vec![]).run().ends_well().texts(), ["ErrorCode::HttpRequestMethodInvalid"]);
     assert_eq!(server.asked(), 0);
 }
 
@@ -254,7 +254,7 @@ fn more_requests_than_a_minute_has() {
     let policy = policy(&[format!("http://{}", server.address)], &[server.address]);
     let one = format!("GET\thttp\t{}\t/", server.address);
     let attack = attack(&vec![one; 5].join("\n\n"), policy, vec![]).limits(|limits| limits.http_minute = 3);
-    let text = attack.run().is_done().texts().join("");
+    let text = attack.run().ends_well().texts().join("");
     assert_eq!((text.matches("> hello").count(), text.matches(DENIED).count()), (3, 2), "{text}");
     assert_eq!(server.asked(), 3);
 }
@@ -268,6 +268,6 @@ fn forty_requests_at_once() {
         limits.http_at_once = 2;
         limits.cpu = std::time::Duration::from_secs(2);
     });
-    let text = attack.run().is_done().texts().join("");
+    let text = attack.run().ends_well().texts().join("");
     assert_eq!(text.matches("> hello").count(), 40, "each has its turn: {text}");
 }

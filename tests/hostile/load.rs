@@ -164,7 +164,7 @@ fn two_handlers_of_which_one_is_of_an_odd_version() {
     let mut exports = wasm_encoder::ComponentExportSection::new();
     exports.export("hodhod:bot/handler@0.0.1", wasm_encoder::ComponentExportKind::Instance, exported(&bytes), None);
     exports.append_to_component(&mut bytes);
-    Attack::of(bytes).run().is_done().leaves_nothing();
+    Attack::of(bytes).run().ends_well().leaves_nothing();
 }
 
 /// The number of the instance that the component exports as its handler.

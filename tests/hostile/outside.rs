@@ -8,7 +8,7 @@ use crate::kit::{Attack, Guest, import};
 fn finds_nothing(import: &str, call: &str) {
     let look =
         format!("(call {call} (i32.const 1024)) (if (i32.load (i32.const 1028)) (then unreachable)) (i32.const 16)");
-    Attack::by(&Guest::new(&[import], &look)).run().is_done().leaves_nothing();
+    Attack::by(&Guest::new(&[import], &look)).run().ends_well().leaves_nothing();
 }
 
 #[test]
@@ -30,14 +30,14 @@ fn the_folders() {
 fn a_connection_to_this_machine() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     listener.set_nonblocking(true).unwrap();
-    let seen = Attack::told(&format!("connect {}", listener.local_addr().unwrap())).run().is_done();
+    let seen = Attack::told(&format!("connect {}", listener.local_addr().unwrap())).run().ends_well();
     assert_eq!(seen.texts(), ["PermissionDenied"]);
     assert_eq!(listener.accept().unwrap_err().kind(), std::io::ErrorKind::WouldBlock, "nobody came");
 }
 
 #[test]
 fn a_name_that_is_looked_up() {
-    let seen = Attack::told("connect localhost:80").run().is_done();
+    let seen = Attack::told("connect localhost:80").run().ends_well();
     assert_eq!(seen.texts().len(), 1);
     assert_ne!(seen.texts(), ["connected"]);
 }

@@ -133,7 +133,7 @@ fn a_timer_with_an_id_of_a_mib() {
 
 #[test]
 fn a_timer_at_the_end_of_time() {
-    let seen = Attack::by(&sets((4096, 4), (4096, 4), -1)).run().is_done();
+    let seen = Attack::by(&sets((4096, 4), (4096, 4), -1)).run().ends_well();
     assert_eq!(seen.timers.len(), 1);
     assert_eq!(seen.timers[0].1.due.0, u64::MAX, "it stands, and fires when that is");
 }

@@ -157,7 +157,7 @@ impl Seen {
 
     /// It ended well.
     #[track_caller]
-    pub(crate) fn is_done(self) -> Self {
+    pub(crate) fn ends_well(self) -> Self {
         assert_eq!(self.result, TurnResult::Done);
         self
     }

@@ -1,6 +1,6 @@
 //! Addresses and patterns that nobody would write, against a second opinion of what they mean.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use url::Url;
 
@@ -155,7 +155,7 @@ fn check(bytes: &[u8]) -> String {
     assert!(reached.is_ok() || !listed, "{address} is listed");
     // In IPv6 it is no other address.
     if let IpAddr::V4(inner) = address.ip() {
-        let mapped = SocketAddr::new(Ipv6Addr::from(inner.to_ipv6_mapped()).into(), target.port);
+        let mapped = SocketAddr::new(inner.to_ipv6_mapped().into(), target.port);
         assert!(policy.admit_address(mapped).is_err() || policy.allow_private.contains(&mapped), "{mapped}");
     }
     format!("address {reached:?}").split("why").nth(1).unwrap_or("reached").to_owned()
