@@ -24,7 +24,7 @@ const LONGEST: usize = 8 << 10;
 const KEPT: usize = 2048;
 
 /// Time for one input: far more than any reader takes on a busy machine.
-const SLOW: Duration = Duration::from_secs(10);
+const SLOW: Duration = Duration::from_secs(30);
 
 /// An input that makes others.
 pub type Seed = Vec<u8>;
