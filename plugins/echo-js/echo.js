@@ -121,7 +121,7 @@ function failure({ tag, val }) {
     case "no-such-store":
       return { tag: "reject", val: "invalid: there is no such bucket in this event" };
     case "access-denied":
-      return { tag: "reject", val: "denied: values" };
+      return { tag: "reject", val: "denied: keyvalue" };
     case "other":
       return { tag: "reject", val };
     default:

@@ -127,6 +127,6 @@ def failure(error):
         case store.Error_NoSuchStore():
             return types.Failure_Reject("invalid: there is no such bucket in this event")
         case store.Error_AccessDenied():
-            return types.Failure_Reject("denied: values")
+            return types.Failure_Reject("denied: keyvalue")
         case types.Error_Other(why) | store.Error_Other(why):
             return types.Failure_Reject(why)

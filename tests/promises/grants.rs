@@ -80,6 +80,7 @@ async fn a_plugin_that_wants_more_than_was_granted_is_not_loaded() {
     for words in [
         "it wants the grant http: to tell everybody",
         "it wants to ask https://example.com: everybody",
+        "http = { hosts = [\"https://example.com\"] }",
         "it needs the limit wall to be 8 s, and it is 5 s",
         "write: limits = { wall = \"8 s\" }",
         "it needs the key city in its configuration, text: where",

@@ -44,7 +44,7 @@ pub(crate) fn load(engine: &Engine, bot: &BotEntry) -> Result<(Component, Vec<St
     if !missing.is_empty() {
         return Err(missing.iter().map(|missing| problem(&at, &path.to_string(), &found, bot, missing)).collect());
     }
-    let manifest = found.manifest.unwrap_or_default();
+    let manifest = found.manifest.clone().unwrap_or_default();
     let config = manifest.configure(&bot.config).map_err(|misfits| {
         let misfit = |(key, kind)| Problem::new(format!("{at}.config.{key}"), format!("{path} takes {kind} here"));
         misfits.into_iter().map(misfit).collect::<Vec<_>>()
@@ -56,7 +56,7 @@ pub(crate) fn load(engine: &Engine, bot: &BotEntry) -> Result<(Component, Vec<St
     let component = Component::load(engine, &bytes, setup).map_err(|error| {
         let problem = Problem::new(&at, format!("{path}: {error}"));
         one(match error {
-            LoadError::NotGranted { missing, .. } => problem.write(grants_line(bot, &missing)),
+            LoadError::NotGranted { .. } => problem.write(grants_line(&found, bot)),
             _ => problem,
         })
     })?;
@@ -80,12 +80,9 @@ fn problem(at: &str, path: &str, found: &Inspection, bot: &BotEntry, missing: &M
             let importing: Vec<_> = importing.map(String::as_str).collect();
             let imports =
                 if importing.is_empty() { String::new() } else { format!(" (it imports {})", importing.join(", ")) };
-            let wanted: Vec<_> =
-                Grants::NAMES.into_iter().filter(|grant| name == grant || found.needs.contains(grant)).collect();
-            Problem::new(at, format!("{path}: {missing}{imports}")).write(grants_line(bot, &wanted))
+            Problem::new(at, format!("{path}: {missing}{imports}")).write(grants_line(found, bot))
         }
-        Missing::Host { pattern, .. } => Problem::new(at, format!("{path}: {missing}"))
-            .write(format!("[{at}.grants.http]\n           hosts = [\"{pattern}\"]")),
+        Missing::Host { .. } => Problem::new(at, format!("{path}: {missing}")).write(grants_line(found, bot)),
         Missing::Limit { name, wanted, .. } => {
             let line = row(name).map_or_else(String::new, |row| limit_line(row, *wanted));
             Problem::new(at, format!("{path}: {missing}")).write(line)
@@ -96,13 +93,19 @@ fn problem(at: &str, path: &str, found: &Inspection, bot: &BotEntry, missing: &M
     }
 }
 
-/// The line of grants that the bot has, with those that are missing.
-fn grants_line(bot: &BotEntry, missing: &[&str]) -> String {
+/// The line that grants what the bot has and everything that the plugin wants, so that writing it
+/// once is enough.
+fn grants_line(found: &Inspection, bot: &BotEntry) -> String {
     let usual = Grants::default();
-    let wanted = Grants::NAMES.map(|name| (name, bot.grants.has(name) || missing.contains(&name)));
+    let silent = Manifest::default();
+    let manifest = found.manifest.as_ref().unwrap_or(&silent);
+    let wants = |name: &str| bot.grants.has(name) || found.needs.contains(&name) || manifest.grants.contains_key(name);
+    let wanted = Grants::NAMES.map(|name| (name, wants(name)));
     let unusual = wanted.into_iter().filter(|(name, wanted)| *wanted != usual.has(name));
-    let line =
-        |(name, wanted): (&str, bool)| if name == "http" { bot.http.line() } else { format!("{name} = {wanted}") };
+    let line = |(name, wanted): (&str, bool)| match name {
+        "http" => bot.http.line(manifest.hosts.keys()),
+        name => format!("{name} = {wanted}"),
+    };
     let list: Vec<_> = unusual.map(line).collect();
     format!("grants = {{ {} }}", list.join(", "))
 }

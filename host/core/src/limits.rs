@@ -65,7 +65,7 @@ pub struct Amount {
 
 impl fmt::Display for Amount {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const BYTES: [(u64, &str); 4] = [(1 << 30, " GiB"), (1 << 20, " MiB"), (1 << 10, " KiB"), (1, " bytes")];
+        const BYTES: [(u64, &str); 4] = [(1 << 30, " GiB"), (1 << 20, " MiB"), (1 << 10, " KiB"), (1, " B")];
         const TIME: [(u64, &str); 4] = [(3_600_000, " h"), (60_000, " min"), (1000, " s"), (1, " ms")];
         let units = match self.unit {
             Unit::Bytes => &BYTES,
@@ -235,6 +235,8 @@ limits! {
     bot_keys: u64 = 1_000_000, 1 => 1_000_000_000, Count, "`quota-exceeded`";
     /// bytes of keys and values of the bot in all buckets
     bot_bytes: u64 = 256 * MIB, 1 => 1024 * GIB, Bytes, "`quota-exceeded`";
+    /// bytes of what a timer brings its bot
+    payload: usize = 4 * KIB, 0 => 64 * KIB, Bytes, "`too-large`";
     /// timers of the bot that stand
     timers: u64 = 10_000, 0 => 10_000_000, Count, "`quota-exceeded`";
     /// log lines of one turn, those of standard output and error included
@@ -385,7 +387,7 @@ mod tests {
     fn amounts_are_told_in_the_largest_unit_that_fits() {
         let told = |number, unit| Amount { number, unit }.to_string();
         assert_eq!(told(32 << 20, Unit::Bytes), "32 MiB");
-        assert_eq!(told(1025, Unit::Bytes), "1025 bytes");
+        assert_eq!(told(1025, Unit::Bytes), "1025 B");
         assert_eq!(told(90_000, Unit::Time), "90 s");
         assert_eq!(told(0, Unit::Time), "0 ms");
         assert_eq!(told(64, Unit::Count), "64");

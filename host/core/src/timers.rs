@@ -11,6 +11,7 @@ use futures::future::{Either, select};
 use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
 
+use crate::bot::Bot;
 use crate::event::{Event, Timer};
 use crate::ids::{BotName, Chat};
 use crate::store::{Arrival, Route, Store, StoreError};
@@ -19,6 +20,9 @@ use crate::turns::Turns;
 
 /// Most timers that fire in one transaction.
 const BATCH: usize = 256;
+
+/// The wait before a bot is looked at again that had no room for its timers.
+const BUSY_WAIT: Duration = Duration::from_millis(100);
 
 /// The wait after the store refused.
 const STORE_WAIT: Duration = Duration::from_secs(1);
@@ -107,10 +111,15 @@ impl Timers {
 
     /// Fires what is due, at most one batch, and tells when to come back.
     async fn fire(&self, now: Millis) -> Result<Option<Millis>, StoreError> {
-        let bots: Vec<_> = self.turns.bots().iter().map(|bot| bot.name().clone()).collect();
+        // Timers of a bot that has enough to do stand a little longer, instead of filling its lanes.
+        let has_room = |bot: &Arc<Bot>| self.turns.waiting(bot.name()).0 < bot.actor.limits.waiting.div_ceil(2);
+        let (ready, busy): (Vec<_>, Vec<_>) = self.turns.bots().into_iter().partition(has_room);
+        let bots: Vec<_> = ready.iter().map(|bot| bot.name().clone()).collect();
         let due = self.store.due_timers(bots.clone(), now, BATCH).await?;
         if due.is_empty() {
-            return self.store.next_timer(bots).await;
+            let next = self.store.next_timer(bots).await?;
+            let look_again = (!busy.is_empty()).then(|| now + BUSY_WAIT);
+            return Ok(next.into_iter().chain(look_again).min());
         }
         let firings: Vec<_> = due.into_iter().map(|(key, standing)| self.firing(key, standing, now)).collect();
         let events: Vec<_> = firings

@@ -69,6 +69,16 @@ impl Actor {
         }
     }
 
+    /// True if the log has room for a line about this bot that holds so many bytes of its words. Says
+    /// now and then how many had none.
+    pub(crate) fn may_be_logged(&self, bytes: usize, now: Millis) -> bool {
+        let fits = self.quotas.line(&self.bot, bytes, &self.limits, now);
+        if !fits && let Some(lines) = self.quotas.dropped(1, now) {
+            tracing::warn!(bot = %self.bot, "{lines} more lines were dropped");
+        }
+        fits
+    }
+
     /// With the seal of a host, so that the names of files outlive it.
     #[must_use]
     pub fn with_seal(mut self, seal: FileSeal) -> Self {
@@ -193,6 +203,8 @@ pub struct Turn {
     timers: BTreeMap<(Option<Chat>, String), Option<Standing>>,
     /// What stood before this turn under the keys that it writes, looked up only near a quota.
     before: HashMap<(Bucket, Arc<str>), Option<usize>>,
+    /// Whether the timers that it changes stood before this turn, likewise.
+    stood: HashMap<(Option<Chat>, String), bool>,
     buffered: usize,
     files: usize,
     answered: bool,
@@ -221,6 +233,7 @@ impl Turn {
             sends: Vec::new(),
             timers: BTreeMap::new(),
             before: HashMap::new(),
+            stood: HashMap::new(),
             buffered: 0,
             files: 0,
             answered: false,

@@ -340,7 +340,9 @@ impl Turns {
         let generation = bot.generation();
         let ended = generation.plugin.run(turn).await;
         bot.stats.used(ended.cpu, ended.memory);
-        if let TurnResult::Failed(failure) = &ended.result {
+        if let TurnResult::Failed(failure) = &ended.result
+            && bot.actor.may_be_logged(failure.detail.len() + chat.id.as_str().len(), now)
+        {
             tracing::warn!(bot = %group, %chat, %seq, attempt = attempts + 1, reason = %failure.reason,
                 "turn failed: {}", failure.detail);
         }
@@ -410,7 +412,10 @@ impl Turns {
             let next = match commit.mark {
                 Mark::Done => Next::Done,
                 Mark::Dead { attempts, reason } => {
-                    tracing::warn!(bot = %ticket.bot, chat = %ticket.chat, seq = %commit.seq, attempts, "dead letter: {reason}");
+                    let words = reason.len() + ticket.chat.id.as_str().len();
+                    if self.bot(&ticket.bot).is_none_or(|bot| bot.actor.may_be_logged(words, commit.at)) {
+                        tracing::warn!(bot = %ticket.bot, chat = %ticket.chat, seq = %commit.seq, attempts, "dead letter: {reason}");
+                    }
                     Next::Done
                 }
                 Mark::Retry { attempts, not_before } => {

@@ -53,6 +53,9 @@ pub enum InspectError {
     /// It has more than one manifest.
     #[error("it has more than one manifest")]
     TwoManifests,
+    /// It is to get a manifest and has one.
+    #[error("it has a manifest already; embed into the component as it was built")]
+    HasManifest,
     /// Its manifest cannot be used.
     #[error(transparent)]
     Manifest(#[from] ManifestError),
@@ -118,7 +121,7 @@ pub fn digest(bytes: &[u8]) -> String {
 /// Where it is no component, or has a manifest already.
 pub fn embed(component: &[u8], manifest: &Manifest) -> Result<Vec<u8>, InspectError> {
     if inspect(component)?.manifest.is_some() {
-        return Err(InspectError::TwoManifests);
+        return Err(InspectError::HasManifest);
     }
     let mut rest = manifest.clone();
     let mut bytes = component.to_vec();
@@ -221,7 +224,7 @@ mod tests {
         let after = inspect(&carrying).unwrap();
         assert_eq!(after.manifest, Some(manifest()));
         assert_ne!(after.digest, before.digest);
-        assert!(matches!(embed(&carrying, &manifest()), Err(InspectError::TwoManifests)));
+        assert!(matches!(embed(&carrying, &manifest()), Err(InspectError::HasManifest)));
     }
 
     #[test]

@@ -66,7 +66,7 @@ impl From<keyvalue::store::Error> for Error {
     fn from(error: keyvalue::store::Error) -> Self {
         match error {
             keyvalue::store::Error::NoSuchStore => Self::Invalid("there is no such bucket in this event".into()),
-            keyvalue::store::Error::AccessDenied => Self::Denied("values".into()),
+            keyvalue::store::Error::AccessDenied => Self::Denied("keyvalue".into()),
             keyvalue::store::Error::Other(why) => Self::Other(why),
         }
     }
@@ -105,7 +105,7 @@ mod tests {
     #[test]
     fn an_error_of_the_value_store_is_told_in_the_same_words() {
         use keyvalue::store::Error as Raw;
-        assert_eq!(Error::from(Raw::AccessDenied), Error::Denied("values".into()));
+        assert_eq!(Error::from(Raw::AccessDenied), Error::Denied("keyvalue".into()));
         assert_eq!(Error::from(Raw::Other("full".into())).to_string(), "full");
     }
 }

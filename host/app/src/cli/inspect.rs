@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context;
+use hodhod_core::limits::row;
 use hodhod_core::manifest::Manifest;
 use hodhod_core::runtime::Grants;
 use hodhod_engine::{Inspection, inspect};
@@ -40,9 +41,20 @@ impl Inspect {
         Ok(ExitCode::SUCCESS)
     }
 
-    /// The bots that run this file. A configuration that is missing or wrong has none.
+    /// The bots that run this file. Where there is no configuration there are none; one that is wrong
+    /// is told, and has none either.
     fn bots(&self) -> Vec<BotEntry> {
-        let Ok(config) = config::load(&self.config) else { return Vec::new() };
+        if !self.config.exists() {
+            output::complain(&format!("{}: not there, so no bots are compared", self.config.display()));
+            return Vec::new();
+        }
+        let config = match config::load(&self.config) {
+            Ok(config) => config,
+            Err(problems) => {
+                output::problems(&problems);
+                return Vec::new();
+            }
+        };
         let same = |other: &Path| match (self.file.canonicalize(), other.canonicalize()) {
             (Ok(this), Ok(other)) => this == other,
             _ => self.file == other,
@@ -107,10 +119,13 @@ fn print_manifest(manifest: &Manifest) {
     let pair = |(name, reason): (&String, &String)| format!("{name}: {reason}");
     list("wants", &manifest.grants.iter().map(pair).collect::<Vec<_>>());
     list("hosts", &manifest.hosts.iter().map(pair).collect::<Vec<_>>());
-    let limits: Vec<_> = manifest.limits.iter().map(|(name, number)| format!("{name}: {number}")).collect();
+    let amount = |(name, number): (&String, &u64)| {
+        row(name).map_or_else(String::new, |row| format!("{name}: {}", row.amount(*number)))
+    };
+    let limits: Vec<_> = manifest.limits.iter().map(amount).collect();
     list("limits", &limits);
     let keys = manifest.config.iter().map(|(name, key)| match &key.default {
-        Some(default) => format!("{name}: {}, else {default:?}", key.kind),
+        Some(default) => format!("{name}: {}, else \"{default}\"", key.kind),
         None => format!("{name}: {}, must be there", key.kind),
     });
     list("config", &keys.collect::<Vec<_>>());

@@ -152,6 +152,6 @@ pub(crate) fn limit_line(row: &limits::Row, number: u64) -> String {
     let amount = row.amount(number).to_string();
     match row.unit {
         Unit::Count => format!("limits = {{ {} = {amount} }}", row.name),
-        Unit::Bytes | Unit::Time => format!("limits = {{ {} = \"{}\" }}", row.name, amount.replace(" bytes", " B")),
+        Unit::Bytes | Unit::Time => format!("limits = {{ {} = \"{amount}\" }}", row.name),
     }
 }

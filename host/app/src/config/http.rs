@@ -53,12 +53,14 @@ struct RawHttpSecret {
 }
 
 impl HttpConfig {
-    /// The grant as it is written among the others, in one line.
-    pub(crate) fn line(&self) -> String {
-        if self.hosts.is_empty() {
+    /// The grant as it is written among the others, in one line, with the hosts that a plugin wants.
+    pub(crate) fn line<'a>(&self, wanted: impl Iterator<Item = &'a String>) -> String {
+        let granted = self.hosts.iter().map(ToString::to_string);
+        let mut hosts: Vec<_> = granted.chain(wanted.cloned()).map(|host| format!("\"{host}\"")).collect();
+        hosts.dedup();
+        if hosts.is_empty() {
             return format!("http = {{ {HOSTS} }}");
         }
-        let hosts: Vec<_> = self.hosts.iter().map(|host| format!("\"{host}\"")).collect();
         format!("http = {{ hosts = [{}] }}", hosts.join(", "))
     }
 

@@ -15,11 +15,13 @@ impl Turn {
     pub fn set_timer(&mut self, timer: Timer, missed: Missed) -> Result<(), Refusal> {
         let Timer { id, chat, due, payload } = timer;
         self.check_timer(&id, chat.as_ref())?;
-        if payload.len() > self.actor.limits.value {
-            return Err(Refusal::TooLarge(self.actor.limits.value as u64));
+        if payload.len() > self.actor.limits.payload {
+            return Err(Refusal::TooLarge(self.actor.limits.payload as u64));
         }
-        self.count_timer(&chat, &id)?;
+        self.count_timer(&chat, &id, true)?;
         self.reserve(id.len() + payload.len())?;
+        // One that is overdue from the start would go before those that have waited their time.
+        let due = due.max(self.now);
         self.timers.insert((chat, id), Some(Standing { due, payload, missed }));
         Ok(())
     }
@@ -30,7 +32,7 @@ impl Turn {
     /// Like [`set_timer`](Self::set_timer).
     pub fn cancel_timer(&mut self, id: String, chat: Option<Chat>) -> Result<(), Refusal> {
         self.check_timer(&id, chat.as_ref())?;
-        self.count_timer(&chat, &id)?;
+        self.count_timer(&chat, &id, false)?;
         self.reserve(id.len())?;
         self.timers.insert((chat, id), None);
         Ok(())
@@ -45,25 +47,41 @@ impl Turn {
         Ok(())
     }
 
-    fn count_timer(&mut self, chat: &Option<Chat>, id: &str) -> Result<(), Refusal> {
+    /// Looks whether a timer can be changed; one that is set has to fit into the bot's quota.
+    fn count_timer(&mut self, chat: &Option<Chat>, id: &str, sets: bool) -> Result<(), Refusal> {
         let actor = self.actor.clone();
         let limits = &actor.limits;
-        if self.timers.contains_key(&(chat.clone(), id.to_owned())) {
-            return Ok(());
-        }
-        if self.timers.len() >= limits.writes {
+        let place = (chat.clone(), id.to_owned());
+        let earlier = self.timers.get(&place);
+        if earlier.is_none() && self.timers.len() >= limits.writes {
             return Err(Refusal::Quota(format!("writes: {} timers in one turn", limits.writes)));
         }
-        if actor.quotas.timer_surely_fits(limits) {
+        if !sets || matches!(earlier, Some(Some(_))) || actor.quotas.timer_surely_fits(limits) {
             return Ok(());
         }
         let usage = self.view.usage(&actor.bot, &Bucket::Bot)?;
-        let more = self.timers.values().filter(|standing| standing.is_some()).count() as u64 + 1;
-        actor.quotas.learn(&actor.bot, usage, (0, 0, more), limits, self.now);
-        let key = TimerKey { bot: actor.bot.clone(), chat: chat.clone(), id: id.to_owned() };
-        if usage.timers.saturating_add(more) > limits.timers && !self.view.has_timer(&key)? {
+        let changes: Vec<_> = self.timers.iter().map(|(place, after)| (place.clone(), after.is_some())).collect();
+        let mut more = 0_i64;
+        for (place, stands) in changes {
+            more += i64::from(stands) - i64::from(self.stood(&place)?);
+        }
+        let adds = !self.stood(&place)?;
+        let added = u64::try_from(more.saturating_add(1)).unwrap_or(0);
+        actor.quotas.learn(&actor.bot, usage, (0, 0, added), limits, self.now);
+        if adds && usage.timers.saturating_add_signed(more) >= limits.timers {
             return Err(Refusal::Quota(format!("timers: {}", limits.timers)));
         }
         Ok(())
+    }
+
+    /// True if the timer stood before this turn.
+    fn stood(&mut self, place: &(Option<Chat>, String)) -> Result<bool, Refusal> {
+        if let Some(stood) = self.stood.get(place) {
+            return Ok(*stood);
+        }
+        let (chat, id) = place.clone();
+        let stood = self.view.has_timer(&TimerKey { bot: self.actor.bot.clone(), chat, id })?;
+        self.stood.insert(place.clone(), stood);
+        Ok(stood)
     }
 }

@@ -20,6 +20,7 @@ struct Change {
 
 pub(crate) struct Usage<'c> {
     add: Statement<'c>,
+    sweep: Statement<'c>,
     /// By bot and bucket; `None` is the bot as a whole. Bounded by what a transaction may write.
     changes: HashMap<(BotName, Option<Bucket>), Change>,
 }
@@ -31,7 +32,11 @@ impl<'c> Usage<'c> {
              ON CONFLICT DO UPDATE SET keys = keys + excluded.keys, bytes = bytes + excluded.bytes,
                  timers = timers + excluded.timers",
         )?;
-        Ok(Self { add, changes: HashMap::new() })
+        let sweep = connection.prepare(
+            "DELETE FROM usage WHERE bot = ?1 AND bucket = ?2 AND connection = ?3 AND id = ?4
+             AND keys = 0 AND bytes = 0 AND timers = 0",
+        )?;
+        Ok(Self { add, sweep, changes: HashMap::new() })
     }
 
     /// A value came, went or has another length.
@@ -62,6 +67,10 @@ impl<'c> Usage<'c> {
         for ((bot, bucket), change) in self.changes.drain() {
             let (kind, scope, id) = bucket.as_ref().map_or(("", "", ""), columns);
             self.add.execute((bot.as_str(), kind, scope, id, change.keys, change.bytes, change.timers))?;
+            // A bucket that is empty again leaves nothing, or one that is made up for a moment would stay.
+            if change.keys < 0 || change.timers < 0 {
+                self.sweep.execute((bot.as_str(), kind, scope, id))?;
+            }
         }
         Ok(())
     }

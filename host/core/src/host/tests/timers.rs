@@ -110,10 +110,17 @@ fn hoarding(turn: &mut Turn) -> BoxFuture<'_, TurnResult> {
             let bucket = turn.bucket(bucket).expect("a bucket");
             turn.delete(&bucket, key)
         }
-        ["timer", id] => {
-            let timer = Timer { id: (*id).to_owned(), chat, due: Millis(u64::MAX), payload: String::new() };
+        ["timer", id, bytes] => {
+            let payload = "x".repeat(bytes.parse().unwrap());
+            let timer = Timer { id: (*id).to_owned(), chat, due: Millis(u64::MAX), payload };
             turn.set_timer(timer, Missed::Fire)
         }
+        ["swap", old, new] => turn.cancel_timer((*old).to_owned(), chat.clone()).and_then(|()| {
+            // Taking it back first must not hide that it is set after all.
+            turn.cancel_timer((*new).to_owned(), chat.clone())?;
+            let timer = Timer { id: (*new).to_owned(), chat, due: Millis(u64::MAX), payload: String::new() };
+            turn.set_timer(timer, Missed::Fire)
+        }),
         _ => return async { failing() }.boxed(),
     };
     answer(turn, &done.map_or_else(|refusal: Refusal| refusal.to_string(), |()| "ok".to_owned()));
@@ -202,6 +209,21 @@ fn limit_bot_bytes_is_for_all_buckets_together() {
 fn limit_timers_is_an_answer_and_one_that_stands_can_be_moved() {
     hoard(
         Limits { timers: 2, ..Limits::default() },
-        &[("timer a", "ok"), ("timer b", "ok"), ("timer c", "quota exceeded: timers: 2"), ("timer a", "ok")],
+        &[
+            ("timer a 0", "ok"),
+            ("timer b 0", "ok"),
+            ("timer c 0", "quota exceeded: timers: 2"),
+            ("timer a 0", "ok"),
+            ("swap nothing c", "quota exceeded: timers: 2"),
+            ("swap a c", "ok"),
+        ],
+    );
+}
+
+#[test]
+fn limit_payload_is_the_most_that_a_timer_brings() {
+    hoard(
+        Limits { payload: 10, ..Limits::default() },
+        &[("timer a 10", "ok"), ("timer a 11", "too large: at most 10 bytes")],
     );
 }
