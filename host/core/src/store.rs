@@ -96,7 +96,7 @@ pub trait Store: Send + Sync + 'static {
     /// When the next timer of these bots is due.
     fn next_timer(&self, bots: Vec<BotName>) -> BoxFuture<'static, Result<Option<Millis>, StoreError>>;
 
-    /// Fires timers: those that still stand at their moment go, and their events arrive. The answer
+    /// Fires timers: those that still stand so go, and their events arrive. The answer
     /// has one entry per item, in order: the row of the event, where there is one.
     fn fire(&self, timers: Vec<Firing>) -> BoxFuture<'static, Result<Vec<Option<InboxSeq>>, StoreError>>;
 

@@ -63,13 +63,14 @@ pub struct Standing {
 /// A change of a timer: `None` cancels.
 pub type TimerWrite = (TimerKey, Option<Standing>);
 
-/// A timer that fires: the row goes if it is still due at this moment, and the event arrives.
+/// A timer that fires: the row goes if it still stands so, and the event arrives. One that was set anew in
+/// between fires as it is then.
 #[derive(Clone, Debug)]
 pub struct Firing {
     /// The timer.
     pub key: TimerKey,
-    /// When it was due.
-    pub due: Millis,
+    /// How it stood.
+    pub standing: Standing,
     /// The event, for its bot alone. Its key is not looked at: the row of the timer says that it is new.
     pub arrival: Arrival,
 }
@@ -133,11 +134,11 @@ impl Timers {
     }
 
     fn firing(&self, key: TimerKey, standing: Standing, now: Millis) -> Firing {
-        let Standing { due, payload, missed: _ } = standing;
+        let (due, payload) = (standing.due, standing.payload.clone());
         let chat = key.chat.clone().unwrap_or_else(|| Chat::new("", ""));
         let route = Route { bot: key.bot.clone(), overflow: self.turns.overflow(&key.bot, &chat) };
         let event = Event::Timer(Timer { id: key.id.clone(), chat: key.chat.clone(), due, payload });
         let arrival = Arrival { chat, key: String::new(), received: now, routes: vec![route], event: Arc::new(event) };
-        Firing { key, due, arrival }
+        Firing { key, standing, arrival }
     }
 }

@@ -2,7 +2,7 @@
 
 use hodhod_core::ids::{BotName, InboxSeq};
 use hodhod_core::time::Millis;
-use hodhod_core::timers::{Firing, TimerKey};
+use hodhod_core::timers::{Firing, Standing, TimerKey};
 
 use crate::append::deliver;
 use crate::encode::{NewArrival, Weighs, Weight};
@@ -12,13 +12,13 @@ use crate::tables::Tables;
 /// A timer that fires, with its event written out.
 pub(crate) struct Fired {
     key: TimerKey,
-    due: Millis,
+    standing: Standing,
     arrival: NewArrival,
 }
 
 impl Fired {
     pub(crate) fn new(firing: Firing) -> serde_json::Result<Self> {
-        Ok(Self { key: firing.key, due: firing.due, arrival: NewArrival::new(firing.arrival)? })
+        Ok(Self { key: firing.key, standing: firing.standing, arrival: NewArrival::new(firing.arrival)? })
     }
 }
 
@@ -44,7 +44,7 @@ impl Work for Fire {
 }
 
 fn fire(tables: &mut Tables<'_>, fired: &Fired) -> rusqlite::Result<Option<InboxSeq>> {
-    if !tables.timers.fire(&fired.key, fired.due)? {
+    if !tables.timers.fire(&fired.key, &fired.standing)? {
         return Ok(None);
     }
     tables.usage.timer(&fired.key.bot, -1);

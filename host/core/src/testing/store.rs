@@ -130,7 +130,7 @@ impl Tables {
     }
 
     fn fire(&mut self, firing: Firing) -> Option<InboxSeq> {
-        if self.timers.get(&firing.key).is_none_or(|standing| standing.due != firing.due) {
+        if self.timers.get(&firing.key) != Some(&firing.standing) {
             return None;
         }
         self.timers.remove(&firing.key);

@@ -3,13 +3,20 @@
 use hodhod_core::ids::{BotName, Chat};
 use hodhod_core::time::Millis;
 use hodhod_core::timers::{Missed, Standing, TimerKey};
-use rusqlite::{Connection, Statement};
+use rusqlite::{Connection, Params, Statement};
 
 use super::{limit, number, stored, text};
 
 /// A timer's chat as columns.
 fn columns(key: &TimerKey) -> (&str, &str) {
     key.chat.as_ref().map_or(("", ""), |chat| (chat.connection.as_str(), chat.id.as_str()))
+}
+
+/// A timer as the parameters of a statement.
+fn row<'t>(key: &'t TimerKey, standing: &'t Standing) -> impl Params + 't {
+    let (scope, chat) = columns(key);
+    let (due, skip) = (stored(standing.due.0), standing.missed == Missed::Skip);
+    (key.bot.as_str(), scope, chat, &key.id, due, skip, &standing.payload)
 }
 
 pub(crate) struct Timers<'c> {
@@ -34,7 +41,8 @@ impl<'c> Timers<'c> {
             delete: connection
                 .prepare("DELETE FROM timer WHERE bot = ?1 AND connection = ?2 AND chat = ?3 AND id = ?4")?,
             fire: connection.prepare(
-                "DELETE FROM timer WHERE bot = ?1 AND connection = ?2 AND chat = ?3 AND id = ?4 AND due = ?5",
+                "DELETE FROM timer WHERE bot = ?1 AND connection = ?2 AND chat = ?3 AND id = ?4
+                 AND due = ?5 AND skip = ?6 AND payload = ?7",
             )?,
             skip: connection.prepare("DELETE FROM timer WHERE skip = 1 AND due < ?1 RETURNING bot")?,
         })
@@ -43,23 +51,19 @@ impl<'c> Timers<'c> {
     /// Sets a timer; `None` cancels it. Gives how many more there are.
     pub(crate) fn set(&mut self, key: &TimerKey, standing: Option<&Standing>) -> rusqlite::Result<i64> {
         let (scope, chat) = columns(key);
-        let bot = key.bot.as_str();
         let Some(standing) = standing else {
-            return Ok(if self.delete.execute((bot, scope, chat, &key.id))? == 1 { -1 } else { 0 });
+            return Ok(if self.delete.execute((key.bot.as_str(), scope, chat, &key.id))? == 1 { -1 } else { 0 });
         };
-        let (due, skip) = (stored(standing.due.0), standing.missed == Missed::Skip);
-        let row = (bot, scope, chat, &key.id, due, skip, &standing.payload);
-        if self.insert.execute(row)? == 1 {
+        if self.insert.execute(row(key, standing))? == 1 {
             return Ok(1);
         }
-        self.update.execute(row)?;
+        self.update.execute(row(key, standing))?;
         Ok(0)
     }
 
-    /// Takes a timer that fires. False if it does not stand at this moment any more.
-    pub(crate) fn fire(&mut self, key: &TimerKey, due: Millis) -> rusqlite::Result<bool> {
-        let (scope, chat) = columns(key);
-        Ok(self.fire.execute((key.bot.as_str(), scope, chat, &key.id, stored(due.0)))? == 1)
+    /// Takes a timer that fires. False if it does not stand so any more.
+    pub(crate) fn fire(&mut self, key: &TimerKey, standing: &Standing) -> rusqlite::Result<bool> {
+        Ok(self.fire.execute(row(key, standing))? == 1)
     }
 
     /// Drops what was missed and does not fire late; gives the bots, once for each.

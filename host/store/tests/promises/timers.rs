@@ -25,13 +25,14 @@ async fn set(kit: &Kit, timers: Vec<(TimerKey, Option<Standing>)>) {
     kit.commit(vec![TurnCommit { timers, ..done(seq) }]).await.unwrap();
 }
 
-fn firing(key: &TimerKey, due: u64) -> Firing {
+fn firing(key: &TimerKey, standing: Standing) -> Firing {
     let chat = key.chat.clone().unwrap_or_else(|| Chat::new("", ""));
-    let event = Timer { id: key.id.clone(), chat: key.chat.clone(), due: Millis(due), payload: String::new() };
+    let event =
+        Timer { id: key.id.clone(), chat: key.chat.clone(), due: standing.due, payload: standing.payload.clone() };
     let routes = vec![Route { bot: key.bot.clone(), overflow: None }];
     let event = Arc::new(Event::Timer(event));
     let arrival = Arrival { chat, key: String::new(), received: Millis(9), routes, event };
-    Firing { key: key.clone(), due: Millis(due), arrival }
+    Firing { key: key.clone(), standing, arrival }
 }
 
 #[tokio::test]
@@ -49,7 +50,9 @@ async fn a_timer_fires_once_and_only_at_its_last_moment() {
     let due = kit.due_timers(bots(), Millis(300), 10).await.unwrap();
     assert_eq!(due, [(b.clone(), standing(200, Missed::Fire)), (a.clone(), standing(300, Missed::Fire))]);
 
-    let rows = kit.fire(vec![firing(&a, 100), firing(&a, 300), firing(&a, 300), firing(&b, 200)]).await.unwrap();
+    let at = |due| standing(due, Missed::Fire);
+    let firings = vec![firing(&a, at(100)), firing(&a, at(300)), firing(&a, at(300)), firing(&b, at(200))];
+    let rows = kit.fire(firings).await.unwrap();
     assert_eq!(rows.iter().map(Option::is_some).collect::<Vec<_>>(), [false, true, false, true]);
     let waiting = kit.waiting_events(hodhod_core::ids::InboxSeq(0), 10).await.unwrap();
     assert_eq!(waiting.len(), 2);
@@ -58,7 +61,22 @@ async fn a_timer_fires_once_and_only_at_its_last_moment() {
     // The same name at the same moment is a timer of its own.
     set(&kit, vec![(a.clone(), Some(standing(300, Missed::Skip)))]).await;
     assert!(kit.has_timer(&a).unwrap() && !kit.has_timer(&b).unwrap());
-    assert!(kit.fire(vec![firing(&a, 300)]).await.unwrap()[0].is_some());
+    assert!(kit.fire(vec![firing(&a, standing(300, Missed::Skip))]).await.unwrap()[0].is_some());
+}
+
+#[tokio::test]
+async fn a_timer_that_is_set_anew_for_the_same_moment_while_it_fires_brings_what_is_new() {
+    let kit = Kit::new();
+    let key = timer("t", Some("a"));
+    let old = standing(100, Missed::Fire);
+    let new = Standing { payload: "یادآوری".to_owned(), ..old.clone() };
+    set(&kit, vec![(key.clone(), Some(old.clone()))]).await;
+    // It was read as due, and then a turn was committed that sets it.
+    set(&kit, vec![(key.clone(), Some(new.clone()))]).await;
+    assert_eq!(kit.fire(vec![firing(&key, old)]).await.unwrap(), [None]);
+    let due = kit.due_timers(vec!["bot".into()], Millis(100), 10).await.unwrap();
+    assert_eq!(due, [(key.clone(), new.clone())]);
+    assert!(kit.fire(vec![firing(&key, new)]).await.unwrap()[0].is_some());
 }
 
 #[tokio::test]
