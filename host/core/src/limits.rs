@@ -224,7 +224,7 @@ limits! {
     /// bytes of messages, values, keys and timers in one turn; overwriting counts again
     buffer: usize = MIB, KIB => 64 * MIB, Bytes, "`quota-exceeded`";
     /// bytes of one stored value
-    value: usize = 64 * KIB, 1 => 16 * MIB, Bytes, "`too-large`";
+    value: usize = 64 * KIB, 1 => 2 * MIB, Bytes, "`too-large`";
     /// bytes of one key, and of the id of a timer
     key: usize = 256, 1 => 4 * KIB, Bytes, "`too-large`";
     /// keys in one bucket
@@ -374,6 +374,14 @@ mod tests {
             assert!(limits.set(row.name, most + 1).is_err(), "{}", row.name);
         }
         assert_eq!(Limits::default().set("memroy", 1), Err(LimitError::Unknown));
+    }
+
+    #[test]
+    fn what_an_operator_may_allow_fits_through_one_call() {
+        for name in ["value", "key", "payload", "log_line"] {
+            let (_, most) = row(name).unwrap().range.unwrap();
+            assert!(most < HOST_CALL as u64, "{name}");
+        }
     }
 
     #[test]
