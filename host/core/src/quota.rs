@@ -2,6 +2,9 @@
 //!
 //! A quota that is reached is an answer to the bot, never the end of it, and the operator is warned
 //! before. Memory for counting is bounded by the quotas themselves.
+//!
+//! Turns run beside one another, so what is counted may come with a time a little before that of
+//! what was counted last. It belongs to the minute under way; a clock of the host never goes back.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -24,7 +27,11 @@ const NEAR: u64 = 80;
 #[derive(Debug, Default)]
 pub struct Quotas {
     sends: Mutex<Sends>,
+    requests: Mutex<Window>,
     lines: Mutex<Lines>,
+    /// What the host itself writes about the bot, apart: or a bot would say so much that nobody is told
+    /// how it fails.
+    notices: Mutex<Lines>,
     /// Never less than what is stored, so that most writes need no look into the store.
     stored: Mutex<Stored>,
     warned: Mutex<HashMap<&'static str, Millis>>,
@@ -86,7 +93,7 @@ struct Window {
 impl Window {
     /// True if a new minute begins.
     fn turn(&mut self, now: Millis) -> bool {
-        let over = self.began.is_none_or(|began| now < began || now.since(began) >= MINUTE);
+        let over = self.began.is_none_or(|began| now.since(began) >= MINUTE);
         if over {
             *self = Self { began: Some(now), used: 0 };
         }
@@ -96,6 +103,21 @@ impl Window {
     /// How long it is until the next minute.
     fn rest(&self, now: Millis) -> Duration {
         MINUTE.saturating_sub(self.began.map_or(Duration::ZERO, |began| now.since(began))).max(Duration::from_millis(1))
+    }
+}
+
+impl Lines {
+    /// Lines and bytes of the minute with this line, or `None` if it is one too many.
+    fn count(&mut self, bytes: usize, limits: &Limits, now: Millis) -> Option<(u64, u64)> {
+        self.lines.turn(now);
+        self.bytes.turn(now);
+        let bytes = self.bytes.used.saturating_add(bytes as u64);
+        if self.lines.used >= limits.log_lines_minute || bytes > limits.log_bytes_minute {
+            return None;
+        }
+        self.lines.used += 1;
+        self.bytes.used = bytes;
+        Some((self.lines.used, bytes))
     }
 }
 
@@ -131,22 +153,31 @@ impl Quotas {
         Ok(())
     }
 
-    /// Counts a log line of so many bytes. False if it is one too many.
-    pub fn line(&self, bot: &BotName, bytes: usize, limits: &Limits, now: Millis) -> bool {
-        let mut held = lock(&self.lines);
-        held.lines.turn(now);
-        held.bytes.turn(now);
-        let bytes = held.bytes.used.saturating_add(bytes as u64);
-        if held.lines.used >= limits.log_lines_minute || bytes > limits.log_bytes_minute {
+    /// Counts a request to another server. False if it is one too many.
+    pub fn request(&self, bot: &BotName, limits: &Limits, now: Millis) -> bool {
+        let mut requests = lock(&self.requests);
+        requests.turn(now);
+        if requests.used >= limits.http_minute {
             return false;
         }
-        held.lines.used += 1;
-        held.bytes.used = bytes;
-        let lines = held.lines.used;
-        drop(held);
+        requests.used += 1;
+        let used = requests.used;
+        drop(requests);
+        self.near(bot, "http_minute", used, limits.http_minute, now);
+        true
+    }
+
+    /// Counts a log line of so many bytes. False if it is one too many.
+    pub fn line(&self, bot: &BotName, bytes: usize, limits: &Limits, now: Millis) -> bool {
+        let Some((lines, bytes)) = lock(&self.lines).count(bytes, limits, now) else { return false };
         self.near(bot, "log_lines_minute", lines, limits.log_lines_minute, now);
         self.near(bot, "log_bytes_minute", bytes, limits.log_bytes_minute, now);
         true
+    }
+
+    /// Counts a line of so many bytes that the host writes about the bot. False if it is one too many.
+    pub fn notice(&self, bytes: usize, limits: &Limits, now: Millis) -> bool {
+        lock(&self.notices).count(bytes, limits, now).is_some()
     }
 
     /// Counts lines that were dropped. Gives the number to tell the operator of, at most once a minute,
@@ -201,17 +232,23 @@ impl Quotas {
 
     /// Warns the operator, now and then, where a quota is nearly used up.
     pub fn near(&self, bot: &BotName, name: &'static str, used: u64, limit: u64, now: Millis) {
+        if self.is_news(name, used, limit, now) {
+            tracing::warn!(%bot, limit = name, used, of = limit, "a bot has used most of a quota");
+        }
+    }
+
+    /// True if a quota is nearly used up and the operator was not told so lately.
+    fn is_news(&self, name: &'static str, used: u64, limit: u64, now: Millis) -> bool {
         if used.saturating_mul(100) < limit.saturating_mul(NEAR) {
-            return;
+            return false;
         }
         let mut warned = lock(&self.warned);
         if warned.get(name).is_some_and(|at| now.since(*at) < QUIET) {
-            return;
+            return false;
         }
         // One entry a limit, of which there are a few.
         warned.insert(name, now);
-        drop(warned);
-        tracing::warn!(%bot, limit = name, used, of = limit, "a bot has used most of a quota");
+        true
     }
 }
 
@@ -221,62 +258,4 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn limit_sends_minute_is_for_all_chats_and_free_again_after_a_minute() {
-        let quotas = Quotas::default();
-        let limits = Limits { sends_minute: 3, ..Limits::default() };
-        let send = |chat: &str, at| quotas.send(&"b".into(), &Chat::new("shop", chat), &limits, Millis(at));
-        assert_eq!([send("a", 1000), send("b", 2000), send("c", 3000)], [Ok(()), Ok(()), Ok(())]);
-        assert_eq!(send("d", 60_999), Err(Duration::from_millis(1)));
-        assert_eq!(send("a", 61_000), Ok(()));
-    }
-
-    #[test]
-    fn limit_sends_chat_minute_is_for_each_chat_and_free_again_after_a_minute() {
-        let quotas = Quotas::default();
-        let limits = Limits { sends_chat_minute: 2, ..Limits::default() };
-        let send = |chat: &str, at| quotas.send(&"b".into(), &Chat::new("shop", chat), &limits, Millis(at));
-        assert_eq!([send("a", 1000), send("a", 2000)], [Ok(()), Ok(())]);
-        assert_eq!(send("a", 3000), Err(Duration::from_secs(58)));
-        assert_eq!(send("b", 3000), Ok(()));
-        assert_eq!(send("a", 61_000), Ok(()));
-    }
-
-    #[test]
-    fn limit_log_lines_minute_is_counted_over_turns() {
-        let quotas = Quotas::default();
-        let limits = Limits { log_lines_minute: 2, ..Limits::default() };
-        let line = |at| quotas.line(&"b".into(), 1, &limits, Millis(at));
-        assert!(line(0) && line(1) && !line(59_999));
-        assert!(line(60_000));
-    }
-
-    #[test]
-    fn limit_log_bytes_minute_is_counted_over_turns() {
-        let quotas = Quotas::default();
-        let limits = Limits { log_bytes_minute: 100, ..Limits::default() };
-        let line = |bytes, at| quotas.line(&"b".into(), bytes, &limits, Millis(at));
-        assert!(line(60, 0) && !line(41, 0) && line(40, 0));
-        assert!(!line(1, 59_999) && line(100, 60_000));
-    }
-
-    #[test]
-    fn dropped_lines_are_told_of_once_a_minute() {
-        let quotas = Quotas::default();
-        let dropped = |lines, at| quotas.dropped(lines, Millis(at));
-        assert_eq!([dropped(3, 0), dropped(4, 100), dropped(5, 59_999)], [Some(3), None, None]);
-        assert_eq!(dropped(1, 60_000), Some(10));
-    }
-
-    #[test]
-    fn a_clock_that_went_back_does_not_close_a_quota() {
-        let quotas = Quotas::default();
-        let limits = Limits { sends_minute: 1, ..Limits::default() };
-        let send = |at| quotas.send(&"b".into(), &Chat::new("shop", "a"), &limits, Millis(at));
-        assert_eq!(send(1_000_000), Ok(()));
-        assert_eq!(send(1000), Ok(()));
-    }
-}
+mod tests;

@@ -69,10 +69,10 @@ impl Actor {
         }
     }
 
-    /// True if the log has room for a line about this bot that holds so many bytes of its words. Says
-    /// now and then how many had none.
+    /// True if the log has room for a line of the host about this bot that holds so many bytes of its
+    /// words. Says now and then how many had none.
     pub(crate) fn may_be_logged(&self, bytes: usize, now: Millis) -> bool {
-        let fits = self.quotas.line(&self.bot, bytes, &self.limits, now);
+        let fits = self.quotas.notice(bytes, &self.limits, now);
         if !fits && let Some(lines) = self.quotas.dropped(1, now) {
             tracing::warn!(bot = %self.bot, "{lines} more lines were dropped");
         }

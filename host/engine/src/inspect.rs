@@ -12,6 +12,7 @@ use sha2::{Digest, Sha256};
 use thiserror::Error;
 use wasmparser::{ComponentNameSectionReader, CustomSectionReader, Encoding, KnownCustom, Parser, Payload};
 
+use crate::compile::hex;
 use crate::grants::{Need, need};
 
 /// The custom section that holds the manifest, in the component or in a module within it.
@@ -112,7 +113,7 @@ pub fn inspect(bytes: &[u8]) -> Result<Inspection, InspectError> {
 
 /// The SHA-256 of a component, in hex.
 pub fn digest(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+    hex(&Sha256::digest(bytes).into())
 }
 
 /// The component with a manifest in it, and with what the tools of WebAssembly have fields for in those.

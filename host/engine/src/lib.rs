@@ -5,6 +5,7 @@
 //! another, and a trap needs no cleaning up.
 
 mod bindings;
+mod clock;
 mod compile;
 mod contract;
 mod convert;

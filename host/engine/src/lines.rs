@@ -5,11 +5,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use hodhod_core::text::clean;
-use hodhod_core::time::Millis;
 use hodhod_core::turn::Actor;
 use tokio::io::AsyncWrite;
 use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
 use wasmtime_wasi::p2::{OutputStream, Pollable, StreamError, StreamResult};
+
+use crate::clock::TurnClock;
 
 /// Bytes that a guest may write to a stream at once.
 const WRITE: usize = 64 << 10;
@@ -36,17 +37,17 @@ pub(crate) struct Lines(Arc<Mutex<Inner>>);
 
 struct Inner {
     actor: Arc<Actor>,
-    began: Millis,
+    clock: TurnClock,
     left: usize,
     dropped: usize,
     last_error: Option<String>,
 }
 
 impl Lines {
-    /// Lines of a turn that began at `began`.
-    pub(crate) fn new(actor: Arc<Actor>, began: Millis) -> Self {
+    /// Lines of one turn.
+    pub(crate) fn new(actor: Arc<Actor>, clock: TurnClock) -> Self {
         let left = actor.limits.log_lines;
-        Self(Arc::new(Mutex::new(Inner { actor, began, left, dropped: 0, last_error: None })))
+        Self(Arc::new(Mutex::new(Inner { actor, clock, left, dropped: 0, last_error: None })))
     }
 
     /// Writes one line.
@@ -72,7 +73,7 @@ impl Lines {
         let bot = &actor.bot;
         let text = clean(text, actor.limits.log_line);
         let context = clean(context, CONTEXT);
-        if !actor.quotas.line(bot, text.len() + context.len(), &actor.limits, inner.began) {
+        if !actor.quotas.line(bot, text.len() + context.len(), &actor.limits, inner.clock.now()) {
             inner.dropped += 1;
             return;
         }
@@ -102,7 +103,7 @@ impl Lines {
     pub(crate) fn end(&self) {
         let inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if inner.dropped > 0
-            && let Some(lines) = inner.actor.quotas.dropped(inner.dropped as u64, inner.began)
+            && let Some(lines) = inner.actor.quotas.dropped(inner.dropped as u64, inner.clock.now())
         {
             tracing::warn!(target: "bot", bot = %inner.actor.bot, "{lines} more lines were dropped");
         }

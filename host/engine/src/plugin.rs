@@ -171,8 +171,8 @@ impl Component {
         let meter = Meter::new(turn.actor().bot.clone(), self.pulse.clone());
         let mut state = State::new(turn, self.config.clone(), &self.limits, meter.clone(), self.place.clone());
         if let Some(egress) = &self.egress {
-            let bot = state.turn.actor().bot.clone();
-            state.http.allow(egress.clone(), bot);
+            let (actor, clock) = (state.turn.actor().clone(), state.clock);
+            state.http.allow(egress.clone(), actor, clock);
         }
         let mut store = Store::new(&self.engine, state);
         store.limiter(|state| &mut state.limiter);

@@ -8,6 +8,7 @@ use hodhod_core::turn::Turn;
 use wasmtime::component::ResourceTable;
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
+use crate::clock::TurnClock;
 use crate::imports::files::{Files, Place};
 use crate::imports::http::Http;
 use crate::limiter::Limiter;
@@ -20,6 +21,7 @@ pub(crate) struct State {
     pub(crate) limiter: Limiter,
     pub(crate) meter: Arc<Meter>,
     pub(crate) lines: Lines,
+    pub(crate) clock: TurnClock,
     pub(crate) files: Files,
     /// Why the host ended the turn, where it was the host that did.
     pub(crate) ended: Option<Failure>,
@@ -36,11 +38,13 @@ impl State {
         meter: Arc<Meter>,
         place: Arc<Place>,
     ) -> Self {
-        let lines = Lines::new(turn.actor().clone(), turn.began());
+        let clock = TurnClock::new(turn.began());
+        let lines = Lines::new(turn.actor().clone(), clock);
         let wasi = WasiCtx::builder()
             .stdout(LineStream::output(lines.clone()))
             .stderr(LineStream::error(lines.clone()))
             .max_random_size(RANDOM)
+            .wall_clock(clock)
             // No address and no name is allowed anyway; with these, no socket is even made.
             .allow_tcp(false)
             .allow_udp(false)
@@ -53,6 +57,7 @@ impl State {
             limiter: Limiter::new(limits.memory),
             meter,
             lines,
+            clock,
             files: Files::new(place),
             ended: None,
             table,

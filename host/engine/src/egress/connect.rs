@@ -1,12 +1,14 @@
 //! From a target to a stream of bytes: one look-up, every address checked, one of them connected to.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use hodhod_core::egress::{Host, Policy, Scheme, Target};
 use hodhod_core::ids::BotName;
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
+use tokio::sync::Semaphore;
 use tokio::time::Duration;
 use tokio_rustls::TlsConnector;
 use wasmtime_wasi_http::Error;
@@ -26,14 +28,15 @@ pub(super) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 
 impl Network {
-    /// Connects to a target that was admitted.
+    /// Connects to a target that was admitted, after a permit of `lookups` where its name has to be looked up.
     pub(super) async fn connect(
         &self,
         bot: &BotName,
         policy: &Policy,
         target: &Target,
+        lookups: &Arc<Semaphore>,
     ) -> Result<Box<dyn Stream>, Error> {
-        let addresses = self.addresses(target).await?;
+        let addresses = self.addresses(target, lookups).await?;
         // All of them, and not only the one that is tried: a name that leads here too is not to be trusted.
         for address in &addresses {
             policy.admit_address(*address).map_err(|denial| {
@@ -52,13 +55,21 @@ impl Network {
         }
     }
 
-    async fn addresses(&self, target: &Target) -> Result<Vec<SocketAddr>, Error> {
+    async fn addresses(&self, target: &Target, lookups: &Arc<Semaphore>) -> Result<Vec<SocketAddr>, Error> {
         let name = match &target.host {
             Host::Address(address) => return Ok(vec![SocketAddr::new(*address, target.port)]),
             Host::Name(name) => name.clone(),
         };
-        let found = self.resolver.resolve(name, target.port).await;
-        let found = found.map_err(|_| Error::DnsError { rcode: None, info_code: None })?;
+        let failed = || Error::DnsError { rcode: None, info_code: None };
+        // It is never closed.
+        let permit = lookups.clone().acquire_owned().await.map_err(|_| failed())?;
+        let looking = self.resolver.resolve(name, target.port);
+        // By a task that goes on when nobody waits for it any more, as the look-up itself does.
+        let looking = tokio::spawn(async move {
+            let _permit = permit;
+            looking.await
+        });
+        let found = looking.await.map_err(|_| failed())?.map_err(|_| failed())?;
         if found.is_empty() {
             return Err(Error::DestinationNotFound);
         }

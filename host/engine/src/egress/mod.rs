@@ -16,14 +16,15 @@ mod connect;
 mod error;
 mod exchange;
 mod head;
-mod minute;
 mod network;
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use hodhod_core::egress::{Policy, Target};
 use hodhod_core::ids::BotName;
 use hodhod_core::limits::Limits;
+use hodhod_core::time::Millis;
+use hodhod_core::turn::Actor;
 use http::Request;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
@@ -32,41 +33,45 @@ use wasmtime_wasi_http::{Error, RequestOptions, WasiBody};
 pub(crate) use error::code;
 use exchange::Exchange;
 pub(crate) use exchange::Sent;
-use minute::{Counted, Minute};
 pub use network::{Network, Resolve};
+
+/// Names of one bot that are looked up at once.
+const LOOKUPS: usize = 4;
 
 /// What all turns of one bot share.
 pub(crate) struct Egress {
     policy: Arc<Policy>,
     limits: Limits,
     network: Network,
-    minute: Mutex<Minute>,
     permits: Arc<Semaphore>,
+    /// Names that are looked up: a bot whose names take for ever takes no other bot's place.
+    lookups: Arc<Semaphore>,
 }
 
 impl Egress {
     pub(crate) fn new(policy: Arc<Policy>, limits: Limits, network: Network) -> Self {
         let permits = Arc::new(Semaphore::new(limits.http_at_once));
-        Self { policy, limits, network, minute: Mutex::default(), permits }
+        Self { policy, limits, network, permits, lookups: Arc::new(Semaphore::new(LOOKUPS)) }
     }
 
-    /// Sends a request of `bot` and waits for the head of its answer. Dropping the future, or what
+    /// Sends a request of a bot and waits for the head of its answer. Dropping the future, or what
     /// comes of it, ends the connection.
     pub(crate) async fn send(
         self: Arc<Self>,
-        bot: BotName,
+        actor: Arc<Actor>,
+        now: Millis,
         request: Request<WasiBody>,
         options: RequestOptions,
     ) -> Result<Sent, Error> {
-        let method = request.method().clone();
-        let target = match self.admit(&bot, &request) {
+        let (bot, method) = (&actor.bot, request.method().clone());
+        let target = match self.admit(&actor, now, &request) {
             Ok(target) => target,
             Err(error) => {
                 tracing::debug!(%bot, %method, %error, "a request is refused");
                 return Err(error);
             }
         };
-        let result = self.exchange(&bot, target.clone(), request, options).await;
+        let result = self.exchange(bot, target.clone(), request, options).await;
         match &result {
             Ok((response, _)) => {
                 let status = response.status().as_u16();
@@ -78,24 +83,18 @@ impl Egress {
     }
 
     /// All that can be said before anything is done.
-    fn admit(&self, bot: &BotName, request: &Request<WasiBody>) -> Result<Target, Error> {
+    fn admit(&self, actor: &Actor, now: Millis, request: &Request<WasiBody>) -> Result<Target, Error> {
         let uri = request.uri();
         let authority = uri.authority().map_or("", |authority| authority.as_str());
         let target = self
             .policy
             .admit(request.method().as_str(), uri.scheme_str().unwrap_or_default(), authority)
             .map_err(|denial| {
-                tracing::debug!(%bot, %denial, "a request is not allowed");
+                tracing::debug!(bot = %actor.bot, %denial, "a request is not allowed");
                 error::denied(&denial)
             })?;
         head::check(request, &self.limits)?;
-        let most = self.limits.http_minute;
-        match self.minute.lock().unwrap_or_else(PoisonError::into_inner).count(Instant::now(), most) {
-            Counted::Fine => {}
-            Counted::Near => tracing::warn!(%bot, "four fifths of the {most} HTTP requests of this minute are made"),
-            Counted::Over => return Err(Error::HttpRequestDenied),
-        }
-        Ok(target)
+        if actor.quotas.request(&actor.bot, &self.limits, now) { Ok(target) } else { Err(Error::HttpRequestDenied) }
     }
 
     async fn exchange(
@@ -109,7 +108,7 @@ impl Egress {
         // It is never closed.
         let permit = self.permits.clone().acquire_owned().await.map_err(|_| Error::ConnectionLimitReached)?;
         let deadline = Instant::now() + self.limits.http_time;
-        let connecting = self.network.connect(bot, &self.policy, &target);
+        let connecting = self.network.connect(bot, &self.policy, &target, &self.lookups);
         let connect_by = earlier(deadline, options.connect_timeout);
         let stream = tokio::time::timeout_at(connect_by, connecting).await.map_err(|_| Error::ConnectionTimeout)??;
         let exchange =

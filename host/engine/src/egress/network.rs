@@ -12,7 +12,7 @@ use rustls::pki_types::CertificateDer;
 use rustls_platform_verifier::Verifier;
 use tokio::sync::Semaphore;
 
-/// Names that are looked up at once. Each holds a thread, which the system's look-up does not give
+/// Names of all bots that are looked up at once. Each holds a thread, which the system's look-up does not give
 /// back before it is done.
 const LOOKUPS: usize = 16;
 

@@ -4,8 +4,8 @@ use std::future::Future;
 use std::sync::Arc;
 
 use hodhod_core::egress::is_forbidden;
-use hodhod_core::ids::BotName;
 use hodhod_core::limits::HTTP_HEAD;
+use hodhod_core::turn::Actor;
 use http::{HeaderName, Request};
 use wasmtime::component::{Linker, Resource};
 use wasmtime::{Result, StoreContextMut};
@@ -14,6 +14,7 @@ use wasmtime_wasi_http::{
     Error, ForbiddenHeaderFilter, RequestOptions, WasiBody, WasiHttpCtx, WasiHttpCtxView, WasiHttpHooks, WasiHttpView,
 };
 
+use crate::clock::TurnClock;
 use crate::egress::{Egress, Sent, code};
 use crate::state::State;
 
@@ -26,8 +27,15 @@ pub(crate) struct Http {
     hooks: Hooks,
 }
 
-/// The way out of a bot that has one.
-struct Hooks(Option<(Arc<Egress>, BotName)>);
+struct Hooks(Option<Way>);
+
+/// The way out of a turn that has one.
+#[derive(Clone)]
+struct Way {
+    egress: Arc<Egress>,
+    actor: Arc<Actor>,
+    clock: TurnClock,
+}
 
 impl Http {
     pub(crate) fn none() -> Self {
@@ -36,8 +44,9 @@ impl Http {
         Self { ctx, hooks: Hooks(None) }
     }
 
-    pub(crate) fn allow(&mut self, egress: Arc<Egress>, bot: BotName) {
-        self.hooks = Hooks(Some((egress, bot)));
+    /// Lets a turn out.
+    pub(crate) fn allow(&mut self, egress: Arc<Egress>, actor: Arc<Actor>, clock: TurnClock) {
+        self.hooks = Hooks(Some(Way { egress, actor, clock }));
     }
 }
 
@@ -68,7 +77,9 @@ impl WasiHttpHooks for Hooks {
         _processed: Box<dyn Future<Output = Result<(), Error>> + Send>,
     ) -> Box<dyn Future<Output = Result<Sent, Error>> + Send> {
         match self.0.clone() {
-            Some((egress, bot)) => Box::new(egress.send(bot, request, options.unwrap_or_default())),
+            Some(Way { egress, actor, clock }) => {
+                Box::new(egress.send(actor, clock.now(), request, options.unwrap_or_default()))
+            }
             None => Box::new(std::future::ready(Err(Error::HttpRequestDenied))),
         }
     }

@@ -55,14 +55,14 @@ pub(crate) fn secret(host: &str, place: Place, template: Option<&str>) -> Secret
 /// A bot that is loaded.
 pub(crate) struct Asker {
     component: Component,
-    limits: Limits,
+    actor: Arc<Actor>,
 }
 
 impl Asker {
     pub(crate) fn new(
         policy: Policy,
         limits: Limits,
-        names: Arc<Names>,
+        names: Arc<impl Resolve>,
         trusted: Option<CertificateDer<'static>>,
     ) -> Self {
         let engine = Engine::new(PoolSize { turns: 4, memory: 64 << 20 }).unwrap();
@@ -73,7 +73,10 @@ impl Asker {
         let grants = Grants { messenger: true, http: true, ..Grants::default() };
         let setup = Setup { grants, limits: limits.clone(), http: Arc::new(policy), ..Setup::default() };
         let network = Network::new(names, trusted).unwrap();
-        Self { component: Component::load_with(&engine, &bytes, setup, network).unwrap(), limits }
+        let component = Component::load_with(&engine, &bytes, setup, network).unwrap();
+        let platform: Arc<dyn hodhod_core::platform::Platform> = Arc::new(TestPlatform::default());
+        let actor = Actor::new("bot".into(), [("shop".into(), platform)].into(), limits, Arc::default());
+        Self { component, actor: Arc::new(actor) }
     }
 
     /// To a server without TLS whose address is listed.
@@ -96,11 +99,9 @@ impl Asker {
             reply_to: None,
             annotations: Vec::new(),
         };
-        let platform: Arc<dyn hodhod_core::platform::Platform> = Arc::new(TestPlatform::default());
-        let actor = Actor::new("bot".into(), [("shop".into(), platform)].into(), self.limits.clone(), Arc::default());
         let view = Ledger::<()>::new(Arc::new(MemoryStore::default()), Arc::new(TestClock::default()));
         let event = Arc::new(Event::Message(message));
-        self.component.run(Turn::new(InboxSeq(1), event, chat, Millis(0), Arc::new(actor), Arc::new(view))).await
+        self.component.run(Turn::new(InboxSeq(1), event, chat, Millis(0), self.actor.clone(), Arc::new(view))).await
     }
 
     /// What came back, in the words of the bot.

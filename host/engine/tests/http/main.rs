@@ -4,6 +4,7 @@
 
 mod kit;
 mod limits;
+mod lookups;
 mod refused;
 mod secrets;
 
