@@ -20,6 +20,8 @@ mod lines;
 mod meter;
 mod plugin;
 mod state;
+#[cfg(test)]
+mod testing;
 mod ticker;
 
 pub use compile::{Cache, ChildProcess, CompileError, CompileLimits, Compiler, compile_child};

@@ -1,25 +1,16 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Instant;
 
-use hodhod_core::event::{Delivery, Event, Outcome};
-use hodhod_core::ids::{Chat, InboxSeq};
-use hodhod_core::ledger::Ledger;
-use hodhod_core::testing::{MemoryStore, TestClock};
-use hodhod_core::time::Millis;
 use hodhod_core::turn::Actor;
 use tokio::sync::Notify;
 use wasmtime::{Linker, Module};
 
 use super::*;
 use crate::engine::PoolSize;
+use crate::testing;
 
 fn turn() -> Turn {
-    let chat = Chat::new("shop", "a");
-    let delivery = Delivery { message: "1.0".to_owned(), chat: chat.clone(), outcome: Outcome::Delivered(None) };
-    let (bot, limits) = ("bot".into(), Limits::default());
-    let actor = Actor::new(bot, [].into(), limits, Arc::default());
-    let view = Ledger::<()>::new(Arc::new(MemoryStore::default()), Arc::new(TestClock::default()));
-    Turn::new(InboxSeq(1), Arc::new(Event::Delivery(delivery)), chat, Millis(0), Arc::new(actor), Arc::new(view))
+    testing::turn(Actor::new("bot".into(), [].into(), Limits::default(), Arc::default()))
 }
 
 /// A function without loops looks at the time once, when it is entered; ten thousand calls of a

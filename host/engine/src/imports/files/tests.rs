@@ -1,184 +1,23 @@
 //! The interface as a guest calls it, over a platform that does what each test wants.
 
-use std::collections::VecDeque;
+mod rig;
+mod shelf;
+
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures::future::BoxFuture;
-use futures::{FutureExt, StreamExt, TryStreamExt, stream};
-use hodhod_core::event::{Delivery, Event, Outcome};
+use futures::{StreamExt, stream};
 use hodhod_core::files::FileSeal;
-use hodhod_core::ids::{Chat, ChatId, InboxSeq};
-use hodhod_core::ledger::Ledger;
-use hodhod_core::outgoing::Outgoing;
-use hodhod_core::platform::{Download, Health, Intake, Platform, SendError, Sent, Unsendable, Upload};
 use hodhod_core::runtime::Limits;
-use hodhod_core::testing::{MemoryStore, TestClock};
-use hodhod_core::time::Millis;
-use hodhod_core::turn::{Actor, Turn};
-use tempfile::TempDir;
 
+use self::rig::{Rig, again, finish, read, start, start_to, write};
+use self::shelf::{PLATFORM_PIECE, Shelf};
 use super::*;
-use crate::engine::{Engine, PoolSize};
-use crate::meter::Meter;
-
-/// Keeps one file, and what was uploaded.
-#[derive(Default)]
-struct Shelf {
-    file: Vec<u8>,
-    says_its_size: bool,
-    /// Breaks off after so many pieces, once.
-    breaks_after: Mutex<Option<usize>>,
-    downloads: AtomicUsize,
-    pieces: AtomicUsize,
-    /// How the coming uploads go wrong.
-    failures: Mutex<VecDeque<FileError>>,
-    hangs: bool,
-    uploads: Mutex<Vec<(String, String, Vec<u8>)>>,
-}
-
-const PLATFORM_PIECE: usize = 1000;
-
-impl Platform for Shelf {
-    fn receive<'a>(&'a self, _: &'a dyn Intake) -> BoxFuture<'a, ()> {
-        std::future::pending().boxed()
-    }
-
-    fn send<'a>(&'a self, _: &'a ChatId, _: &'a Outgoing) -> BoxFuture<'a, Result<Sent, SendError>> {
-        std::future::ready(Ok(Sent::default())).boxed()
-    }
-
-    fn accepts(&self, _: &ChatId, _: &Outgoing) -> Result<(), Unsendable> {
-        Ok(())
-    }
-
-    fn health(&self) -> Health {
-        Health::default()
-    }
-
-    fn download<'a>(&'a self, file: &'a str) -> BoxFuture<'a, Result<Download, FileError>> {
-        async move {
-            self.downloads.fetch_add(1, Ordering::SeqCst);
-            if file != "key" {
-                return Err(FileError::Refused("Invalid File Url".to_owned()));
-            }
-            let mut pieces: Vec<Result<Bytes, FileError>> =
-                self.file.chunks(PLATFORM_PIECE).map(|piece| Ok(Bytes::copy_from_slice(piece))).collect();
-            if let Some(after) = self.breaks_after.lock().unwrap().take() {
-                pieces.truncate(after);
-                pieces.push(Err(FileError::Unavailable("the line broke".to_owned())));
-            }
-            self.pieces.store(pieces.len(), Ordering::SeqCst);
-            let size = self.says_its_size.then_some(self.file.len() as u64);
-            Ok(Download { size, bytes: stream::iter(pieces).boxed() })
-        }
-        .boxed()
-    }
-
-    fn upload(&self, upload: Upload) -> BoxFuture<'_, Result<String, FileError>> {
-        async move {
-            let mut bytes = upload.bytes;
-            if self.hangs {
-                let _first = bytes.next().await;
-                std::future::pending::<()>().await;
-            }
-            let pieces: Vec<Bytes> = bytes.try_collect().await?;
-            let whole = pieces.concat();
-            assert_eq!(whole.len() as u64, upload.size);
-            let mut uploads = self.uploads.lock().unwrap();
-            uploads.push((upload.name, upload.mime, whole));
-            match self.failures.lock().unwrap().pop_front() {
-                Some(failure) => Err(failure),
-                None => Ok(format!("uploaded-{}", uploads.len())),
-            }
-        }
-        .boxed()
-    }
-}
-
-/// A turn of the bot `bot`, which serves `shop`.
-struct Rig {
-    shelf: Arc<Shelf>,
-    folder: TempDir,
-    seal: FileSeal,
-}
-
-impl Rig {
-    fn new(shelf: Shelf) -> Self {
-        Self { shelf: Arc::new(shelf), folder: tempfile::tempdir().unwrap(), seal: FileSeal::new([3; 32]) }
-    }
-
-    fn state(&self, limits: Limits) -> State {
-        let chat = Chat::new("shop", "a");
-        let event = Delivery { message: "1.0".to_owned(), chat: chat.clone(), outcome: Outcome::Delivered(None) };
-        let platform: Arc<dyn Platform> = self.shelf.clone();
-        let actor = Actor::new("bot".into(), [("shop".into(), platform)].into(), limits.clone(), Arc::default());
-        let view = Ledger::<()>::new(Arc::new(MemoryStore::default()), Arc::new(TestClock::default()));
-        let actor = Arc::new(actor.with_seal(self.seal.clone()));
-        let turn = Turn::new(InboxSeq(1), Arc::new(Event::Delivery(event)), chat, Millis(0), actor, Arc::new(view));
-        let engine = Engine::new(PoolSize { turns: 1, memory: 1 << 20 }).unwrap();
-        let place = Place { spool: self.folder.path().to_owned(), io: None };
-        State::new(turn, Arc::default(), &limits, Meter::new("bot".into(), engine.pulse.clone()), Arc::new(place))
-    }
-
-    fn name(&self) -> String {
-        self.seal.seal(&"bot".into(), &"shop".into(), "key")
-    }
-
-    /// Files of the folder that this process holds open; they have no names.
-    fn held(&self) -> usize {
-        let folder = self.folder.path().canonicalize().unwrap();
-        let open = std::fs::read_dir("/proc/self/fd").unwrap();
-        open.filter_map(|entry| std::fs::read_link(entry.ok()?.path()).ok())
-            .filter(|to| to.starts_with(&folder))
-            .count()
-    }
-}
 
 fn numbers(count: u32) -> Vec<u8> {
     (0..count).flat_map(u32::to_le_bytes).collect()
-}
-
-/// The refusal as the core says it, which can be compared.
-fn told(error: Error) -> Refusal {
-    match error {
-        Error::Denied(text) => Refusal::Denied(text),
-        Error::Unsupported(text) => Refusal::Unsupported(text),
-        Error::Invalid(text) => Refusal::Invalid(text),
-        Error::TooLarge(limit) => Refusal::TooLarge(limit),
-        Error::QuotaExceeded(text) => Refusal::Quota(text),
-        Error::RateLimited(ms) => Refusal::Wait(Duration::from_millis(ms)),
-        other => Refusal::Unavailable(match other {
-            Error::Unavailable(text) => text,
-            other => format!("{other:?}"),
-        }),
-    }
-}
-
-async fn read(state: &mut State, file: &str, offset: u64, length: u32) -> Result<Vec<u8>, Refusal> {
-    Host::read(state, file.to_owned(), offset, length).await.unwrap().map_err(told)
-}
-
-async fn start(state: &mut State) -> Result<Resource<OpenUpload>, Refusal> {
-    start_to(state, "shop").await
-}
-
-async fn start_to(state: &mut State, connection: &str) -> Result<Resource<OpenUpload>, Refusal> {
-    state.start(connection.into(), "گل.jpg".into(), "image/jpeg".into()).await.unwrap().map_err(told)
-}
-
-fn again(upload: &Resource<OpenUpload>) -> Resource<OpenUpload> {
-    Resource::new_own(upload.rep())
-}
-
-async fn write(state: &mut State, upload: &Resource<OpenUpload>, bytes: &[u8]) -> Result<(), Refusal> {
-    state.write(again(upload), bytes.to_vec()).await.unwrap().map_err(told)
-}
-
-async fn finish(state: &mut State, upload: &Resource<OpenUpload>) -> Result<String, Refusal> {
-    state.finish(again(upload)).await.unwrap().map_err(told)
 }
 
 #[tokio::test]
@@ -212,7 +51,7 @@ async fn of_a_file_whose_beginning_is_read_the_rest_does_not_come() {
         counted.fetch_add(1, Ordering::SeqCst);
         Ok(Bytes::from_static(&[7; PLATFORM_PIECE]))
     });
-    let platform = Arc::new(Endless(Mutex::new(Some(endless.boxed()))));
+    let platform = Arc::new(Shelf { stream: Mutex::new(Some(endless.boxed())), ..Shelf::default() });
     let folder = rig.folder.path();
     let mut reading = Reading::begin(folder, &Handle::current(), platform, "key".into(), 1 << 30).unwrap();
     assert_eq!(reading.read(10, 10).await.unwrap(), [7; 10]);
@@ -221,32 +60,6 @@ async fn of_a_file_whose_beginning_is_read_the_rest_does_not_come() {
     }
     assert!(taken.load(Ordering::SeqCst) < 20, "{taken:?} pieces were taken");
     assert_eq!(read(&mut state, &rig.name(), 0, 1).await, Ok(Vec::new()));
-}
-
-/// Gives out one stream.
-struct Endless(Mutex<Option<hodhod_core::platform::FileBytes>>);
-
-impl Platform for Endless {
-    fn receive<'a>(&'a self, _: &'a dyn Intake) -> BoxFuture<'a, ()> {
-        std::future::pending().boxed()
-    }
-
-    fn send<'a>(&'a self, _: &'a ChatId, _: &'a Outgoing) -> BoxFuture<'a, Result<Sent, SendError>> {
-        std::future::ready(Ok(Sent::default())).boxed()
-    }
-
-    fn accepts(&self, _: &ChatId, _: &Outgoing) -> Result<(), Unsendable> {
-        Ok(())
-    }
-
-    fn health(&self) -> Health {
-        Health::default()
-    }
-
-    fn download<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<Download, FileError>> {
-        let bytes = self.0.lock().unwrap().take().unwrap();
-        std::future::ready(Ok(Download { size: None, bytes })).boxed()
-    }
 }
 
 #[tokio::test]
