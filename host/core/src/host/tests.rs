@@ -43,6 +43,24 @@ fn answer(turn: &mut Turn, text: &str) {
     turn.send(chat, Outgoing::text(text)).expect("the connection is served");
 }
 
+/// Answers, and never ends its turn where `stays` says so of what was said.
+fn staying(
+    stays: impl Fn(&str) -> bool + Send + Sync + 'static,
+) -> impl Fn(&mut Turn) -> BoxFuture<'_, TurnResult> + Send + Sync + 'static {
+    move |turn: &mut Turn| {
+        let text = said(turn);
+        answer(turn, &text);
+        let stays = stays(&text);
+        async move {
+            if stays {
+                std::future::pending::<()>().await;
+            }
+            TurnResult::Done
+        }
+        .boxed()
+    }
+}
+
 fn failing() -> TurnResult {
     TurnResult::Failed(Failure { reason: Reason::Panic, detail: "oh".to_owned() })
 }

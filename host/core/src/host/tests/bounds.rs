@@ -46,19 +46,7 @@ fn limit_waiting_chat_makes_dead_letters_and_holds_nobody_up() {
     run(async {
         let (store, clock) = (MemoryStore::default(), TestClock::default());
         let limits = Limits { waiting_chat: 2, ..Limits::default() };
-        let rig = Rig::start(&store, &clock, fast(), limits, |turn: &mut Turn| {
-            let stuck = said(turn) == "stuck";
-            let text = said(turn);
-            answer(turn, &text);
-            async move {
-                if stuck {
-                    std::future::pending::<()>().await;
-                }
-                TurnResult::Done
-            }
-            .boxed()
-        })
-        .await;
+        let rig = Rig::start(&store, &clock, fast(), limits, staying(|said| said == "stuck")).await;
         rig.arrive(vec![text("a", "0", "stuck")]).await;
         rig.settle().await;
         for id in ["1", "2", "3"] {
@@ -79,19 +67,16 @@ fn no_more_turns_are_under_way_than_the_host_has_room_for() {
         let (store, clock) = (MemoryStore::default(), TestClock::default());
         let limits = Limits { turns: 1000, ..Limits::default() };
         let rig = Rig::start(&store, &clock, fast(), limits, |turn: &mut Turn| {
-            let stuck = said(turn) == "stuck";
             let text = said(turn);
             answer(turn, &text);
-            async move {
-                if stuck {
-                    yield_now().await;
-                }
+            async {
+                yield_now().await;
                 TurnResult::Done
             }
             .boxed()
         })
         .await;
-        rig.arrive((0..300).map(|n| text(&format!("c{n}"), &n.to_string(), "stuck")).collect()).await;
+        rig.arrive((0..300).map(|n| text(&format!("c{n}"), &n.to_string(), "hello")).collect()).await;
         let mut most = 0;
         rig.until(|| {
             most = most.max(rig.host.turns().under_way());
@@ -126,17 +111,12 @@ fn a_chat_whose_messages_pile_up_gets_no_turns_until_they_have_gone() {
     });
 }
 
-/// A turn that waits until the host is gone.
-fn stuck(_: &mut Turn) -> BoxFuture<'_, TurnResult> {
-    std::future::pending().boxed()
-}
-
 #[test]
 fn limit_turns_makes_the_next_ones_wait() {
     run(async {
         let (store, clock) = (MemoryStore::default(), TestClock::default());
         let limits = Limits { turns: 3, ..Limits::default() };
-        let rig = Rig::start(&store, &clock, fast(), limits, stuck).await;
+        let rig = Rig::start(&store, &clock, fast(), limits, staying(|_| true)).await;
         rig.arrive((0..10).map(|n| text(&format!("c{n}"), &n.to_string(), "hello")).collect()).await;
         rig.settle().await;
         assert_eq!(rig.host.turns().under_way(), 3);
@@ -150,7 +130,7 @@ fn limit_waiting_is_for_all_chats_together() {
     run(async {
         let (store, clock) = (MemoryStore::default(), TestClock::default());
         let limits = Limits { waiting: 4, turns: 1, ..Limits::default() };
-        let rig = Rig::start(&store, &clock, fast(), limits, stuck).await;
+        let rig = Rig::start(&store, &clock, fast(), limits, staying(|_| true)).await;
         for n in 0..8 {
             rig.arrive(vec![text(&format!("c{n}"), &n.to_string(), "hello")]).await;
             rig.settle().await;

@@ -228,19 +228,8 @@ fn what_is_killed_ends_at_once_without_a_trace_and_runs_again_when_it_is_resumed
         let (store, clock) = (MemoryStore::default(), TestClock::default());
         let stuck = Arc::new(AtomicBool::new(true));
         let sticks = stuck.clone();
-        let rig = Rig::start(&store, &clock, fast(), Limits::default(), move |turn: &mut Turn| {
-            let text = said(turn);
-            answer(turn, &text);
-            let stays = sticks.load(Ordering::Relaxed);
-            async move {
-                if stays {
-                    std::future::pending::<()>().await;
-                }
-                TurnResult::Done
-            }
-            .boxed()
-        })
-        .await;
+        let bot = staying(move |_| sticks.load(Ordering::Relaxed));
+        let rig = Rig::start(&store, &clock, fast(), Limits::default(), bot).await;
         add_neighbour(&rig);
         rig.arrive(vec![text("a", "1", "one"), text("a", "2", "two"), text("b", "3", "three")]).await;
         rig.settle().await;
