@@ -35,6 +35,7 @@ mod framing;
 mod incoming;
 mod keyboard;
 mod line;
+mod observe;
 mod people;
 mod result;
 mod send;
