@@ -247,6 +247,8 @@ limits! {
     log_lines_minute: u64 = 6000, 0 => 1_000_000, Count, "the others are dropped, and their number is logged";
     /// bytes of log lines of the bot in a minute
     log_bytes_minute: u64 = MIB, 0 => GIB, Bytes, "the others are dropped, and their number is logged";
+    /// turns that one instance serves, one after another; what the bot keeps in its memory stays for the next
+    reuse: u64 = 1, 1 => 1_000_000, Count, "the next turn gets a fresh instance";
     /// bytes of a file that the bot reads
     download: u64 = 32 * MIB, 1 => GIB, Bytes, "`too-large`";
     /// bytes of a file that the bot uploads

@@ -240,6 +240,18 @@ impl Turn {
         }
     }
 
+    /// The same turn before anything was done in it: what stands in its place once it has ended.
+    #[must_use]
+    pub fn unbegun(&self) -> Self {
+        let (event, chat) = (self.event.clone(), self.chat.clone());
+        Self::new(self.seq, event, chat, self.now, self.actor.clone(), self.view.clone())
+    }
+
+    /// The number of its event in the inbox.
+    pub fn seq(&self) -> InboxSeq {
+        self.seq
+    }
+
     /// The event to handle.
     pub fn event(&self) -> &Arc<Event> {
         &self.event

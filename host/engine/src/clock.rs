@@ -3,27 +3,36 @@
 //! The host keeps a clock of its own, which a change of the machine's clock does not move. A guest
 //! that saw the machine's would set its timers by another one than they fire by.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use hodhod_core::time::Millis;
+use hodhod_core::time::{Millis, whole_millis};
 use wasmtime_wasi::HostWallClock;
 
-/// The clock of one turn.
-#[derive(Clone, Copy, Debug)]
+/// The clock of one turn. Clones are the same clock.
+#[derive(Clone, Debug)]
 pub(crate) struct TurnClock {
-    began: Millis,
-    at: Instant,
+    base: Instant,
+    /// What the host's clock said at `base`, in milliseconds.
+    at_base: Arc<AtomicU64>,
 }
 
 impl TurnClock {
     /// For a turn that begins now, which is `began` by the host's clock.
     pub(crate) fn new(began: Millis) -> Self {
-        Self { began, at: Instant::now() }
+        Self { base: Instant::now(), at_base: Arc::new(AtomicU64::new(began.0)) }
+    }
+
+    /// For another turn that begins now.
+    pub(crate) fn begin(&self, began: Millis) {
+        let at_base = began.0.saturating_sub(whole_millis(self.base.elapsed()));
+        self.at_base.store(at_base, Ordering::Relaxed);
     }
 
     /// Now, by the host's clock.
     pub(crate) fn now(&self) -> Millis {
-        self.began + self.at.elapsed()
+        Millis(self.at_base.load(Ordering::Relaxed)) + self.base.elapsed()
     }
 }
 
@@ -33,6 +42,6 @@ impl HostWallClock for TurnClock {
     }
 
     fn now(&self) -> Duration {
-        Duration::from_millis(self.began.0).saturating_add(self.at.elapsed())
+        Duration::from_millis(self.at_base.load(Ordering::Relaxed)).saturating_add(self.base.elapsed())
     }
 }

@@ -15,11 +15,13 @@ use hodhod_core::runtime::Grants;
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 use tokio::runtime::Handle;
+use tokio::sync::Semaphore;
 use wasmtime::component::Linker;
 use wasmtime::{Config, Enabled, InstanceAllocationStrategy, PoolingAllocationConfig};
 
 use crate::compile::{self, Cache, Compiler};
 use crate::egress::Network;
+use crate::heavy::Heavy;
 use crate::imports::files::Place;
 use crate::state::State;
 use crate::ticker::Pulse;
@@ -30,6 +32,9 @@ use crate::{grants, ticker};
 const MEMORY_KEPT: usize = 16 << 20;
 const TABLE_KEPT: usize = 64 << 10;
 const STACK_KEPT: usize = 32 << 10;
+
+/// One part in so many of the pool may wait for another turn of the same bot: the rest is for turns that run.
+const KEPT: usize = 4;
 
 /// Stack of the guest with the host calls it makes.
 const CALL_STACK: usize = 2 << 20;
@@ -55,9 +60,9 @@ pub enum EngineError {
     /// wasmtime cannot run here as it is set up.
     #[error("the WebAssembly engine cannot be set up: {0}")]
     Setup(String),
-    /// The thread that ends runaway turns cannot be started.
-    #[error("the tick of the WebAssembly engine cannot be started: {0}")]
-    Ticker(#[from] std::io::Error),
+    /// The threads that end runaway turns, and that heavy turns run on, cannot be started.
+    #[error("the threads of the WebAssembly engine cannot be started: {0}")]
+    Threads(#[from] std::io::Error),
 }
 
 /// Loads plugins. Clones share everything.
@@ -65,6 +70,9 @@ pub enum EngineError {
 pub struct Engine {
     pub(crate) inner: wasmtime::Engine,
     pub(crate) pulse: Arc<Pulse>,
+    pub(crate) heavy: Arc<Heavy>,
+    /// Places for instances that wait for another turn of their bot.
+    pub(crate) kept: Arc<Semaphore>,
     pub(crate) compiler: Compiler,
     pub(crate) cache: Option<Arc<Cache>>,
     /// What compiled code has to agree with to run here, as a name.
@@ -81,15 +89,18 @@ impl Engine {
     /// An engine with a pool of the given size, which compiles in this process and keeps nothing.
     ///
     /// # Errors
-    /// When the machine cannot provide the pool, or the thread that ends runaway turns.
+    /// When the machine cannot provide the pool, or the threads.
     pub fn new(pool: PoolSize) -> Result<Self, EngineError> {
         let inner = wasmtime::Engine::new(&config(pool)).map_err(|error| EngineError::Setup(format!("{error:#}")))?;
         let pulse = ticker::start(&inner)?;
+        let heavy = Heavy::start()?;
         tracing::debug!(turns = pool.turns, clears_in_place = pagemap_scan(), "the WebAssembly engine is set up");
         Ok(Self {
             hash: compatibility(&inner).into(),
             inner,
             pulse,
+            heavy: Arc::new(heavy),
+            kept: Arc::new(Semaphore::new(pool.turns as usize / KEPT)),
             place: Arc::default(),
             compiler: Compiler::InProcess,
             cache: None,

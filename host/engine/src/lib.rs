@@ -2,7 +2,8 @@
 //!
 //! This is the only crate that knows wasmtime. A turn gets a fresh instance from a pool and the
 //! instance is dropped when the turn ends, however it ends, so nothing of one chat can be found in
-//! another, and a trap needs no cleaning up.
+//! another, and a trap needs no cleaning up. Where an operator wants it otherwise, an instance serves
+//! some turns of its bot before it goes.
 
 mod bindings;
 mod clock;
@@ -13,12 +14,15 @@ mod egress;
 mod engine;
 mod failure;
 mod grants;
+mod heavy;
 mod imports;
 mod inspect;
+mod kept;
 mod limiter;
 mod lines;
 mod meter;
 mod plugin;
+mod run;
 mod state;
 #[cfg(test)]
 mod testing;

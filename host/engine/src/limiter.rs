@@ -32,6 +32,11 @@ impl Limiter {
         self.refused
     }
 
+    /// Begins another turn of the same instance, which keeps what it has.
+    pub(crate) fn begin(&mut self) {
+        self.refused = false;
+    }
+
     fn grow(&mut self, bytes: usize) -> bool {
         match self.used.checked_add(bytes).filter(|total| *total <= self.limit) {
             Some(total) => {

@@ -50,6 +50,12 @@ impl Lines {
         Self(Arc::new(Mutex::new(Inner { actor, clock, left, dropped: 0, last_error: None })))
     }
 
+    /// Begins another turn of the same guest, whose streams go on.
+    pub(crate) fn begin(&self) {
+        let mut inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        (inner.left, inner.dropped, inner.last_error) = (inner.actor.limits.log_lines, 0, None);
+    }
+
     /// Writes one line.
     pub(crate) fn write(&self, level: Level, context: &str, text: &str) {
         let mut inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,51 +1,26 @@
-//! Processor time of a turn, and fairness between turns on one thread.
+//! Processor time of a turn, and fairness between turns that need much of it.
 //!
-//! A turn's processor time is the time spent polling it. One that runs past a tick is heavy: it
-//! yields, and goes on only when it holds the thread's one *slice*, so that between two slices of
-//! heavy turns every light turn gets to run, however many heavy ones there are. Before that it has
-//! to be the one of its bot that asks for the slice, so that bots get it in turn, not turns. A turn
-//! gives its slice up whenever it waits for something else.
+//! A turn's processor time is the time spent polling it. One that runs past a tick is heavy: it goes
+//! to the [threads of such turns](crate::heavy), and yields at each tick. It goes on only when it
+//! holds one of as many *slices* as there are threads, and it has to ask for that in the name of its
+//! bot, so that bots get slices in turn, and not turns. A turn gives its slice up whenever it waits
+//! for something else.
 //!
 //! The yield must be tokio's own: wasmtime's built-in one wakes itself before it returns, which
 //! keeps the run queue busy and starves timers and sockets for hundreds of milliseconds.
 
-use std::cell::RefCell;
-use std::collections::HashMap;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use hodhod_core::ids::BotName;
+use rustix::time::{ClockId, clock_gettime};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::ticker::Pulse;
-
-thread_local! {
-    static SLICES: RefCell<Slices> = RefCell::new(Slices::default());
-}
-
-/// Who may run on this thread.
-struct Slices {
-    thread: Arc<Semaphore>,
-    /// One for each bot that was ever heavy here; there are as many bots as the operator configured.
-    bots: HashMap<BotName, Arc<Semaphore>>,
-}
-
-impl Default for Slices {
-    fn default() -> Self {
-        Self { thread: Arc::new(Semaphore::new(1)), bots: HashMap::new() }
-    }
-}
-
-impl Slices {
-    fn of(&mut self, bot: &BotName) -> [Arc<Semaphore>; 2] {
-        let own = self.bots.entry(bot.clone()).or_insert_with(|| Arc::new(Semaphore::new(1)));
-        [own.clone(), self.thread.clone()]
-    }
-}
+use crate::heavy;
+use crate::ticker::{Pulse, TICK};
 
 /// Measures one turn.
 #[derive(Debug)]
@@ -55,21 +30,27 @@ pub(crate) struct Meter {
     used: AtomicU64,
     /// When the poll under way began, in nanoseconds after `base`.
     poll_began: AtomicU64,
-    bot: BotName,
+    /// The processor time of the thread at that moment, in nanoseconds.
+    thread_began: AtomicU64,
     pulse: Arc<Pulse>,
-    /// The bot's own permit and the thread's.
+    /// The slices of its bot and those of all.
+    slices: [Arc<Semaphore>; 2],
     slice: Mutex<Option<[OwnedSemaphorePermit; 2]>>,
+    /// Set once it waits for being polled on another thread.
+    leaves: AtomicBool,
 }
 
 impl Meter {
-    pub(crate) fn new(bot: BotName, pulse: Arc<Pulse>) -> Arc<Self> {
+    pub(crate) fn new(pulse: Arc<Pulse>, slices: [Arc<Semaphore>; 2]) -> Arc<Self> {
         Arc::new(Self {
             base: Instant::now(),
             used: AtomicU64::new(0),
             poll_began: AtomicU64::new(0),
-            bot,
+            thread_began: AtomicU64::new(0),
             pulse,
+            slices,
             slice: Mutex::new(None),
+            leaves: AtomicBool::new(false),
         })
     }
 
@@ -78,11 +59,12 @@ impl Meter {
         self.pulse.beat();
     }
 
-    /// Processor time up to now, from within a poll.
-    pub(crate) fn now(&self) -> Duration {
-        let began = self.poll_began.load(Ordering::Relaxed);
-        let poll = nanos(self.base.elapsed()).saturating_sub(began);
-        Duration::from_nanos(self.used.load(Ordering::Relaxed).saturating_add(poll))
+    /// True if so much processor time is used up now, from within a poll.
+    pub(crate) fn has_used(&self, limit: Duration) -> bool {
+        // A poll has not used more than it has lasted, which is asked without the system.
+        let lasted = self.lasted();
+        let most = self.used.load(Ordering::Relaxed).saturating_add(lasted);
+        most >= nanos(limit) && self.used.load(Ordering::Relaxed).saturating_add(self.of_poll(lasted)) >= nanos(limit)
     }
 
     /// Processor time of the polls that have ended.
@@ -90,19 +72,30 @@ impl Meter {
         Duration::from_nanos(self.used.load(Ordering::Relaxed))
     }
 
-    /// Lets everything else on this thread run, then waits for the slice.
+    /// True once the turn has to be polled on a thread for heavy ones to go on.
+    pub(crate) fn leaves(&self) -> bool {
+        self.leaves.load(Ordering::Relaxed)
+    }
+
+    /// Lets everything else on this thread run, then waits for a slice.
     pub(crate) fn next_slice(self: &Arc<Self>) -> impl Future<Output = ()> + Send + 'static {
         let meter = self.clone();
-        let [own, thread] = SLICES.with_borrow_mut(|slices| slices.of(&meter.bot));
         meter.give_up_slice();
         async move {
+            // Whoever polls it sees that it leaves, and has it polled there.
+            poll_fn(|_| {
+                meter.leaves.store(!heavy::is_here(), Ordering::Relaxed);
+                if heavy::is_here() { Poll::Ready(()) } else { Poll::Pending }
+            })
+            .await;
+            let [own, all] = meter.slices.clone();
             // Neither is ever closed; if one were, running on is all there is to do.
             let Ok(own) = own.acquire_owned().await else { return };
-            let Ok(thread) = thread.acquire_owned().await else { return };
+            let Ok(all) = all.acquire_owned().await else { return };
             // With the slice in hand, so that the next heavy turn does not begin in the very poll in
-            // which this one's predecessor ended: everything light runs in between.
+            // which this one's predecessor ended: everything else runs in between.
             tokio::task::yield_now().await;
-            *meter.slice.lock().unwrap_or_else(PoisonError::into_inner) = Some([own, thread]);
+            *meter.slice.lock().unwrap_or_else(PoisonError::into_inner) = Some([own, all]);
         }
     }
 
@@ -110,6 +103,28 @@ impl Meter {
         let permits = self.slice.lock().unwrap_or_else(PoisonError::into_inner).take();
         drop(permits);
     }
+
+    /// How long the poll under way has lasted, in nanoseconds.
+    fn lasted(&self) -> u64 {
+        nanos(self.base.elapsed()).saturating_sub(self.poll_began.load(Ordering::Relaxed))
+    }
+
+    /// Processor time of the poll under way, which has lasted so long. Less than a tick is not looked
+    /// into: asking the system takes longer than some turns.
+    fn of_poll(&self, lasted: u64) -> u64 {
+        if lasted < nanos(TICK) {
+            return lasted;
+        }
+        // What other threads and programs had of the processor meanwhile is not the guest's.
+        thread_time().saturating_sub(self.thread_began.load(Ordering::Relaxed)).min(lasted)
+    }
+}
+
+/// Processor time of this thread, in nanoseconds.
+fn thread_time() -> u64 {
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    let (seconds, nanos) = (u64::try_from(time.tv_sec).unwrap_or(0), u64::try_from(time.tv_nsec).unwrap_or(0));
+    seconds.saturating_mul(1_000_000_000).saturating_add(nanos)
 }
 
 fn nanos(duration: Duration) -> u64 {
@@ -126,13 +141,13 @@ impl<F: Future + Unpin> Future for Metered<F> {
     type Output = F::Output;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
-        self.meter.beat();
-        let began = nanos(self.meter.base.elapsed());
-        self.meter.poll_began.store(began, Ordering::Relaxed);
+        let meter = self.meter.clone();
+        meter.beat();
+        meter.thread_began.store(thread_time(), Ordering::Relaxed);
+        meter.poll_began.store(nanos(meter.base.elapsed()), Ordering::Relaxed);
         let result = Pin::new(&mut self.inner).poll(cx);
-        let took = nanos(self.meter.base.elapsed()).saturating_sub(began);
-        self.meter.used.fetch_add(took, Ordering::Relaxed);
-        self.meter.give_up_slice();
+        meter.used.fetch_add(meter.of_poll(meter.lasted()), Ordering::Relaxed);
+        meter.give_up_slice();
         result
     }
 }

@@ -1,35 +1,24 @@
-//! A loaded component, and the running of a turn in it.
+//! The loading of a component for one bot.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use futures::future::{BoxFuture, Either, select};
-use hodhod_core::kill;
-use hodhod_core::limits::{COMPONENT, HANDLES, HOST_CALL};
-use hodhod_core::runtime::{BotConfig, Ended, Failure, Grants, Limits, Plugin, Reason, Setup, TurnResult};
+use futures::future::BoxFuture;
+use hodhod_core::limits::COMPONENT;
+use hodhod_core::runtime::{Ended, Grants, Plugin, Setup};
 use hodhod_core::text::clean;
 use hodhod_core::turn::Turn;
 use sha2::{Digest, Sha256};
 use thiserror::Error;
-use wasmtime::component::ResourceTable;
-use wasmtime::{CallHook, Store, StoreContextMut, Trap, UpdateDeadline};
 
-use crate::bindings::hodhod::bot::types;
-use crate::bindings::{Bot, BotPre};
+use crate::bindings::BotPre;
 use crate::compile::{self, CompileError, hex, one_line};
 use crate::contract;
-use crate::convert;
 use crate::egress::{Egress, Network};
 use crate::engine::Engine;
-use crate::failure::classify;
 use crate::grants::{self, Need};
-use crate::imports::files::Place;
-use crate::meter::{Meter, Metered};
-use crate::state::State;
-use crate::ticker::{Pulse, TICK};
-
-/// Longest reason of a `reject`, in bytes.
-const REASON: usize = 1024;
+use crate::heavy::Weight;
+use crate::kept::Kept;
+use crate::run::Loaded;
 
 /// Bytes of a page of WebAssembly's memory.
 const PAGE: u64 = 64 << 10;
@@ -90,17 +79,7 @@ pub enum LoadError {
 }
 
 /// A component, loaded for one bot.
-pub struct Component {
-    engine: wasmtime::Engine,
-    pulse: Arc<Pulse>,
-    place: Arc<Place>,
-    pre: BotPre<State>,
-    config: Arc<BotConfig>,
-    limits: Limits,
-    /// The way out, where it is granted.
-    egress: Option<Arc<Egress>>,
-    digest: String,
-}
+pub struct Component(Arc<Loaded>);
 
 impl Component {
     /// Compiles a component, or takes its code out of the cache, and links it with what was granted. Waits
@@ -153,136 +132,28 @@ impl Component {
         }
         let network = network.filter(|_| grants.http);
         let egress = network.map(|network| Arc::new(Egress::new(http, limits.clone(), network)));
-        Ok(Self {
-            engine: engine.inner.clone(),
-            pulse: engine.pulse.clone(),
-            place: engine.place.clone(),
+        Ok(Self(Arc::new(Loaded {
             pre,
             config: Arc::new(config),
-            limits,
             egress,
             digest: hex(&digest),
-        })
-    }
-
-    async fn turn(&self, turn: Turn) -> Ended {
-        let event = convert::event(&turn.told());
-        let killed = std::pin::pin!(turn.killed());
-        let meter = Meter::new(turn.actor().bot.clone(), self.pulse.clone());
-        let mut state = State::new(turn, self.config.clone(), &self.limits, meter.clone(), self.place.clone());
-        if let Some(egress) = &self.egress {
-            let (actor, clock) = (state.turn.actor().clone(), state.clock);
-            state.http.allow(egress.clone(), actor, clock);
-        }
-        let mut store = Store::new(&self.engine, state);
-        store.limiter(|state| &mut state.limiter);
-        store.set_hostcall_fuel(HOST_CALL);
-        store.set_max_component_handles(HANDLES);
-        bound_time(&mut store, self.limits.cpu);
-
-        let called = {
-            let call = Box::pin(self.call(&mut store, &event));
-            let call = unless_killed(Metered { meter: meter.clone(), inner: call }, killed);
-            tokio::time::timeout(self.limits.wall, call).await
-        };
-        // A guest that trapped is never entered again. Its streams are closed, so that what it said last
-        // is known before the reason is looked for.
-        store.data_mut().table = ResourceTable::new();
-        let result = match called {
-            Ok(Some(Ok(Ok(())))) => TurnResult::Done,
-            Ok(Some(Ok(Err(types::Failure::Retry(ms))))) => TurnResult::Retry(Duration::from_millis(ms)),
-            Ok(Some(Ok(Err(types::Failure::Reject(reason))))) => TurnResult::Reject(clean(&reason, REASON)),
-            Ok(Some(Err(error))) => TurnResult::Failed(classify(&error, store.data())),
-            Ok(None) => TurnResult::Failed(kill::failure()),
-            Err(_elapsed) => TurnResult::Failed(Failure {
-                reason: Reason::Wall,
-                detail: format!("limit {} ms reached", self.limits.wall.as_millis()),
-            }),
-        };
-        let state = store.into_data();
-        state.lines.end();
-        let (cpu, memory) = (meter.used(), state.limiter.used() as u64);
-        Ended { turn: state.turn, result, cpu, memory }
-    }
-
-    async fn call(
-        &self,
-        store: &mut Store<State>,
-        event: &types::Event,
-    ) -> wasmtime::Result<Result<(), types::Failure>> {
-        let bot: Bot = self.pre.instantiate_async(&mut *store).await?;
-        bot.hodhod_bot_handler().call_handle(store, event).await
+            weight: Weight::default(),
+            slices: [engine.heavy.slices_of_bot(), engine.heavy.slices.clone()],
+            kept: Kept::new(engine, limits.reuse),
+            limits,
+            engine: engine.clone(),
+        })))
     }
 }
 
 impl Plugin for Component {
     fn run(&self, turn: Turn) -> BoxFuture<'_, Ended> {
-        Box::pin(self.turn(turn))
+        Box::pin(Loaded::run(&self.0, turn))
     }
 
     fn digest(&self) -> &str {
-        &self.digest
+        &self.0.digest
     }
-}
-
-/// What a call gives, or `None` if the turn is killed while it waits. Dropping the call ends it.
-async fn unless_killed<T>(
-    call: impl Future<Output = T> + Unpin,
-    killed: impl Future<Output = ()> + Unpin,
-) -> Option<T> {
-    // The guest first: one that never waits never asks here, but at its ticks.
-    match select(call, killed).await {
-        Either::Left((called, _)) => Some(called),
-        Either::Right(((), _)) => None,
-    }
-}
-
-/// Ends the guest once it has used `limit` of a processor.
-fn bound_time(store: &mut Store<State>, limit: Duration) {
-    store.set_epoch_deadline(1);
-    store.epoch_deadline_callback(move |state| on_tick(state, limit));
-    // Ticks are noticed in the guest's code only, and code without loops may call the host for hours.
-    store.call_hook(move |state, transition| match transition {
-        CallHook::ReturningFromHost => after_call(state, limit),
-        CallHook::CallingWasm | CallHook::ReturningFromWasm | CallHook::CallingHost => Ok(()),
-    });
-}
-
-/// A tick has passed while the guest was running.
-fn on_tick(mut store: StoreContextMut<'_, State>, limit: Duration) -> wasmtime::Result<UpdateDeadline> {
-    let state = store.data_mut();
-    state.meter.beat();
-    if state.turn.is_killed() {
-        state.ended = Some(kill::failure());
-        return Ok(UpdateDeadline::Interrupt);
-    }
-    let used = state.meter.now();
-    // The tick is one for all; a turn that began just before it has not used one up.
-    if used < TICK && used < limit {
-        return Ok(UpdateDeadline::Continue(1));
-    }
-    if used >= limit {
-        state.ended = Some(out_of_time(limit));
-        return Ok(UpdateDeadline::Interrupt);
-    }
-    Ok(UpdateDeadline::YieldCustom(1, Box::pin(state.meter.next_slice())))
-}
-
-/// The host has done what the guest asked it.
-fn after_call(mut store: StoreContextMut<'_, State>, limit: Duration) -> wasmtime::Result<()> {
-    let state = store.data_mut();
-    state.ended = if state.turn.is_killed() {
-        Some(kill::failure())
-    } else if state.meter.now() >= limit {
-        Some(out_of_time(limit))
-    } else {
-        return Ok(());
-    };
-    Err(wasmtime::Error::from(Trap::Interrupt))
-}
-
-fn out_of_time(limit: Duration) -> Failure {
-    Failure { reason: Reason::Cpu, detail: format!("limit {} ms reached", limit.as_millis()) }
 }
 
 fn check_imports(component: &wasmtime::component::Component, grants: Grants) -> Result<(), LoadError> {
@@ -313,6 +184,3 @@ fn lines(missing: &[&str]) -> String {
     };
     missing.iter().map(line).collect::<Vec<_>>().join(", ")
 }
-
-#[cfg(test)]
-mod tests;

@@ -39,12 +39,12 @@ impl State {
         place: Arc<Place>,
     ) -> Self {
         let clock = TurnClock::new(turn.began());
-        let lines = Lines::new(turn.actor().clone(), clock);
+        let lines = Lines::new(turn.actor().clone(), clock.clone());
         let wasi = WasiCtx::builder()
             .stdout(LineStream::output(lines.clone()))
             .stderr(LineStream::error(lines.clone()))
             .max_random_size(RANDOM)
-            .wall_clock(clock)
+            .wall_clock(clock.clone())
             // No address and no name is allowed anyway; with these, no socket is even made.
             .allow_tcp(false)
             .allow_udp(false)
@@ -64,6 +64,22 @@ impl State {
             http: Http::none(),
             wasi,
         }
+    }
+
+    /// Takes the turn that has ended out of a store that is kept.
+    pub(crate) fn end(&mut self) -> Turn {
+        let unbegun = self.turn.unbegun();
+        self.files = Files::new(self.files.place());
+        std::mem::replace(&mut self.turn, unbegun)
+    }
+
+    /// Puts another turn of the same bot into a store that was kept.
+    pub(crate) fn begin(&mut self, turn: Turn, meter: Arc<Meter>) {
+        self.clock.begin(turn.began());
+        self.lines.begin();
+        self.limiter.begin();
+        self.files = Files::new(self.files.place());
+        (self.turn, self.meter, self.ended) = (turn, meter, None);
     }
 }
 

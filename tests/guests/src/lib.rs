@@ -4,6 +4,7 @@
 mod damage;
 mod effects;
 mod files;
+mod kept;
 mod outside;
 mod random;
 mod words;
@@ -67,6 +68,10 @@ impl Bot for Guest {
             "log" => outside::log(one(rest)),
             "print" => outside::print(rest),
             "eprint" => outside::eprint(rest),
+            "turns" => kept::turns(),
+            "bucket" => kept::bucket(one(rest)),
+            "forget-upload" => kept::upload(ctx),
+
             "now" => Ok(Some(ctx.now().to_string())),
             "random" => Ok(Some(random::hex())),
             "env" => outside::env(),

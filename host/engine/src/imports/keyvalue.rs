@@ -1,5 +1,6 @@
 //! `wasi:keyvalue`: the three buckets of a bot, buffered in the turn.
 
+use hodhod_core::ids::InboxSeq;
 use hodhod_core::runtime::Failure;
 use hodhod_core::turn::{BucketHandle, Refusal};
 use wasmtime::component::Resource;
@@ -19,14 +20,21 @@ const PAGES: usize = 256;
 #[expect(unreachable_pub, reason = "the generated bindings re-export it")]
 pub struct OpenBucket {
     handle: BucketHandle,
+    /// The turn that opened it, whose chat and person it is of.
+    turn: InboxSeq,
     /// The last key of each page that was given out; a cursor is a place in here, plus one.
     pages: Vec<String>,
 }
 
 impl State {
-    /// The bucket behind a handle. A handle that is not there is a fault of the guest's runtime.
+    /// The bucket behind a handle. A handle that is not there is a fault of the guest's runtime, as is
+    /// one of an earlier turn of the same instance.
     fn opened(&self, bucket: &Resource<OpenBucket>) -> Result<BucketHandle, Trap> {
-        Ok(self.table.get(bucket)?.handle.clone())
+        let open = self.table.get(bucket)?;
+        if open.turn != self.turn.seq() {
+            return Err(Trap::msg("a bucket is used after the turn that opened it"));
+        }
+        Ok(open.handle.clone())
     }
 
     /// The result as the standard interface can say it. It has no word for a host that is unwell,
@@ -47,7 +55,7 @@ impl State {
 impl Host for State {
     fn open(&mut self, identifier: String) -> Result<Result<Resource<OpenBucket>, Error>> {
         let Some(handle) = self.turn.bucket(&identifier) else { return Ok(Err(Error::NoSuchStore)) };
-        Ok(Ok(self.table.push(OpenBucket { handle, pages: Vec::new() })?))
+        Ok(Ok(self.table.push(OpenBucket { handle, turn: self.turn.seq(), pages: Vec::new() })?))
     }
 }
 
@@ -77,14 +85,14 @@ impl HostBucket for State {
     }
 
     fn list_keys(&mut self, bucket: Resource<OpenBucket>, cursor: Option<u64>) -> Result<Result<KeyResponse, Error>> {
-        let open = self.table.get_mut(&bucket)?;
+        let handle = self.opened(&bucket)?;
+        let open = self.table.get(&bucket)?;
         let place = cursor.and_then(|cursor| usize::try_from(cursor).ok());
         let after = match (cursor, place.and_then(|place| open.pages.get(place.checked_sub(1)?))) {
             (None, _) => None,
             (Some(_), Some(last)) => Some(last.clone()),
             (Some(_), None) => return Ok(Err(Error::Other("no such cursor".to_owned()))),
         };
-        let handle = open.handle.clone();
         let result = self.turn.keys(&handle, after.as_deref(), PAGE);
         let page = match self.answer(result)? {
             Ok(page) => page,

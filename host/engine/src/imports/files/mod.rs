@@ -60,6 +60,10 @@ impl Files {
         Self { place, open: HashMap::new(), began: Instant::now() }
     }
 
+    pub(crate) fn place(&self) -> Arc<Place> {
+        self.place.clone()
+    }
+
     fn io(&self) -> Handle {
         self.place.io.clone().unwrap_or_else(Handle::current)
     }

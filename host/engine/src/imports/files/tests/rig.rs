@@ -15,7 +15,6 @@ use crate::bindings::hodhod::bot::files::{Error, Host, HostUpload};
 use crate::engine::{Engine, PoolSize};
 use crate::imports::files::Place;
 use crate::imports::files::writing::OpenUpload;
-use crate::meter::Meter;
 use crate::state::State;
 use crate::testing;
 
@@ -37,7 +36,7 @@ impl Rig {
         let turn = testing::turn(actor.with_seal(self.seal.clone()));
         let engine = Engine::new(PoolSize { turns: 1, memory: 1 << 20 }).unwrap();
         let place = Place { spool: self.folder.path().to_owned(), io: None };
-        State::new(turn, Arc::default(), &limits, Meter::new("bot".into(), engine.pulse.clone()), Arc::new(place))
+        State::new(turn, Arc::default(), &limits, testing::meter(&engine), Arc::new(place))
     }
 
     pub(super) fn name(&self) -> String {

@@ -32,7 +32,7 @@ async fn code_that_only_calls_the_host_is_ended_between_two_calls() {
         })
         .unwrap();
 
-    let meter = Meter::new("bot".into(), engine.pulse.clone());
+    let meter = testing::meter(&engine);
     let limits = Limits::default();
     let mut store =
         Store::new(&engine.inner, State::new(turn(), Arc::default(), &limits, meter.clone(), Arc::default()));
@@ -78,7 +78,7 @@ async fn killed(body: &str, hears: bool) -> Option<Reason> {
     let actor = turn.actor().clone();
     let notified = turn.killed();
     let notified = Box::pin(async move { if hears { notified.await } else { std::future::pending().await } });
-    let meter = Meter::new("bot".into(), engine.pulse.clone());
+    let meter = testing::meter(&engine);
     let mut store =
         Store::new(&engine.inner, State::new(turn, Arc::default(), &Limits::default(), meter.clone(), Arc::default()));
     bound_time(&mut store, Duration::from_secs(60));
@@ -92,11 +92,17 @@ async fn killed(body: &str, hears: bool) -> Option<Reason> {
         actor.kill.kill();
         asked
     });
-    let call = Metered { meter, inner: Box::pin(run.call_async(&mut store, ())) };
-    let ended = unless_killed(call, notified).await;
+    let weight = Weight::default();
+    let metered = meter.clone();
+    let running = async move {
+        let call = Metered { meter: metered, inner: Box::pin(run.call_async(&mut store, ())) };
+        let ended = unless_killed(call, notified).await;
+        ended.map(|result| classify(&result.unwrap_err(), store.data()).reason)
+    };
+    let ended = engine.heavy.carry(Box::pin(running), meter, &weight).await;
     let took = operator.await.unwrap().elapsed();
     assert!(took < KILLED_WITHIN, "it went on for {took:?}");
-    ended.map(|result| classify(&result.unwrap_err(), store.data()).reason)
+    ended
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

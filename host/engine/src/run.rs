@@ -1,0 +1,180 @@
+//! The running of a turn in a component.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::future::{Either, select};
+use hodhod_core::kill;
+use hodhod_core::limits::{HANDLES, HOST_CALL};
+use hodhod_core::runtime::{BotConfig, Ended, Failure, Limits, Reason, TurnResult};
+use hodhod_core::text::clean;
+use hodhod_core::turn::Turn;
+use tokio::sync::Semaphore;
+use wasmtime::component::ResourceTable;
+use wasmtime::{CallHook, Store, StoreContextMut, Trap, UpdateDeadline};
+
+use crate::bindings::hodhod::bot::types;
+use crate::bindings::{Bot, BotPre};
+use crate::convert;
+use crate::egress::Egress;
+use crate::engine::Engine;
+use crate::failure::classify;
+use crate::heavy::Weight;
+use crate::kept::{Kept, Used};
+use crate::meter::{Meter, Metered};
+use crate::state::State;
+use crate::ticker::TICK;
+
+/// Longest reason of a `reject`, in bytes.
+const REASON: usize = 1024;
+
+/// A component with all that its turns share.
+pub(crate) struct Loaded {
+    pub(crate) engine: Engine,
+    pub(crate) pre: BotPre<State>,
+    pub(crate) config: Arc<BotConfig>,
+    pub(crate) limits: Limits,
+    /// The way out, where it is granted.
+    pub(crate) egress: Option<Arc<Egress>>,
+    pub(crate) digest: String,
+    pub(crate) weight: Weight,
+    /// Through which its heavy turns go, and those of all bots.
+    pub(crate) slices: [Arc<Semaphore>; 2],
+    /// Instances between two turns.
+    pub(crate) kept: Kept,
+}
+
+impl Loaded {
+    pub(crate) async fn run(this: &Arc<Self>, turn: Turn) -> Ended {
+        let meter = Meter::new(this.engine.pulse.clone(), this.slices.clone());
+        let running = Box::pin(this.clone().turn(turn, meter.clone()));
+        this.engine.heavy.carry(running, meter, &this.weight).await
+    }
+
+    async fn turn(self: Arc<Self>, turn: Turn, meter: Arc<Meter>) -> Ended {
+        let event = convert::event(&turn.told());
+        let killed = std::pin::pin!(turn.killed());
+        let mut used = match self.kept.take() {
+            Some(mut used) => {
+                used.store.data_mut().begin(turn, meter.clone());
+                used
+            }
+            None => Used::new(self.store(turn, meter.clone())),
+        };
+        if let Some(egress) = &self.egress {
+            let state = used.store.data_mut();
+            let (actor, clock) = (state.turn.actor().clone(), state.clock.clone());
+            state.http.allow(egress.clone(), actor, clock);
+        }
+        bound_time(&mut used.store, self.limits.cpu);
+
+        let called = {
+            let call = Box::pin(self.call(&mut used, &event));
+            let call = unless_killed(Metered { meter: meter.clone(), inner: call }, killed);
+            tokio::time::timeout(self.limits.wall, call).await
+        };
+        let went_well = matches!(called, Ok(Some(Ok(_))));
+        if !(went_well && self.kept.wants(&mut used)) {
+            // A guest that trapped is never entered again. Its streams are closed, so that what it said
+            // last is known before the reason is looked for.
+            used.store.data_mut().table = ResourceTable::new();
+            used.instance = None;
+        }
+        let result = match called {
+            Ok(Some(Ok(Ok(())))) => TurnResult::Done,
+            Ok(Some(Ok(Err(types::Failure::Retry(ms))))) => TurnResult::Retry(Duration::from_millis(ms)),
+            Ok(Some(Ok(Err(types::Failure::Reject(reason))))) => TurnResult::Reject(clean(&reason, REASON)),
+            Ok(Some(Err(error))) => TurnResult::Failed(classify(&error, used.store.data())),
+            Ok(None) => TurnResult::Failed(kill::failure()),
+            Err(_elapsed) => TurnResult::Failed(Failure {
+                reason: Reason::Wall,
+                detail: format!("limit {} ms reached", self.limits.wall.as_millis()),
+            }),
+        };
+        let state = used.store.data();
+        state.lines.end();
+        let (cpu, memory) = (meter.used(), state.limiter.used() as u64);
+        let turn = self.kept.give_back(used);
+        Ended { turn, result, cpu, memory }
+    }
+
+    /// A store for an instance that begins with this turn.
+    fn store(&self, turn: Turn, meter: Arc<Meter>) -> Store<State> {
+        let state = State::new(turn, self.config.clone(), &self.limits, meter, self.engine.place.clone());
+        let mut store = Store::new(&self.engine.inner, state);
+        store.limiter(|state| &mut state.limiter);
+        store.set_hostcall_fuel(HOST_CALL);
+        store.set_max_component_handles(HANDLES);
+        store
+    }
+
+    async fn call(&self, used: &mut Used, event: &types::Event) -> wasmtime::Result<Result<(), types::Failure>> {
+        let bot: &Bot = match &mut used.instance {
+            Some(bot) => bot,
+            none => none.insert(self.pre.instantiate_async(&mut used.store).await?),
+        };
+        bot.hodhod_bot_handler().call_handle(&mut used.store, event).await
+    }
+}
+
+/// What a call gives, or `None` if the turn is killed while it waits. Dropping the call ends it.
+async fn unless_killed<T>(
+    call: impl Future<Output = T> + Unpin,
+    killed: impl Future<Output = ()> + Unpin,
+) -> Option<T> {
+    // The guest first: one that never waits never asks here, but at its ticks.
+    match select(call, killed).await {
+        Either::Left((called, _)) => Some(called),
+        Either::Right(((), _)) => None,
+    }
+}
+
+/// Ends the guest once it has used `limit` of a processor.
+fn bound_time(store: &mut Store<State>, limit: Duration) {
+    store.set_epoch_deadline(1);
+    store.epoch_deadline_callback(move |state| on_tick(state, limit));
+    // Ticks are noticed in the guest's code only, and code without loops may call the host for hours.
+    store.call_hook(move |state, transition| match transition {
+        CallHook::ReturningFromHost => after_call(state, limit),
+        CallHook::CallingWasm | CallHook::ReturningFromWasm | CallHook::CallingHost => Ok(()),
+    });
+}
+
+/// A tick has passed while the guest was running.
+fn on_tick(mut store: StoreContextMut<'_, State>, limit: Duration) -> wasmtime::Result<UpdateDeadline> {
+    let state = store.data_mut();
+    state.meter.beat();
+    if state.turn.is_killed() {
+        state.ended = Some(kill::failure());
+        return Ok(UpdateDeadline::Interrupt);
+    }
+    if state.meter.has_used(limit) {
+        state.ended = Some(out_of_time(limit));
+        return Ok(UpdateDeadline::Interrupt);
+    }
+    // The tick is one for all; a turn that began just before it has not used one up.
+    if !state.meter.has_used(TICK) {
+        return Ok(UpdateDeadline::Continue(1));
+    }
+    Ok(UpdateDeadline::YieldCustom(1, Box::pin(state.meter.next_slice())))
+}
+
+/// The host has done what the guest asked it.
+fn after_call(mut store: StoreContextMut<'_, State>, limit: Duration) -> wasmtime::Result<()> {
+    let state = store.data_mut();
+    state.ended = if state.turn.is_killed() {
+        Some(kill::failure())
+    } else if state.meter.has_used(limit) {
+        Some(out_of_time(limit))
+    } else {
+        return Ok(());
+    };
+    Err(wasmtime::Error::from(Trap::Interrupt))
+}
+
+fn out_of_time(limit: Duration) -> Failure {
+    Failure { reason: Reason::Cpu, detail: format!("limit {} ms reached", limit.as_millis()) }
+}
+
+#[cfg(test)]
+mod tests;

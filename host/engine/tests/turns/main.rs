@@ -1,0 +1,7 @@
+//! Turns of a component, one by one.
+
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod clock;
+mod kit;
+mod reuse;
