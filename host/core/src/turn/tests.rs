@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::event::{Content, Message, Sender};
+use crate::event::{Content, Message, Sender, Timer};
 use crate::platform::Platform;
 use crate::testing::TestPlatform;
+use crate::timers::Missed;
 use crate::values::Recent;
 
 /// Stored values that nobody else writes.
@@ -56,7 +57,7 @@ fn turn_with(stored: &[&str], sender: Option<&str>, limits: Limits) -> Turn {
     let actor = Actor::new("bot".into(), [("shop".into(), platform)].into(), limits, Arc::default());
     let stored = Stored(stored.iter().map(|key| ((*key).to_owned(), b"old".to_vec())).collect());
     let event = Arc::new(Event::Message(message));
-    Turn::new(InboxSeq(7), event, Chat::new("shop", "a"), Millis(0), Arc::new(actor), Arc::new(stored))
+    Turn::new(InboxSeq(7), event, Chat::new("shop", "a"), Millis(1000), Arc::new(actor), Arc::new(stored))
 }
 
 fn turn(stored: &[&str]) -> Turn {
@@ -236,4 +237,16 @@ fn a_chat_of_another_connection_is_denied() {
     for id in ["", "line\nbreak", "\u{1b}[2J", &"x".repeat(600)] {
         assert!(matches!(turn.send(Chat::new("shop", id), Outgoing::text("x")), Err(Refusal::Invalid(_))), "{id:?}");
     }
+}
+
+#[test]
+fn a_timer_that_is_overdue_from_the_start_goes_before_no_other() {
+    let mut turn = turn_with(&[], None, Limits::default());
+    let timer = |due| Timer { id: "t".to_owned(), chat: None, due: Millis(due), payload: String::new() };
+    turn.set_timer(timer(0), Missed::Fire).unwrap();
+    let began = turn.began();
+    let (_, effects) = turn.into_effects();
+    let due: Vec<_> = effects.timers.iter().map(|(_, standing)| standing.as_ref().unwrap().due).collect();
+    assert!(began > Millis(0));
+    assert_eq!(due, [began]);
 }

@@ -65,6 +65,10 @@ impl<'c> Usage<'c> {
 
     pub(super) fn save(&mut self) -> rusqlite::Result<()> {
         for ((bot, bucket), change) in self.changes.drain() {
+            // What came and went in between was never there.
+            if (change.keys, change.bytes, change.timers) == (0, 0, 0) {
+                continue;
+            }
             let (kind, scope, id) = bucket.as_ref().map_or(("", "", ""), columns);
             self.add.execute((bot.as_str(), kind, scope, id, change.keys, change.bytes, change.timers))?;
             // A bucket that is empty again leaves nothing, or one that is made up for a moment would stay.

@@ -121,7 +121,8 @@ async fn a_full_disk_refuses_what_needs_room_and_takes_what_frees_it() {
 
 #[tokio::test]
 async fn calls_beyond_the_bound_of_the_queue_are_refused_and_change_nothing() {
-    let kit = Kit::with(Options { most_waiting: 1 << 20, ..Options::default() });
+    let kit = Kit::with(Options { most_waiting: 256 << 10, ..Options::default() });
+    // Two of them are too much, and the disk takes longer for one than it takes to make one.
     let large = |n: u32| Arrival { event: event(&"x".repeat(200_000)), ..arrival(&n.to_string()) };
     let calls: Vec<_> = (0..200).map(|n| kit.append(vec![large(n)])).collect();
     let mut stored = 0;
@@ -131,7 +132,7 @@ async fn calls_beyond_the_bound_of_the_queue_are_refused_and_change_nothing() {
             Err(error) => assert!(text(error).contains("wait for the disk")),
         }
     }
-    assert!((5..200).contains(&stored), "{stored}");
+    assert!((1..200).contains(&stored), "{stored}");
     assert_eq!(kit.events().await.len(), stored);
     kit.append(vec![arrival("later")]).await.unwrap();
 }

@@ -92,6 +92,25 @@ async fn a_missed_timer_is_skipped_only_where_its_bot_wants_it() {
 }
 
 #[tokio::test]
+async fn a_bucket_that_is_empty_again_leaves_nothing() {
+    let kit = Kit::new();
+    let own = |chat: &str| ValueKey { bucket: Bucket::Chat(Chat::new("shop", chat)), ..key("k") };
+    let turn = |seq, chat: &str, value: Option<&str>| {
+        let value = value.map(|value| value.as_bytes().into());
+        TurnCommit { values: vec![(own(chat), value)], ..done(seq) }
+    };
+    let [a, b, c, d] = [kit.one("1").await, kit.one("2").await, kit.one("3").await, kit.one("4").await];
+    // One after the other, and both in one transaction.
+    kit.commit(vec![turn(a, "a", Some("1"))]).await.unwrap();
+    kit.commit(vec![turn(b, "a", None)]).await.unwrap();
+    kit.commit(vec![turn(c, "b", Some("1")), turn(d, "b", None)]).await.unwrap();
+    set(&kit, vec![(timer("t", None), Some(standing(1, Missed::Fire)))]).await;
+    assert_eq!(kit.number("SELECT count(*) FROM usage"), 1);
+    set(&kit, vec![(timer("t", None), None)]).await;
+    assert_eq!(kit.number("SELECT count(*) FROM usage"), 0);
+}
+
+#[tokio::test]
 async fn what_is_stored_is_counted_through_every_change() {
     let mut kit = Kit::new();
     let put = async |kit: &Kit, values: Vec<(ValueKey, Option<&str>)>| {

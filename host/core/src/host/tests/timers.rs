@@ -59,6 +59,28 @@ fn a_timer_fires_when_it_is_due_and_not_before() {
 }
 
 #[test]
+fn timers_of_a_bot_that_has_enough_to_do_wait_and_make_no_dead_letters() {
+    run(async {
+        let (store, clock) = (MemoryStore::default(), TestClock::default());
+        let limits = Limits { waiting: 4, ..Limits::default() };
+        let rig = Rig::start(&store, &clock, fast(), limits, remembering).await;
+        let due = clock.now().0 + 1000;
+        for n in 0..20 {
+            rig.arrive(vec![text("a", &format!("{n}"), &format!("set t{n} {due}"))]).await;
+            rig.settle().await;
+        }
+        clock.advance(Duration::from_secs(1));
+        for _ in 0..20 {
+            rig.settle().await;
+            clock.advance(Duration::from_millis(100));
+        }
+        assert_eq!(rig.sent_to("a").len(), 20);
+        assert_eq!(store.dead_letters(10).await.unwrap(), []);
+        rig.stop().await;
+    });
+}
+
+#[test]
 fn a_timer_outlives_a_crash_and_one_that_was_missed_fires_late_or_is_skipped() {
     run(async {
         let (store, clock) = (MemoryStore::default(), TestClock::default());
