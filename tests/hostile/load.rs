@@ -1,8 +1,12 @@
 //! Files that are no bots, and bots that do not fit.
 
+use std::sync::Arc;
+
 use hodhod_core::limits::{COMPONENT, MANIFEST};
 use hodhod_core::manifest::ManifestError;
-use hodhod_core::runtime::{Limits, Setup};
+use hodhod_core::runtime::{Limits, Reason, Setup};
+use hodhod_core::time::Millis;
+use hodhod_core::turn::{Actor, Turn};
 use hodhod_engine::{Cache, Component, Engine, InspectError, LoadError, PoolSize};
 use wasm_encoder::ComponentSection as _;
 
@@ -287,4 +291,18 @@ fn a_thousand_and_one_imports() {
     let imports: String = (0..1001).map(|n| format!("(import \"i{n}\" (func))")).collect();
     let error = looked_at(&wat(&format!("(component {imports})")));
     assert!(matches!(error, InspectError::Imports), "{error:?}");
+}
+
+#[test]
+fn an_endless_loop_at_its_beginning_is_seen_before_it_serves() {
+    let engine = Engine::new(PoolSize { turns: 1, memory: 64 << 20 }).unwrap();
+    let load = |guest: &Guest| Component::load(&engine, &guest.component(), Setup::default()).unwrap();
+    let probe = |guest: &Guest| {
+        let actor = Actor::new("bot".into(), [].into(), Limits::default(), Arc::default());
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(load(guest).probe(Turn::rehearsal(Arc::new(actor), Millis(0))))
+    };
+    assert_eq!(probe(&Guest::with("")), Ok(()));
+    let failure = probe(&Guest::with("(func $start (loop (br 0))) (start $start)")).unwrap_err();
+    assert_eq!(failure.reason, Reason::Cpu);
 }

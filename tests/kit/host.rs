@@ -49,6 +49,12 @@ impl BotSetup {
         }
     }
 
+    /// Another file.
+    #[must_use]
+    pub fn at(self, file: &Path) -> Self {
+        Self { component: file.to_owned(), ..self }
+    }
+
     /// Another name.
     #[must_use]
     pub fn called(self, name: &str) -> Self {

@@ -12,5 +12,6 @@ mod fairness;
 mod files;
 mod grants;
 mod languages;
+mod reload;
 mod sandbox;
 mod shutdown;

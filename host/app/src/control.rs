@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use hodhod_core::generations::Record;
 use hodhod_core::health::Order;
 use hodhod_core::host::Host;
 use hodhod_core::ids::BotName;
@@ -22,6 +23,7 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::Semaphore;
 
 use crate::config::suggest;
+use crate::reload::{ReloadError, Reloaded, Reloader};
 
 /// The socket's name in the state folder.
 const SOCKET: &str = "control.sock";
@@ -33,8 +35,11 @@ const NURSERY: &str = ".control";
 /// The kernel's room for the path of a socket, with the zero at its end.
 const LONGEST_PATH: usize = 108;
 
-/// Longest line of a request or an answer, in bytes: a name and a few words.
-pub(crate) const LONGEST_LINE: u64 = 16 << 10;
+/// Longest line of a request, in bytes: a name and a few words.
+const LONGEST_REQUEST: u64 = 16 << 10;
+
+/// Longest line of an answer, in bytes: the longest tells what became of some builds.
+pub(crate) const LONGEST_ANSWER: u64 = 64 << 10;
 
 /// How long a connection may take to say what it wants, and to take the answer.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -50,10 +55,35 @@ const KILL_LOOK: Duration = Duration::from_millis(2);
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Request {
-    /// The name of an [`Order`].
+    /// The name of an [`Order`], or of what is wanted of the bot's [`Version`].
     pub(crate) order: String,
     /// The bot.
     pub(crate) bot: String,
+}
+
+/// What the operator may want of the version of a bot's plugin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Version {
+    /// Look at its file now.
+    Reload,
+    /// Let the one before serve again.
+    RollBack,
+    /// Tell what became of each.
+    List,
+}
+
+impl Version {
+    /// Every one.
+    const ALL: [Self; 3] = [Self::Reload, Self::RollBack, Self::List];
+
+    /// Its name on the command line.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Reload => "reload",
+            Self::RollBack => "rollback",
+            Self::List => "generations",
+        }
+    }
 }
 
 /// What came of it.
@@ -73,6 +103,12 @@ pub(crate) struct Answer {
     /// Why it is in that state.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) reason: Option<String>,
+    /// The generation of its plugin that serves.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) generation: Option<u64>,
+    /// What became of each file that was to be one, the oldest first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) records: Option<Vec<Record>>,
     /// Turns that were running when the order came.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) running: Option<usize>,
@@ -128,16 +164,16 @@ impl Control {
     }
 
     /// Serves until it is dropped.
-    pub(crate) async fn serve(self, host: Arc<Host>) {
+    pub(crate) async fn serve(self, host: Arc<Host>, reloader: Arc<Reloader>) {
         let places = Arc::new(Semaphore::new(AT_ONCE));
         loop {
             // Never closed; if it were, nobody could be served.
             let Ok(place) = places.clone().acquire_owned().await else { return };
             match self.listener.accept().await {
                 Ok((stream, _)) => {
-                    let host = host.clone();
+                    let (host, reloader) = (host.clone(), reloader.clone());
                     tokio::spawn(async move {
-                        if let Err(error) = talk(stream, &host).await {
+                        if let Err(error) = talk(stream, &host, &reloader).await {
                             tracing::info!(%error, "a connection to the control socket broke off");
                         }
                         drop(place);
@@ -176,17 +212,20 @@ fn in_nursery(nursery: &Path, path: &Path) -> io::Result<UnixListener> {
 }
 
 /// One request, one answer.
-async fn talk(stream: UnixStream, host: &Host) -> io::Result<()> {
+async fn talk(stream: UnixStream, host: &Host, reloader: &Reloader) -> io::Result<()> {
     let (reader, mut writer) = stream.into_split();
     let mut line = Vec::new();
-    let mut reader = BufReader::new(reader.take(LONGEST_LINE));
+    let mut reader = BufReader::new(reader.take(LONGEST_REQUEST));
     tokio::time::timeout(PATIENCE, reader.read_until(b'\n', &mut line)).await??;
     let answer = match serde_json::from_slice::<Request>(&line) {
         _ if !line.ends_with(b"\n") => {
-            Answer::refusal(format!("a request is one line of at most {LONGEST_LINE} bytes"))
+            Answer::refusal(format!("a request is one line of at most {LONGEST_REQUEST} bytes"))
         }
         Err(error) => Answer::refusal(format!("not a request: {error}")),
-        Ok(request) => obey(host, &request).await,
+        Ok(request) => match Version::ALL.into_iter().find(|order| order.as_str() == request.order) {
+            Some(order) => follow(host, reloader, order, &request).await,
+            None => obey(host, &request).await,
+        },
     };
     let mut line = serde_json::to_vec(&answer)?;
     line.push(b'\n');
@@ -195,8 +234,8 @@ async fn talk(stream: UnixStream, host: &Host) -> io::Result<()> {
 
 async fn obey(host: &Host, request: &Request) -> Answer {
     let Some(order) = Order::ALL.into_iter().find(|order| order.as_str() == request.order) else {
-        let known = Order::ALL.map(Order::as_str).join(", ");
-        return Answer::refusal(format!("there is no order {:?}; there are: {known}", request.order));
+        let known = [&Order::ALL.map(Order::as_str)[..], &Version::ALL.map(Version::as_str)].concat();
+        return Answer::refusal(format!("there is no order {:?}; there are: {}", request.order, known.join(", ")));
     };
     let bot = BotName::from(request.bot.as_str());
     match host.turns().order(&bot, order).await {
@@ -212,6 +251,23 @@ async fn obey(host: &Host, request: &Request) -> Answer {
     }
 }
 
+async fn follow(host: &Host, reloader: &Reloader, order: Version, request: &Request) -> Answer {
+    let bot = BotName::from(request.bot.as_str());
+    let done = match order {
+        Version::Reload => reloader.reload(&bot).await.map(|reloaded| match reloaded {
+            Reloaded::Unchanged(number) => (Some(number), Some(false), None),
+            Reloaded::Applied(number) => (Some(number), Some(true), None),
+        }),
+        Version::RollBack => reloader.roll_back(&bot).await.map(|number| (Some(number), Some(true), None)),
+        Version::List => reloader.records(&bot).map(|records| (None, None, Some(records))),
+    };
+    match done {
+        Ok((generation, changed, records)) => Answer { ok: true, generation, changed, records, ..Answer::default() },
+        Err(ReloadError::Unknown(_)) => Answer::refusal(unknown(host, &request.bot)),
+        Err(error) => Answer::refusal(format!("{}: {error}", request.bot)),
+    }
+}
+
 fn tell(obeyed: Obeyed, still_running: Option<usize>) -> Answer {
     Answer {
         ok: still_running.unwrap_or(0) == 0,
@@ -221,6 +277,7 @@ fn tell(obeyed: Obeyed, still_running: Option<usize>) -> Answer {
         reason: obeyed.health.reason,
         running: Some(obeyed.running),
         still_running,
+        ..Answer::default()
     }
 }
 

@@ -6,6 +6,7 @@ mod config;
 mod control;
 mod log;
 mod plugin;
+mod reload;
 mod secret;
 mod serve;
 mod state_key;

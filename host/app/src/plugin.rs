@@ -23,13 +23,23 @@ pub(crate) fn read(path: &Path) -> Result<Vec<u8>, String> {
 /// Loads the plugin of one bot, with warnings for the operator. A plugin that wants more than it was
 /// granted is not loaded, whatever an earlier build of it wanted.
 pub(crate) fn load(engine: &Engine, bot: &BotEntry) -> Result<(Component, Vec<String>), Vec<Problem>> {
+    let path = bot.plugin.display();
+    let bytes = read(&bot.plugin)
+        .map_err(|what| vec![Problem::new(format!("bots.{}.plugin", bot.name), format!("{path}: {what}"))])?;
+    load_bytes(engine, bot, &bytes)
+}
+
+/// The same, for bytes that were read from its file.
+pub(crate) fn load_bytes(
+    engine: &Engine,
+    bot: &BotEntry,
+    bytes: &[u8],
+) -> Result<(Component, Vec<String>), Vec<Problem>> {
     let at = format!("bots.{}", bot.name);
     let path = bot.plugin.display();
     let one = |problem: Problem| vec![problem];
-    let bytes =
-        read(&bot.plugin).map_err(|what| one(Problem::new(format!("{at}.plugin"), format!("{path}: {what}"))))?;
     let found =
-        inspect(&bytes).map_err(|error| one(Problem::new(format!("{at}.plugin"), format!("{path}: {error}"))))?;
+        inspect(bytes).map_err(|error| one(Problem::new(format!("{at}.plugin"), format!("{path}: {error}"))))?;
     if let Some(pinned) = bot.digest.as_ref().filter(|pinned| **pinned != found.digest) {
         let what = format!(
             "{path} is not the build that was granted: it is sha256:{}, and sha256:{pinned} was. \
@@ -53,7 +63,7 @@ pub(crate) fn load(engine: &Engine, bot: &BotEntry) -> Result<(Component, Vec<St
     let warnings = warnings.iter().map(|name| format!("{at}.grants.{name}: {path} did not ask for it")).collect();
     let http = Arc::new(bot.http.policy().map_err(one)?);
     let setup = Setup { grants: bot.grants, limits: bot.limits.clone(), config, http };
-    let component = Component::load(engine, &bytes, setup).map_err(|error| {
+    let component = Component::load(engine, bytes, setup).map_err(|error| {
         let problem = Problem::new(&at, format!("{path}: {error}"));
         one(match error {
             LoadError::NotGranted { .. } => problem.write(grants_line(&found, bot)),

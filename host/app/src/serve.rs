@@ -18,6 +18,7 @@ use tokio::sync::watch;
 
 use crate::config::HostConfig;
 use crate::control::Control;
+use crate::reload::Reloader;
 
 /// What the last commits may take after the grace.
 const LAST_COMMITS: Duration = Duration::from_secs(5);
@@ -61,6 +62,7 @@ impl Wishes {
 pub(crate) async fn serve(
     host: Arc<Host>,
     store: Arc<SqliteStore>,
+    reloader: Arc<Reloader>,
     config: &HostConfig,
     mut wishes: Wishes,
 ) -> anyhow::Result<()> {
@@ -92,7 +94,7 @@ pub(crate) async fn serve(
     let web = tokio::spawn(hodhod_web::serve(listener, host.clone(), host.clock().now()));
 
     let control = match Control::bind(&config.state) {
-        Ok(control) => Some(tokio::spawn(control.serve(host.clone()))),
+        Ok(control) => Some(tokio::spawn(control.serve(host.clone(), reloader.clone()))),
         Err(error) => {
             tracing::error!(%error, "no control socket: `hodhod pause`, `kill` and the like cannot reach this host");
             None
@@ -109,6 +111,7 @@ pub(crate) async fn serve(
         let host = host.clone();
         async move { host.receive().await }
     });
+    let reloading = tokio::spawn(reloader.run());
     tracing::info!("ready");
 
     let (mut serving, mut receiving) = (serving, receiving);
@@ -124,6 +127,7 @@ pub(crate) async fn serve(
         tracing::error!("{what} has failed; the host stops");
     }
     tracing::info!(turns = host.turns().under_way(), "draining");
+    reloading.abort();
     host.stop_receiving();
     host.drain();
     let ended = async { tokio::join!(workers.ended(), finished(&mut receiving)) };
@@ -193,7 +197,7 @@ impl Workers {
         let threads = (0..count)
             .map(|worker| {
                 let (host, mut cut, running) = (host.clone(), cut.clone(), running.clone());
-                // One thread a worker, with timers of its own: no turn ever moves to another thread.
+                // One thread a worker, with timers of its own: a turn that is short ends where it began.
                 // Sockets for bots that may ask other servers.
                 let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
                 std::thread::Builder::new()

@@ -1,11 +1,10 @@
-//! A bot as it runs: who it is, the generation of its plugin, and what has been seen of it.
+//! A bot as it runs: who it is, the generations of its plugin, and what has been seen of it.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
-
+use crate::generations::{Generation, Generations};
 use crate::health::{Health, Report};
 use crate::ids::{BotName, ConnectionName};
 use crate::runtime::{Plugin, Reason, TurnResult};
@@ -18,16 +17,9 @@ pub struct Bot {
     pub actor: Arc<Actor>,
     /// What has been seen of it.
     pub stats: BotStats,
+    /// The versions of its plugin.
+    pub generations: Generations,
     health: Mutex<Health>,
-    generation: ArcSwap<Generation>,
-}
-
-/// One loaded version of a bot's plugin.
-pub struct Generation {
-    /// Counted from 1.
-    pub number: u64,
-    /// The plugin.
-    pub plugin: Arc<dyn Plugin>,
 }
 
 impl Bot {
@@ -37,7 +29,7 @@ impl Bot {
             health: Mutex::new(Health::new(&actor.limits)),
             actor: Arc::new(actor),
             stats: BotStats::default(),
-            generation: ArcSwap::from_pointee(Generation { number: 1, plugin }),
+            generations: Generations::new(plugin),
         }
     }
 
@@ -64,13 +56,7 @@ impl Bot {
 
     /// The current generation. A turn keeps the one that it began with.
     pub fn generation(&self) -> Arc<Generation> {
-        self.generation.load_full()
-    }
-
-    /// Begins a new generation: turns that start from now on run in `plugin`. What its predecessor
-    /// failed at is forgotten by [`Turns::renew`](crate::turns::Turns::renew).
-    pub fn replace(&self, plugin: Arc<dyn Plugin>) {
-        self.generation.rcu(|old| Generation { number: old.number + 1, plugin: plugin.clone() });
+        self.generations.current()
     }
 }
 

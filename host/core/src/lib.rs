@@ -10,6 +10,7 @@ pub mod dead;
 pub mod egress;
 pub mod event;
 pub mod files;
+pub mod generations;
 pub mod health;
 pub mod host;
 pub mod ids;

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::bot::LastFailure;
+use crate::generations::Record;
 use crate::health::Report;
 use crate::host::Host;
 use crate::ids::{BotName, ConnectionName};
@@ -40,6 +41,8 @@ pub struct BotStatus {
     pub digest: String,
     /// The generation of the plugin, counted from 1.
     pub generation: u64,
+    /// The newest file that was to be a generation and does not serve, and why.
+    pub trouble: Option<Record>,
     /// Whether it runs, rests or is held back, since when and why.
     pub health: Report,
     /// Turns that run.
@@ -104,6 +107,7 @@ impl Status {
                     name: bot.name().clone(),
                     digest: generation.plugin.digest().to_owned(),
                     generation: generation.number,
+                    trouble: bot.generations.trouble(),
                     health: bot.health(),
                     running: host.turns().running(bot.name()),
                     waiting,

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use crate::event::Event;
+use crate::event::{Event, Timer};
 use crate::files::FileSeal;
 use crate::ids::{BotName, Chat, ConnectionName, InboxSeq, SendId};
 use crate::kill::KillSwitch;
@@ -119,6 +119,34 @@ pub trait ValueView: Send + Sync {
     /// # Errors
     /// When the store cannot be read.
     fn has_timer(&self, key: &TimerKey) -> Result<bool, StoreError>;
+}
+
+/// Where a rehearsal reads from.
+struct NothingStored;
+
+impl ValueView for NothingStored {
+    fn get(&self, _key: &ValueKey, _reads: &mut Reads) -> Result<Option<Vec<u8>>, StoreError> {
+        Ok(None)
+    }
+
+    fn keys(
+        &self,
+        _bot: &BotName,
+        _bucket: &Bucket,
+        _after: Option<&str>,
+        _limit: usize,
+        _reads: &mut Reads,
+    ) -> Result<Vec<String>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    fn usage(&self, _bot: &BotName, _bucket: &Bucket) -> Result<Usage, StoreError> {
+        Ok(Usage::default())
+    }
+
+    fn has_timer(&self, _key: &TimerKey) -> Result<bool, StoreError> {
+        Ok(false)
+    }
 }
 
 /// Why an import refused. A refusal is a value for the bot, never a trap.
@@ -238,6 +266,13 @@ impl Turn {
             files: 0,
             answered: false,
         }
+    }
+
+    /// A turn of no event, with nothing stored: for looking whether a plugin begins.
+    pub fn rehearsal(actor: Arc<Actor>, now: Millis) -> Self {
+        let chat = Chat::new("", "");
+        let timer = Timer { id: String::new(), chat: None, due: now, payload: String::new() };
+        Self::new(InboxSeq(0), Arc::new(Event::Timer(timer)), chat, now, actor, Arc::new(NothingStored))
     }
 
     /// The same turn before anything was done in it: what stands in its place once it has ended.

@@ -11,6 +11,7 @@
 //! How a turn ends changes the health of its bot, and the lanes follow it: see [`Turns::order`] and
 //! [`health`](crate::health).
 
+mod commit;
 mod hand;
 
 use std::cell::Cell;
@@ -28,7 +29,7 @@ use crate::bot::Bot;
 use crate::event::Event;
 use crate::ids::{BotName, Chat, InboxSeq};
 use crate::lanes::{Lanes, Next, Out};
-use crate::ledger::{Began, Committed, Ledger};
+use crate::ledger::Ledger;
 use crate::outbox::Outboxes;
 use crate::runtime::TurnResult;
 use crate::store::{Mark, Store, StoreError, TurnCommit, WaitingEvent};
@@ -51,6 +52,7 @@ const CONFLICTS: u8 = 3;
 /// The wait before an event is tried again whose body could not be read.
 const UNREADABLE_WAIT: Duration = Duration::from_secs(1);
 
+use commit::Ticket;
 pub use hand::{Obeyed, OrderError};
 
 /// An event in its lane.
@@ -69,12 +71,6 @@ type Queue = Lanes<BotName, Chat, Waiting>;
 struct Taken {
     out: Out<BotName, Chat, Waiting>,
     phase: u64,
-}
-
-/// What is kept of a turn while its commit is written.
-struct Ticket {
-    bot: BotName,
-    chat: Chat,
 }
 
 /// The running of turns.
@@ -370,65 +366,15 @@ impl Turns {
         } else {
             bot.stats.conflict();
         }
+        if let Some(reason) = bot.generations.judge(&generation, &ended.result, at) {
+            tracing::error!(bot = %bot.name(), generation = generation.number, "the generation before serves again: {reason}");
+            if let Err(error) = self.renew(&bot).await {
+                tracing::error!(bot = %bot.name(), %error, "the state of the bot is not recorded");
+            }
+        }
         if let Some(Err(error)) = OptionFuture::from(saving).await {
             tracing::error!(bot = %bot.name(), %error, "the state of the bot is not recorded; after a restart it runs");
         }
-    }
-
-    /// Hands in the end of a turn. False if it has to run again, as `again` says; otherwise `stands` is
-    /// called before another of its bot can be taken.
-    fn submit(
-        &self,
-        began: Began<Ticket>,
-        reads: &Reads,
-        commit: TurnCommit,
-        ticket: Ticket,
-        again: impl FnOnce() -> Next<Waiting>,
-        stands: impl FnOnce(&mut Queue),
-    ) -> bool {
-        // One step, or the commit could be over before the lane knows that the turn is.
-        let mut lanes = self.lanes();
-        let freed = lanes.over(&ticket.bot, &ticket.chat);
-        let conflict = self.ledger.submit(began, reads, commit, ticket).err();
-        if let Some(ticket) = &conflict {
-            lanes.finish(&ticket.bot, &ticket.chat, again());
-        } else {
-            stands(&mut lanes);
-        }
-        drop(lanes);
-        if freed || conflict.is_some() {
-            self.wake();
-        }
-        conflict.is_none()
-    }
-
-    fn committed(&self, batch: Vec<Committed<Ticket>>) {
-        let mut lanes = self.lanes();
-        let mut queued = Vec::new();
-        for Committed { ticket, commit, sends } in batch {
-            if !commit.timers.is_empty() {
-                self.timers.notify_one();
-            }
-            let next = match commit.mark {
-                Mark::Done => Next::Done,
-                Mark::Dead { attempts, reason } => {
-                    let words = reason.len() + ticket.chat.id.as_str().len();
-                    if self.bot(&ticket.bot).is_none_or(|bot| bot.actor.may_be_logged(words, commit.at)) {
-                        tracing::warn!(bot = %ticket.bot, chat = %ticket.chat, seq = %commit.seq, attempts, "dead letter: {reason}");
-                    }
-                    Next::Done
-                }
-                Mark::Retry { attempts, not_before } => {
-                    let seq = commit.seq;
-                    Next::At(not_before, Waiting { seq, attempts, conflicts: 0, event: None })
-                }
-            };
-            lanes.finish(&ticket.bot, &ticket.chat, next);
-            queued.extend(sends.into_iter().zip(commit.sends));
-        }
-        drop(lanes);
-        self.outboxes.push_all(queued);
-        self.wake();
     }
 
     async fn body(&self, seq: InboxSeq, kept: Option<Arc<Event>>) -> Result<Option<Arc<Event>>, StoreError> {

@@ -8,29 +8,36 @@
 //! nothing within a process can interrupt them.
 //!
 //! What a turn has taken of others' time until it left is counted against its bot, whose next turns
-//! begin here for [`SHARE`] times as long. So a bot takes at most one part in [`SHARE`] of the time
-//! of a thread that belongs to all, whatever it does.
+//! begin here for [`SHARE`] times as long, and for twice as long as the last time if that was lately.
+//! So a bot takes at most one part in [`SHARE`] of the time of a thread that belongs to all, whatever
+//! it does, and mostly much less.
 
 use std::cell::Cell;
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use futures::future::BoxFuture;
 use rustix::process::setpriority_process;
+use thread_priority::ThreadPriority;
+use thread_priority::unix::{
+    NormalThreadSchedulePolicy, ThreadSchedulePolicy, set_thread_priority_and_policy, thread_native_id,
+};
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
+use tracing::instrument::WithSubscriber;
 
 use crate::meter::Meter;
 use crate::ticker::TICK;
 
-/// How much lower the priority of these threads is, as `nice` counts. With nothing left over they still
-/// get about a tenth of a processor.
+/// How much lower the priority of the first thread is, as `nice` counts. With nothing left over it still
+/// gets about a tenth of a processor. The others get none then: whoever wakes up takes the processor from
+/// them at once, and not only at the end of what the scheduler gave them, which is some milliseconds.
 const NICE: i32 = 10;
 
 /// How long a bot's turns begin here, for each moment in which one of them held a thread of all.
@@ -41,6 +48,22 @@ const LONGEST: Duration = Duration::from_secs(300);
 
 thread_local! {
     static HERE: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Gives this thread a lower priority, at which it still gets on.
+fn lower_priority() {
+    if let Err(error) = setpriority_process(None, NICE) {
+        tracing::warn!(%error, "the priority of a thread cannot be lowered");
+    }
+}
+
+/// Lets this thread run only when nobody else wants to, for good. For work that turns need not wait for.
+pub fn lowest_priority() {
+    let policy = ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Idle);
+    if let Err(error) = set_thread_priority_and_policy(thread_native_id(), ThreadPriority::Min, policy) {
+        tracing::debug!(?error, "a thread cannot be one that runs when nobody else does");
+        lower_priority();
+    }
 }
 
 /// True on a thread for heavy turns.
@@ -60,16 +83,15 @@ pub(crate) struct Heavy {
 impl Heavy {
     pub(crate) fn start() -> io::Result<Self> {
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
+        let started = AtomicUsize::new(0);
         let runtime = Builder::new_multi_thread()
             .worker_threads(threads)
             .thread_name("hodhod-heavy")
             .enable_io()
             .enable_time()
-            .on_thread_start(|| {
+            .on_thread_start(move || {
                 HERE.set(true);
-                if let Err(error) = setpriority_process(None, NICE) {
-                    tracing::warn!(%error, "the threads of heavy turns cannot be given a lower priority");
-                }
+                if started.fetch_add(1, Ordering::Relaxed) == 0 { lower_priority() } else { lowest_priority() }
             })
             .build()?;
         let handle = runtime.handle().clone();
@@ -89,7 +111,7 @@ impl Heavy {
         meter: Arc<Meter>,
         weight: &Weight,
     ) -> T {
-        let running = if weight.is_heavy() {
+        let running = if weight.begin(Instant::now()) == Begin::Away {
             running
         } else {
             match (Light { running: Some(running), meter, weight }).await {
@@ -97,7 +119,8 @@ impl Heavy {
                 Err(running) => running,
             }
         };
-        Carried(self.handle.spawn(running)).await
+        // What it logs goes where it would have gone from here.
+        Carried(self.handle.spawn(running.with_current_subscriber())).await
     }
 }
 
@@ -111,31 +134,74 @@ impl Drop for Heavy {
 }
 
 /// What the turns of one bot have lately taken of the time of others.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Weight {
-    base: Instant,
-    /// Until when its turns begin on threads of their own, in nanoseconds after `base`.
-    until: AtomicU64,
+    /// Whether there is anything to look at: of most bots there never is.
+    is_known: AtomicBool,
+    stay: Mutex<Stay>,
 }
 
-impl Default for Weight {
-    fn default() -> Self {
-        Self { base: Instant::now(), until: AtomicU64::new(0) }
-    }
+/// How long a bot's turns begin on threads of their own.
+#[derive(Clone, Copy, Debug, Default)]
+struct Stay {
+    until: Option<Instant>,
+    /// How long it was. As soon as it is over one turn tries what the others are kept from.
+    lasted: Duration,
+    tried: bool,
+}
+
+/// Where a turn begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Begin {
+    Here,
+    Away,
 }
 
 impl Weight {
-    fn is_heavy(&self) -> bool {
-        let until = self.until.load(Ordering::Relaxed);
-        until != 0 && self.base.elapsed() < Duration::from_nanos(until)
+    fn begin(&self, now: Instant) -> Begin {
+        if !self.is_known.load(Ordering::Relaxed) {
+            return Begin::Here;
+        }
+        let mut stay = self.stay();
+        match stay.until {
+            Some(until) if now < until || stay.tried => Begin::Away,
+            Some(_) => {
+                stay.tried = true;
+                Begin::Here
+            }
+            None => Begin::Here,
+        }
     }
 
-    /// Counts that a turn has held a thread for so long.
-    fn add(&self, held: Duration) {
+    /// A turn that began beside others has held their thread for so long, and has ended or left.
+    fn end(&self, held: Duration, now: Instant) {
         if held > TICK {
-            let until = self.base.elapsed() + held.saturating_mul(SHARE).min(LONGEST);
-            self.until.fetch_max(u64::try_from(until.as_nanos()).unwrap_or(u64::MAX), Ordering::Relaxed);
+            let mut stay = self.stay();
+            let lasting = held.saturating_mul(SHARE);
+            // Again, and soon: it is away for twice as long.
+            let soon = stay.until.is_some_and(|until| now < until + stay.lasted);
+            stay.lasted = if soon { lasting.max(stay.lasted * 2) } else { lasting }.min(LONGEST);
+            (stay.until, stay.tried) = (Some(now + stay.lasted), false);
+            self.is_known.store(true, Ordering::Relaxed);
+        } else if self.is_known.load(Ordering::Relaxed) {
+            let mut stay = self.stay();
+            if stay.until.is_some_and(|until| now >= until + stay.lasted) {
+                *stay = Stay::default();
+                self.is_known.store(false, Ordering::Relaxed);
+            }
         }
+    }
+
+    /// A turn that tried has done no harm; the others need not wait for it.
+    fn passed(&self) {
+        if self.is_known.load(Ordering::Relaxed) {
+            self.stay().tried = false;
+        }
+    }
+
+    fn stay(&self) -> MutexGuard<'_, Stay> {
+        // It changes by whole assignments, so a panic elsewhere leaves it sound.
+        self.stay.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -154,7 +220,7 @@ impl<T> Future for Light<'_, T> {
         let Some(mut running) = self.running.take() else { return Poll::Pending };
         let before = self.meter.used();
         let polled = running.as_mut().poll(cx);
-        self.weight.add(self.meter.used().saturating_sub(before));
+        self.weight.end(self.meter.used().saturating_sub(before), Instant::now());
         match polled {
             Poll::Ready(done) => Poll::Ready(Ok(done)),
             Poll::Pending if self.meter.leaves() => Poll::Ready(Err(running)),
@@ -163,6 +229,12 @@ impl<T> Future for Light<'_, T> {
                 Poll::Pending
             }
         }
+    }
+}
+
+impl<T> Drop for Light<'_, T> {
+    fn drop(&mut self) {
+        self.weight.passed();
     }
 }
 
@@ -196,16 +268,43 @@ mod tests {
 
     #[test]
     fn a_bot_takes_at_most_one_part_in_five_hundred_of_the_time_of_others() {
-        let weight = Weight::default();
-        weight.add(TICK);
-        assert!(!weight.is_heavy(), "a tick is everybody's");
-        weight.add(Duration::from_millis(20));
-        let until = Duration::from_nanos(weight.until.load(Ordering::Relaxed));
-        assert!(weight.is_heavy() && until >= Duration::from_secs(10), "{until:?}");
-        weight.add(Duration::from_millis(3));
-        assert!(Duration::from_nanos(weight.until.load(Ordering::Relaxed)) >= until, "less does not shorten it");
-        weight.add(Duration::from_secs(3600));
-        let until = Duration::from_nanos(weight.until.load(Ordering::Relaxed));
-        assert!(until <= weight.base.elapsed() + LONGEST, "{until:?}");
+        let (weight, now) = (Weight::default(), Instant::now());
+        weight.end(TICK, now);
+        assert_eq!(weight.begin(now), Begin::Here, "a tick is everybody's");
+        weight.end(Duration::from_millis(20), now);
+        assert_eq!(weight.begin(now), Begin::Away);
+        assert_eq!(weight.begin(now + Duration::from_millis(9999)), Begin::Away);
+        assert_eq!(weight.begin(now + Duration::from_secs(10)), Begin::Here);
+    }
+
+    #[test]
+    fn one_turn_tries_before_the_others_follow() {
+        let (weight, now) = (Weight::default(), Instant::now());
+        weight.end(Duration::from_millis(20), now);
+        let over = now + Duration::from_secs(10);
+        assert_eq!(
+            [weight.begin(over), weight.begin(over), weight.begin(over)],
+            [Begin::Here, Begin::Away, Begin::Away]
+        );
+        weight.end(Duration::from_micros(10), over);
+        weight.passed();
+        assert_eq!(weight.begin(over), Begin::Here);
+    }
+
+    #[test]
+    fn a_bot_that_is_heavy_again_and_again_stays_away_for_longer_and_longer() {
+        let (weight, mut now) = (Weight::default(), Instant::now());
+        for seconds in [1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300] {
+            assert_eq!(weight.begin(now), Begin::Here);
+            weight.end(TICK + Duration::from_nanos(1), now);
+            let stay = weight.stay().lasted;
+            assert!(stay.abs_diff(Duration::from_secs(seconds)) < Duration::from_millis(1), "{stay:?}");
+            now += stay;
+        }
+        // After as long without another it is a bot like any other.
+        now += LONGEST;
+        weight.end(Duration::ZERO, now);
+        weight.end(TICK + Duration::from_nanos(1), now);
+        assert!(weight.stay().lasted < Duration::from_secs(2));
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use futures::future::BoxFuture;
 use hodhod_core::limits::COMPONENT;
-use hodhod_core::runtime::{Ended, Grants, Plugin, Setup};
+use hodhod_core::runtime::{Ended, Failure, Grants, Plugin, Setup, TurnResult};
 use hodhod_core::text::clean;
 use hodhod_core::turn::Turn;
 use sha2::{Digest, Sha256};
@@ -98,6 +98,18 @@ impl Component {
     /// See [`LoadError`].
     pub fn load_with(engine: &Engine, bytes: &[u8], setup: Setup, network: Network) -> Result<Self, LoadError> {
         Self::link(engine, bytes, setup, Some(network))
+    }
+
+    /// Begins the component as for a turn, and tells it nothing: whether it can begin at all. Nothing of it
+    /// has effects.
+    ///
+    /// # Errors
+    /// How it fails.
+    pub async fn probe(&self, turn: Turn) -> Result<(), Failure> {
+        match Loaded::probe(&self.0, turn).await.result {
+            TurnResult::Failed(failure) => Err(failure),
+            _ => Ok(()),
+        }
     }
 
     fn link(engine: &Engine, bytes: &[u8], setup: Setup, network: Option<Network>) -> Result<Self, LoadError> {

@@ -46,13 +46,22 @@ pub(crate) struct Loaded {
 
 impl Loaded {
     pub(crate) async fn run(this: &Arc<Self>, turn: Turn) -> Ended {
+        let event = convert::event(&turn.told());
+        Self::begin(this, turn, Some(event)).await
+    }
+
+    /// Begins the component as for a turn, and tells it nothing.
+    pub(crate) async fn probe(this: &Arc<Self>, turn: Turn) -> Ended {
+        Self::begin(this, turn, None).await
+    }
+
+    async fn begin(this: &Arc<Self>, turn: Turn, event: Option<types::Event>) -> Ended {
         let meter = Meter::new(this.engine.pulse.clone(), this.slices.clone());
-        let running = Box::pin(this.clone().turn(turn, meter.clone()));
+        let running = Box::pin(this.clone().turn(turn, event, meter.clone()));
         this.engine.heavy.carry(running, meter, &this.weight).await
     }
 
-    async fn turn(self: Arc<Self>, turn: Turn, meter: Arc<Meter>) -> Ended {
-        let event = convert::event(&turn.told());
+    async fn turn(self: Arc<Self>, turn: Turn, event: Option<types::Event>, meter: Arc<Meter>) -> Ended {
         let killed = std::pin::pin!(turn.killed());
         let mut used = match self.kept.take() {
             Some(mut used) => {
@@ -69,7 +78,7 @@ impl Loaded {
         bound_time(&mut used.store, self.limits.cpu);
 
         let called = {
-            let call = Box::pin(self.call(&mut used, &event));
+            let call = Box::pin(self.call(&mut used, event.as_ref()));
             let call = unless_killed(Metered { meter: meter.clone(), inner: call }, killed);
             tokio::time::timeout(self.limits.wall, call).await
         };
@@ -108,12 +117,19 @@ impl Loaded {
         store
     }
 
-    async fn call(&self, used: &mut Used, event: &types::Event) -> wasmtime::Result<Result<(), types::Failure>> {
+    async fn call(
+        &self,
+        used: &mut Used,
+        event: Option<&types::Event>,
+    ) -> wasmtime::Result<Result<(), types::Failure>> {
         let bot: &Bot = match &mut used.instance {
             Some(bot) => bot,
             none => none.insert(self.pre.instantiate_async(&mut used.store).await?),
         };
-        bot.hodhod_bot_handler().call_handle(&mut used.store, event).await
+        match event {
+            Some(event) => bot.hodhod_bot_handler().call_handle(&mut used.store, event).await,
+            None => Ok(Ok(())),
+        }
     }
 }
 

@@ -22,6 +22,7 @@ use tokio::sync::watch;
 
 use self::talk::Talk;
 use crate::config::{BotEntry, Config, ConnectionConfig, HostConfig, HttpConfig, SecretSource};
+use crate::reload::Reloader;
 use crate::serve::{Wish, Wishes};
 use crate::state_key::StateKey;
 use crate::{log, serve, wiring};
@@ -65,7 +66,8 @@ impl Chat {
         let (wish, wishes) = watch::channel(Wish::Serve);
         let serving = tokio::spawn({
             let host = host.clone();
-            async move { serve::serve(host, store, &config.host, Wishes(wishes)).await }
+            let reloader = Arc::new(Reloader::new(engine, &config, host.clone()));
+            async move { serve::serve(host, store, reloader, &config.host, Wishes(wishes)).await }
         });
         let talk = Talk::new(server, &self.names()?)?;
         let result = tokio::select! {

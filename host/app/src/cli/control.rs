@@ -11,10 +11,10 @@ use hodhod_core::health::Order;
 
 use super::{ConfigFile, output};
 use crate::config;
-use crate::control::{self, Answer, LONGEST_LINE, Request};
+use crate::control::{self, Answer, LONGEST_ANSWER, Request};
 
 /// How long the host may take: the state is on its disk before it answers.
-const PATIENCE: Duration = Duration::from_secs(10);
+pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 
 /// An order to a running host.
 #[derive(Debug, clap::Args)]
@@ -39,7 +39,8 @@ impl Control {
         };
         let request = Request { order: order.as_str().to_owned(), bot: self.bot.clone() };
         // A host that cannot be reached is an answer too, so that a script reads one kind of line.
-        let answer = ask(&config.host.state, &request).unwrap_or_else(|error| Answer::refusal(format!("{error:#}")));
+        let answer =
+            ask(&config.host.state, &request, PATIENCE).unwrap_or_else(|error| Answer::refusal(format!("{error:#}")));
         if self.json {
             output::say(&serde_json::to_string(&answer)?);
         } else if answer.ok {
@@ -51,18 +52,18 @@ impl Control {
     }
 }
 
-/// Asks the host of a state folder.
-fn ask(state: &Path, request: &Request) -> anyhow::Result<Answer> {
+/// Asks the host of a state folder, which may take so long.
+pub(super) fn ask(state: &Path, request: &Request, patience: Duration) -> anyhow::Result<Answer> {
     let socket = control::path(state).context("no host can be asked")?;
     let mut stream = UnixStream::connect(&socket).map_err(|error| unreachable(state, &error))?;
     let mut exchange = || {
-        stream.set_read_timeout(Some(PATIENCE))?;
+        stream.set_read_timeout(Some(patience))?;
         stream.set_write_timeout(Some(PATIENCE))?;
         let mut line = serde_json::to_vec(request)?;
         line.push(b'\n');
         stream.write_all(&line)?;
         let mut line = String::new();
-        BufReader::new((&stream).take(LONGEST_LINE)).read_line(&mut line)?;
+        BufReader::new((&stream).take(LONGEST_ANSWER)).read_line(&mut line)?;
         Ok::<_, io::Error>(line)
     };
     let line = exchange().with_context(|| format!("the host at {} does not answer", socket.display()))?;
@@ -144,10 +145,10 @@ mod tests {
     fn without_a_host_it_is_told_what_to_do() {
         let folder = tempfile::tempdir().unwrap();
         let request = Request { order: "pause".into(), bot: "echo".into() };
-        let error = ask(folder.path(), &request).unwrap_err().to_string();
+        let error = ask(folder.path(), &request, PATIENCE).unwrap_err().to_string();
         assert!(error.starts_with("no host runs with the state folder"), "{error}");
         assert!(error.contains("hodhod run"), "{error}");
-        let error = format!("{:#}", ask(&folder.path().join("x".repeat(200)), &request).unwrap_err());
+        let error = format!("{:#}", ask(&folder.path().join("x".repeat(200)), &request, PATIENCE).unwrap_err());
         assert!(error.contains("choose a shorter `state`"), "{error}");
     }
 }

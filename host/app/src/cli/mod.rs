@@ -5,6 +5,7 @@ mod check;
 mod compile;
 mod control;
 mod embed;
+mod generations;
 mod inspect;
 mod limits;
 mod output;
@@ -17,6 +18,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use hodhod_core::health::Order;
 
+use crate::control::Version;
 use crate::wiring;
 
 /// Runs chat bots as sandboxed WebAssembly components.
@@ -51,6 +53,12 @@ enum Verb {
     Quarantine(control::Control),
     /// Lets a bot run again that is quarantined, or that rests after failures.
     Release(control::Control),
+    /// Looks at the files of plugins now. A running host does so by itself when they change.
+    Reload(generations::Reload),
+    /// Lets the build before serve again.
+    Rollback(generations::OfBot),
+    /// Says which builds have served since the host started, and why others did not.
+    Generations(generations::OfBot),
     /// Talks to bots in this terminal, through a local Soroush server: no account, no network.
     Chat(chat::Chat),
     /// What the host starts to compile a component.
@@ -80,6 +88,9 @@ pub(crate) fn main() -> ExitCode {
         Verb::Kill(bot) => bot.run(Order::Kill),
         Verb::Quarantine(bot) => bot.run(Order::Quarantine),
         Verb::Release(bot) => bot.run(Order::Release),
+        Verb::Reload(reload) => reload.run(),
+        Verb::Rollback(bot) => bot.run(Version::RollBack),
+        Verb::Generations(bot) => bot.run(Version::List),
         Verb::Chat(chat) => chat.run(),
         Verb::Compile(compile) => Ok(compile.run()),
     };

@@ -7,6 +7,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
 use super::{ConfigFile, output};
+use crate::reload::Reloader;
 use crate::serve::{Wish, Wishes};
 use crate::state_key::StateKey;
 use crate::{config, log, serve, wiring};
@@ -58,7 +59,9 @@ impl Run {
                 wish.closed().await;
             });
             let (host, store) = wiring::host(&config, platforms, plugins, &key)?;
-            serve::serve(Arc::new(host), store, &config.host, Wishes(wishes)).await?;
+            let host = Arc::new(host);
+            let reloader = Arc::new(Reloader::new(engine, &config, host.clone()));
+            serve::serve(host, store, reloader, &config.host, Wishes(wishes)).await?;
             Ok(ExitCode::SUCCESS)
         })
     }

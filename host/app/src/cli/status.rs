@@ -99,6 +99,9 @@ fn table(status: &Value) -> String {
             if let Some(line) = held(bot, number(status, "now")) {
                 writeln!(text, "  {line}")?;
             }
+            if let Some(reason) = bot["trouble"]["reason"].as_str() {
+                writeln!(text, "  its new build does not serve: {reason}")?;
+            }
             if let Some(reason) = bot["last_failure"]["reason"].as_str() {
                 writeln!(text, "  last failure: {reason}: {}", word(&bot["last_failure"], "detail"))?;
             }

@@ -12,7 +12,7 @@ use super::raw::RawBot;
 use super::{Problem, suggest, units};
 
 /// A bot.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct BotEntry {
     pub(crate) name: BotName,
     pub(crate) plugin: PathBuf,

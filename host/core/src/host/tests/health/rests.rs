@@ -174,7 +174,7 @@ fn a_new_generation_ends_a_rest_and_a_quarantine_that_the_old_one_brought() {
         rig.arrive(vec![text("a", "1", "one")]).await;
         rig.until(|| state(&rig) == State::Quarantined).await;
         patient.heal();
-        rig.bot.replace(Arc::new(Native(patient.bot())));
+        rig.bot.generations.replace(Arc::new(Native(patient.bot())), clock.now());
         rig.host.turns().renew(&rig.bot).await.unwrap();
         rig.until(|| rig.sent_to("a") == ["one"]).await;
         assert_eq!((state(&rig), store.bot_states().await.unwrap().len()), (State::Active, 0));

@@ -1,0 +1,185 @@
+//! The generations of a bot's plugin: the one that serves, the one before it, and what became of
+//! each file that was to be one.
+//!
+//! A turn keeps the generation that it began with, so a swap disturbs none. A new one is on
+//! probation: if turns keep failing before enough of them have ended well, the one before serves
+//! again. It gets a number of its own then; numbers only grow, so that a number says which code ran.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use arc_swap::ArcSwap;
+use serde::{Deserialize, Serialize};
+
+use crate::runtime::{Plugin, TurnResult};
+use crate::time::Millis;
+
+/// Turns that have to end before a generation is no longer on probation.
+const PROBATION: u32 = 100;
+
+/// Failures on probation after which the generation before serves again.
+const FAILURES: u32 = 3;
+
+/// Records that are kept; older ones are forgotten.
+const RECORDS: usize = 32;
+
+/// One loaded version of a bot's plugin.
+pub struct Generation {
+    /// Counted from 1.
+    pub number: u64,
+    /// The plugin.
+    pub plugin: Arc<dyn Plugin>,
+    /// Turns that have yet to end, and failures that are still forgiven.
+    turns_left: AtomicU32,
+    failures_left: AtomicU32,
+}
+
+impl Generation {
+    fn new(number: u64, plugin: Arc<dyn Plugin>) -> Self {
+        Self { number, plugin, turns_left: AtomicU32::new(PROBATION), failures_left: AtomicU32::new(FAILURES) }
+    }
+
+    /// One that served before and is not tried anew, or two bad ones would take turns.
+    fn proven(number: u64, plugin: Arc<dyn Plugin>) -> Self {
+        Self { turns_left: AtomicU32::new(0), ..Self::new(number, plugin) }
+    }
+
+    /// Counts the end of one of its turns. True once it has failed on probation.
+    fn fails(&self, result: &TurnResult) -> bool {
+        let on_probation =
+            self.turns_left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_ok();
+        let counts = matches!(result, TurnResult::Failed(failure) if failure.reason.is_the_bots());
+        on_probation && counts && self.failures_left.fetch_sub(1, Ordering::Relaxed) <= 1
+    }
+}
+
+/// What became of a file that was to be a generation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Step {
+    /// It serves, or did.
+    Applied,
+    /// It does not: see the reason.
+    Rejected,
+    /// It served, and the one before it does again: see the reason.
+    RolledBack,
+}
+
+/// A record of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Record {
+    /// The generation that serves since then, or still.
+    pub generation: u64,
+    /// What became of the file.
+    pub step: Step,
+    /// The SHA-256 of the file, in hex.
+    pub digest: String,
+    /// When.
+    pub at: Millis,
+    /// Why, where it does not serve.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub reason: Option<String>,
+}
+
+/// The generations of one bot.
+pub struct Generations {
+    current: ArcSwap<Generation>,
+    past: Mutex<Past>,
+}
+
+#[derive(Default)]
+struct Past {
+    previous: Option<Arc<dyn Plugin>>,
+    records: VecDeque<Record>,
+}
+
+impl Past {
+    fn note(&mut self, record: Record) {
+        if self.records.len() == RECORDS {
+            self.records.pop_front();
+        }
+        self.records.push_back(record);
+    }
+}
+
+impl Generations {
+    /// With the first one, which has none to go back to.
+    pub fn new(plugin: Arc<dyn Plugin>) -> Self {
+        Self { current: ArcSwap::from_pointee(Generation::new(1, plugin)), past: Mutex::default() }
+    }
+
+    /// The one that serves.
+    pub fn current(&self) -> Arc<Generation> {
+        self.current.load_full()
+    }
+
+    /// Begins a new one: turns that start from now on run in `plugin`. Gives its number.
+    pub fn replace(&self, plugin: Arc<dyn Plugin>, now: Millis) -> u64 {
+        let mut past = self.past();
+        let old = self.current();
+        let generation = old.number + 1;
+        let digest = plugin.digest().to_owned();
+        past.note(Record { generation, step: Step::Applied, digest, at: now, reason: None });
+        past.previous = Some(old.plugin.clone());
+        self.current.store(Arc::new(Generation::new(generation, plugin)));
+        generation
+    }
+
+    /// Notes a file that is not to serve.
+    pub fn reject(&self, digest: String, reason: String, now: Millis) {
+        let mut past = self.past();
+        let generation = self.current().number;
+        past.note(Record { generation, step: Step::Rejected, digest, at: now, reason: Some(reason) });
+    }
+
+    /// Lets the one before serve again, for this reason. Gives its new number, or `None` where there is
+    /// none. The one that served until now takes its place, so a second time undoes the first.
+    pub fn roll_back(&self, reason: String, now: Millis) -> Option<u64> {
+        self.go_back(&mut self.past(), reason, now)
+    }
+
+    /// What the end of a turn means for the generation that it began with. Gives why it does not serve
+    /// any more, where this is its end.
+    pub fn judge(&self, generation: &Generation, result: &TurnResult, now: Millis) -> Option<String> {
+        if !generation.fails(result) {
+            return None;
+        }
+        let mut past = self.past();
+        if self.current().number != generation.number {
+            return None;
+        }
+        let TurnResult::Failed(failure) = result else { return None };
+        let reason = format!("{FAILURES} of its first {PROBATION} turns failed, the last with {failure}");
+        self.go_back(&mut past, reason.clone(), now).map(|_number| reason)
+    }
+
+    /// What became of each file, the oldest first.
+    pub fn records(&self) -> Vec<Record> {
+        self.past().records.iter().cloned().collect()
+    }
+
+    /// The newest record, if it is of a file that does not serve.
+    pub fn trouble(&self) -> Option<Record> {
+        self.past().records.back().filter(|record| record.step != Step::Applied).cloned()
+    }
+
+    fn go_back(&self, past: &mut Past, reason: String, now: Millis) -> Option<u64> {
+        let previous = past.previous.take()?;
+        let old = self.current();
+        let generation = old.number + 1;
+        let digest = old.plugin.digest().to_owned();
+        past.note(Record { generation, step: Step::RolledBack, digest, at: now, reason: Some(reason) });
+        past.previous = Some(old.plugin.clone());
+        self.current.store(Arc::new(Generation::proven(generation, previous)));
+        Some(generation)
+    }
+
+    fn past(&self) -> MutexGuard<'_, Past> {
+        // It changes by whole calls, so a panic elsewhere leaves it sound.
+        self.past.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests;

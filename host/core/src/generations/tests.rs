@@ -1,0 +1,111 @@
+use futures::FutureExt;
+use futures::future::BoxFuture;
+
+use super::*;
+use crate::runtime::{Ended, Failure, Reason};
+use crate::turn::Turn;
+
+/// A plugin that is only told from others.
+struct Named(&'static str);
+
+impl Plugin for Named {
+    fn run(&self, turn: Turn) -> BoxFuture<'_, Ended> {
+        let ended = Ended { turn, result: TurnResult::Done, cpu: std::time::Duration::ZERO, memory: 0 };
+        async { ended }.boxed()
+    }
+
+    fn digest(&self) -> &str {
+        self.0
+    }
+}
+
+fn generations() -> Generations {
+    Generations::new(Arc::new(Named("one")))
+}
+
+fn trap() -> TurnResult {
+    TurnResult::Failed(Failure { reason: Reason::Panic, detail: "unreachable".to_owned() })
+}
+
+fn serves(generations: &Generations) -> (u64, String) {
+    let current = generations.current();
+    (current.number, current.plugin.digest().to_owned())
+}
+
+#[test]
+fn a_generation_that_keeps_failing_on_probation_gives_way_to_the_one_before() {
+    let generations = generations();
+    generations.replace(Arc::new(Named("two")), Millis(1));
+    let two = generations.current();
+    let end = |result| generations.judge(&two, &result, Millis(2));
+    assert_eq!([end(trap()), end(TurnResult::Done), end(trap())], [None, None, None]);
+    let reason = end(trap()).unwrap();
+    assert!(reason.contains("3 of its first 100 turns failed"), "{reason}");
+    assert_eq!(serves(&generations), (3, "one".to_owned()));
+    assert_eq!(end(trap()), None, "turns of it that are still under way change nothing any more");
+    let trouble = generations.trouble().unwrap();
+    assert_eq!((trouble.step, trouble.digest.as_str(), trouble.generation), (Step::RolledBack, "two", 3));
+}
+
+#[test]
+fn a_generation_that_has_proven_itself_stays_whatever_it_does() {
+    let generations = generations();
+    generations.replace(Arc::new(Named("two")), Millis(1));
+    let two = generations.current();
+    for _ in 0..PROBATION {
+        assert_eq!(generations.judge(&two, &TurnResult::Done, Millis(2)), None);
+    }
+    for _ in 0..10 {
+        assert_eq!(generations.judge(&two, &trap(), Millis(3)), None);
+    }
+    assert_eq!(serves(&generations), (2, "two".to_owned()));
+}
+
+#[test]
+fn what_the_host_failed_at_is_not_held_against_a_generation() {
+    let generations = generations();
+    generations.replace(Arc::new(Named("two")), Millis(1));
+    let two = generations.current();
+    for reason in [Reason::Host, Reason::Killed] {
+        for _ in 0..10 {
+            let result = TurnResult::Failed(Failure { reason, detail: String::new() });
+            assert_eq!(generations.judge(&two, &result, Millis(2)), None);
+        }
+    }
+    assert_eq!(serves(&generations), (2, "two".to_owned()));
+}
+
+#[test]
+fn the_first_generation_stays_for_want_of_another() {
+    let generations = generations();
+    let one = generations.current();
+    for _ in 0..10 {
+        assert_eq!(generations.judge(&one, &trap(), Millis(1)), None);
+    }
+    assert_eq!(generations.roll_back("the operator wants it".to_owned(), Millis(2)), None);
+    assert_eq!(serves(&generations), (1, "one".to_owned()));
+}
+
+#[test]
+fn going_back_twice_is_going_nowhere() {
+    let generations = generations();
+    generations.replace(Arc::new(Named("two")), Millis(1));
+    assert_eq!(generations.roll_back("a".to_owned(), Millis(2)), Some(3));
+    assert_eq!(serves(&generations), (3, "one".to_owned()));
+    assert_eq!(generations.roll_back("b".to_owned(), Millis(3)), Some(4));
+    assert_eq!(serves(&generations), (4, "two".to_owned()));
+}
+
+#[test]
+fn what_became_of_each_file_is_told_and_not_without_end() {
+    let generations = generations();
+    generations.reject("bad".to_owned(), "no handler".to_owned(), Millis(1));
+    assert_eq!(generations.trouble().unwrap().reason.as_deref(), Some("no handler"));
+    generations.replace(Arc::new(Named("two")), Millis(2));
+    assert_eq!(generations.trouble(), None, "what came before a good one is no trouble any more");
+    for n in 0..100 {
+        generations.reject(n.to_string(), "no handler".to_owned(), Millis(n));
+    }
+    let records = generations.records();
+    assert_eq!((records.len(), records[0].digest.as_str(), records[31].digest.as_str()), (RECORDS, "68", "99"));
+}
