@@ -174,6 +174,18 @@ pub fn answer_json(event: &[u8]) -> serde_json::Result<Vec<u8>> {
 /// # Errors
 /// When it is not there, or not a component.
 pub fn component(engine: &Engine, name: &str) -> anyhow::Result<Component> {
+    load(engine, name, limits())
+}
+
+/// The same, with instances that serve a thousand turns each.
+///
+/// # Errors
+/// Like [`component`].
+pub fn reused(engine: &Engine, name: &str) -> anyhow::Result<Component> {
+    load(engine, name, Limits { reuse: 1000, ..limits() })
+}
+
+fn load(engine: &Engine, name: &str, limits: Limits) -> anyhow::Result<Component> {
     let repository = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("."));
     let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| repository.join("target"), PathBuf::from);
     let path = target.join("wasm32-wasip2/plugin").join(format!("{name}.wasm"));
@@ -181,7 +193,7 @@ pub fn component(engine: &Engine, name: &str) -> anyhow::Result<Component> {
         let path = path.display();
         format!("{path}: run `cargo build --profile plugin --target wasm32-wasip2 -p echo -p counter -p guests` first")
     })?;
-    let loaded = Component::load(engine, &bytes, Setup { grants: ALL_GRANTS, limits: limits(), ..Setup::default() });
+    let loaded = Component::load(engine, &bytes, Setup { grants: ALL_GRANTS, limits, ..Setup::default() });
     match loaded {
         Ok(component) => Ok(component),
         Err(error) => bail!("{}: {error}", path.display()),

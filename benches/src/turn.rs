@@ -1,4 +1,5 @@
-//! A turn: the echo bot in the sandbox, a fresh instance each time, next to the same as a Rust call.
+//! A turn: the echo bot in the sandbox, in a fresh instance each time and in one that is reused, next to
+//! the same as a Rust call.
 //!
 //! A turn begins with the event as the core holds it and ends with the effects as the ledger takes
 //! them; store and lanes have no part in it.
@@ -19,6 +20,8 @@ pub(crate) fn measure(plan: Plan) -> anyhow::Result<()> {
     let counter = bots::component(&engine, "counter")?;
     let javascript = bots::component(&engine, "echo-js")?;
     let python = bots::component(&engine, "echo-python")?;
+    let reused = |name| bots::reused(&engine, name);
+    let [echo_reused, javascript_reused, python_reused] = [reused("echo")?, reused("echo-js")?, reused("echo-python")?];
     let rehearsal = Rehearsal::default();
     let runtime = runtime()?;
     runtime.block_on(rehearsal.check(&echo))?;
@@ -44,6 +47,9 @@ pub(crate) fn measure(plan: Plan) -> anyhow::Result<()> {
         }),
         Case::new("echo in JavaScript, a fresh instance", |times| turns("echo-js", &javascript, times)),
         Case::new("echo in Python, a fresh instance", |times| turns("echo-python", &python, times)),
+        Case::new("echo, an instance reused", |times| turns("echo", &echo_reused, times)),
+        Case::new("echo in JavaScript, an instance reused", |times| turns("echo-js", &javascript_reused, times)),
+        Case::new("echo in Python, an instance reused", |times| turns("echo-python", &python_reused, times)),
     ];
     let figures = plan.microseconds(&mut cases)?;
     let native = figures.first().map_or(f64::NAN, |figure| figure.median);
@@ -52,9 +58,13 @@ pub(crate) fn measure(plan: Plan) -> anyhow::Result<()> {
         table.row([case.name().to_owned(), figure.to_string(), format!("{:.1}", figure.median / native)]);
     }
     println!("\n{table}");
-    for (name, plugin) in [("Rust", &echo), ("JavaScript", &javascript), ("Python", &python)] {
-        let memory = runtime.block_on(rehearsal.memory(plugin));
-        println!("echo in {name} has {} KiB of memory at the end of a turn.", memory >> 10);
+    for (name, fresh, reused) in [
+        ("Rust", &echo, &echo_reused),
+        ("JavaScript", &javascript, &javascript_reused),
+        ("Python", &python, &python_reused),
+    ] {
+        let [fresh, reused] = [fresh, reused].map(|plugin| runtime.block_on(rehearsal.memory(plugin)) >> 10);
+        println!("echo in {name} has {fresh} KiB of memory at the end of a turn, and {reused} KiB reused.");
     }
     if let [_, _, one, many, ..] = figures.as_slice() {
         let scaling = cores as f64 * one.median / many.median;

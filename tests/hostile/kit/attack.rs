@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use futures::FutureExt as _;
 use hodhod_core::egress;
@@ -17,6 +16,7 @@ use hodhod_engine::{Component, InspectError, LoadError, Network, inspect};
 
 use super::guest::Guest;
 use super::log;
+use super::neighbour::{Neighbour, rounds};
 use super::rig::{LOUD, Rig, Watched, engine};
 
 /// A bot that means ill.
@@ -78,7 +78,7 @@ impl Attack {
         let engine = engine();
         let attacker = Arc::new(Watched::new(self.load(&engine).unwrap()));
         let rig = Rig::start(&engine, Some((attacker.clone(), self.limits.clone())));
-        let quiet = rig.quiet();
+        let mut neighbour = Neighbour { quiet: rig.quiet(), ..Neighbour::default() };
         let result = rig.probe(&attacker, &self.says);
         let seen = Seen {
             result,
@@ -92,9 +92,13 @@ impl Attack {
                 .collect(),
             log: log::lines(),
         };
-        let beside = rig.beside(&attacker, &self.says);
+        neighbour.beside = rig.beside(&attacker, &self.says);
+        for _ in 1..rounds() {
+            neighbour.quiet.extend(rig.quiet());
+            neighbour.beside.extend(rig.beside(&attacker, &self.says));
+        }
         rig.stop();
-        report(&words(&seen.result), quiet, beside);
+        neighbour.report(&words(&seen.result));
         assert!(log::lines().iter().all(|line| is_clean(line)), "nothing in the log commands a terminal");
         seen
     }
@@ -103,11 +107,10 @@ impl Attack {
     pub(crate) fn refused(self) -> LoadError {
         let engine = engine();
         let rig = Rig::start(&engine, None);
-        let quiet = rig.quiet();
         let Err(error) = self.load(&engine) else { panic!("it is loaded") };
-        let beside = rig.beside_work(|| drop(self.load(&engine)));
+        let neighbour = rig.neighbour_of(|| drop(self.load(&engine)));
         rig.stop();
-        report(&format!("refused: {error}"), quiet, beside);
+        neighbour.report(&format!("refused: {error}"));
         assert!(is_clean(&error.to_string()), "{error:?}");
         error
     }
@@ -128,11 +131,10 @@ impl Attack {
 pub(crate) fn looked_at(bytes: &[u8]) -> InspectError {
     let engine = engine();
     let rig = Rig::start(&engine, None);
-    let quiet = rig.quiet();
     let error = inspect(bytes).unwrap_err();
-    let beside = rig.beside_work(|| drop(inspect(bytes)));
+    let neighbour = rig.neighbour_of(|| drop(inspect(bytes)));
     rig.stop();
-    report(&format!("refused: {error}"), quiet, beside);
+    neighbour.report(&format!("refused: {error}"));
     assert!(is_clean(&error.to_string()), "{error:?}");
     error
 }
@@ -198,11 +200,4 @@ fn words(result: &TurnResult) -> String {
         TurnResult::Reject(reason) => format!("rejected: {}", reason.chars().take(80).collect::<String>()),
         TurnResult::Failed(failure) => failure.to_string(),
     }
-}
-
-#[expect(clippy::print_stdout, reason = "what a person reads of the attack")]
-fn report(outcome: &str, quiet: Duration, beside: Duration) {
-    let thread = std::thread::current();
-    let name = thread.name().unwrap_or("attack");
-    println!("{name}: {outcome}; the neighbour's p99 is {quiet:.1?} quiet and {beside:.1?} beside it");
 }

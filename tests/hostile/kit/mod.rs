@@ -4,6 +4,7 @@
 mod attack;
 mod guest;
 mod log;
+mod neighbour;
 mod platform;
 mod rig;
 
