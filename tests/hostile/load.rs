@@ -300,7 +300,7 @@ fn an_endless_loop_at_its_beginning_is_seen_before_it_serves() {
     let probe = |guest: &Guest| {
         let actor = Actor::new("bot".into(), [].into(), Limits::default(), Arc::default());
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        runtime.block_on(load(guest).probe(Turn::rehearsal(Arc::new(actor), Millis(0))))
+        runtime.block_on(load(guest).probe(Turn::rehearsal(&actor, Millis(0))))
     };
     assert_eq!(probe(&Guest::with("")), Ok(()));
     let failure = probe(&Guest::with("(func $start (loop (br 0))) (start $start)")).unwrap_err();

@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::config::suggest;
 use crate::reload::{ReloadError, Reloaded, Reloader};
@@ -46,6 +46,9 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Connections served at once; the next ones wait.
 const AT_ONCE: usize = 8;
+
+/// Requests about the versions of plugins that are followed at once; the next ones are refused.
+static RELOADS: Semaphore = Semaphore::const_new(AT_ONCE);
 
 /// How long the answer to a kill waits for the turns to be over, and how often it looks.
 const KILL_WAIT: Duration = Duration::from_secs(1);
@@ -173,10 +176,9 @@ impl Control {
                 Ok((stream, _)) => {
                     let (host, reloader) = (host.clone(), reloader.clone());
                     tokio::spawn(async move {
-                        if let Err(error) = talk(stream, &host, &reloader).await {
+                        if let Err(error) = talk(stream, &host, &reloader, place).await {
                             tracing::info!(%error, "a connection to the control socket broke off");
                         }
-                        drop(place);
                     });
                 }
                 Err(error) => {
@@ -211,8 +213,9 @@ fn in_nursery(nursery: &Path, path: &Path) -> io::Result<UnixListener> {
     Ok(listener)
 }
 
-/// One request, one answer.
-async fn talk(stream: UnixStream, host: &Host, reloader: &Reloader) -> io::Result<()> {
+/// One request, one answer. The place is given back before something that may take minutes, or orders that
+/// are to be followed at once would wait for it.
+async fn talk(stream: UnixStream, host: &Host, reloader: &Reloader, place: OwnedSemaphorePermit) -> io::Result<()> {
     let (reader, mut writer) = stream.into_split();
     let mut line = Vec::new();
     let mut reader = BufReader::new(reader.take(LONGEST_REQUEST));
@@ -223,7 +226,10 @@ async fn talk(stream: UnixStream, host: &Host, reloader: &Reloader) -> io::Resul
         }
         Err(error) => Answer::refusal(format!("not a request: {error}")),
         Ok(request) => match Version::ALL.into_iter().find(|order| order.as_str() == request.order) {
-            Some(order) => follow(host, reloader, order, &request).await,
+            Some(order) => {
+                drop(place);
+                follow(host, reloader, order, &request).await
+            }
             None => obey(host, &request).await,
         },
     };
@@ -253,6 +259,9 @@ async fn obey(host: &Host, request: &Request) -> Answer {
 
 async fn follow(host: &Host, reloader: &Reloader, order: Version, request: &Request) -> Answer {
     let bot = BotName::from(request.bot.as_str());
+    let Ok(_place) = RELOADS.try_acquire() else {
+        return Answer::refusal("too many reloads are asked for at once; ask again when they are over");
+    };
     let done = match order {
         Version::Reload => reloader.reload(&bot).await.map(|reloaded| match reloaded {
             Reloaded::Unchanged(number) => (Some(number), Some(false), None),

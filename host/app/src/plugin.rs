@@ -1,5 +1,6 @@
 //! The plugin of a bot: read, compared with what the operator granted, and loaded.
 
+use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -17,7 +18,10 @@ pub(crate) fn read(path: &Path) -> Result<Vec<u8>, String> {
     if size > COMPONENT {
         return Err(format!("it has {size} bytes; a component may have {COMPONENT}"));
     }
-    std::fs::read(path).map_err(unreadable)
+    // It may grow while it is read.
+    let (mut bytes, file) = (Vec::new(), std::fs::File::open(path).map_err(unreadable)?);
+    file.take(COMPONENT + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+    Ok(bytes)
 }
 
 /// Loads the plugin of one bot, with warnings for the operator. A plugin that wants more than it was

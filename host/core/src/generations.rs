@@ -47,10 +47,19 @@ impl Generation {
 
     /// Counts the end of one of its turns. True once it has failed on probation.
     fn fails(&self, result: &TurnResult) -> bool {
-        let on_probation =
-            self.turns_left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_ok();
-        let counts = matches!(result, TurnResult::Failed(failure) if failure.reason.is_the_bots());
-        on_probation && counts && self.failures_left.fetch_sub(1, Ordering::Relaxed) <= 1
+        let failed = match result {
+            TurnResult::Failed(failure) if !failure.reason.is_the_bots() => return false,
+            TurnResult::Failed(_) => true,
+            TurnResult::Done | TurnResult::Retry(_) | TurnResult::Reject(_) => false,
+        };
+        let one_less = |left: &AtomicU32| {
+            left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).unwrap_or(0)
+        };
+        one_less(&self.turns_left) > 0 && failed && one_less(&self.failures_left) == 1
+    }
+
+    fn is_on_probation(&self) -> bool {
+        self.turns_left.load(Ordering::Relaxed) > 0
     }
 }
 
@@ -92,10 +101,13 @@ pub struct Generations {
 struct Past {
     previous: Option<Arc<dyn Plugin>>,
     records: VecDeque<Record>,
+    /// The newest record, where it is of a file that does not serve.
+    trouble: Option<Record>,
 }
 
 impl Past {
     fn note(&mut self, record: Record) {
+        self.trouble = (record.step != Step::Applied).then(|| record.clone());
         if self.records.len() == RECORDS {
             self.records.pop_front();
         }
@@ -121,7 +133,11 @@ impl Generations {
         let generation = old.number + 1;
         let digest = plugin.digest().to_owned();
         past.note(Record { generation, step: Step::Applied, digest, at: now, reason: None });
-        past.previous = Some(old.plugin.clone());
+        old.plugin.waits_for_turns(false);
+        // One that has not proven itself is no good to go back to, where there is another.
+        if past.previous.is_none() || !old.is_on_probation() {
+            past.previous = Some(old.plugin.clone());
+        }
         self.current.store(Arc::new(Generation::new(generation, plugin)));
         generation
     }
@@ -159,9 +175,21 @@ impl Generations {
         self.past().records.iter().cloned().collect()
     }
 
-    /// The newest record, if it is of a file that does not serve.
+    /// True if a file with these bytes was not taken, or was taken back, and no other one serves since.
+    pub fn has_refused(&self, digest: &str) -> bool {
+        let past = self.past();
+        let since = past.records.iter().rev().take_while(|record| record.step != Step::Applied);
+        since.into_iter().any(|record| record.digest == digest)
+    }
+
+    /// The newest record, if it is of a file that does not serve and is still there.
     pub fn trouble(&self) -> Option<Record> {
-        self.past().records.back().filter(|record| record.step != Step::Applied).cloned()
+        self.past().trouble.clone()
+    }
+
+    /// To be called when the file is what serves: what was there in between is no trouble any more.
+    pub fn is_as_served(&self) {
+        self.past().trouble = None;
     }
 
     fn go_back(&self, past: &mut Past, reason: String, now: Millis) -> Option<u64> {
@@ -170,6 +198,8 @@ impl Generations {
         let generation = old.number + 1;
         let digest = old.plugin.digest().to_owned();
         past.note(Record { generation, step: Step::RolledBack, digest, at: now, reason: Some(reason) });
+        old.plugin.waits_for_turns(false);
+        previous.waits_for_turns(true);
         past.previous = Some(old.plugin.clone());
         self.current.store(Arc::new(Generation::proven(generation, previous)));
         Some(generation)

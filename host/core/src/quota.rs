@@ -185,7 +185,7 @@ impl Quotas {
     pub fn dropped(&self, lines: u64, now: Millis) -> Option<u64> {
         let mut held = lock(&self.lines);
         held.dropped = held.dropped.saturating_add(lines);
-        if held.told.is_some_and(|told| now >= told && now.since(told) < MINUTE) {
+        if held.told.is_some_and(|told| now.since(told) < MINUTE) {
             return None;
         }
         held.told = Some(now);

@@ -21,6 +21,9 @@ pub trait Plugin: Send + Sync + 'static {
 
     /// The SHA-256 of the component, in hex.
     fn digest(&self) -> &str;
+
+    /// Told when it is not to get turns any more, and when it is after that: what it keeps for them may go.
+    fn waits_for_turns(&self, _waits: bool) {}
 }
 
 /// A turn that is over.

@@ -121,7 +121,7 @@ pub trait ValueView: Send + Sync {
     fn has_timer(&self, key: &TimerKey) -> Result<bool, StoreError>;
 }
 
-/// Where a rehearsal reads from.
+/// Where a turn of nothing reads from.
 struct NothingStored;
 
 impl ValueView for NothingStored {
@@ -268,18 +268,23 @@ impl Turn {
         }
     }
 
-    /// A turn of no event, with nothing stored: for looking whether a plugin begins.
-    pub fn rehearsal(actor: Arc<Actor>, now: Millis) -> Self {
+    /// A turn of no event for a bot like this one, with nothing stored, no connection and quotas of its own:
+    /// for looking whether a plugin begins.
+    pub fn rehearsal(of: &Actor, now: Millis) -> Self {
+        let actor = Actor::new(of.bot.clone(), HashMap::new(), of.limits.clone(), of.outboxes.clone());
+        Self::nothing(Arc::new(actor), now)
+    }
+
+    /// What stands in the place of a turn that has ended.
+    #[must_use]
+    pub fn over(&self) -> Self {
+        Self::nothing(self.actor.clone(), self.now)
+    }
+
+    fn nothing(actor: Arc<Actor>, now: Millis) -> Self {
         let chat = Chat::new("", "");
         let timer = Timer { id: String::new(), chat: None, due: now, payload: String::new() };
         Self::new(InboxSeq(0), Arc::new(Event::Timer(timer)), chat, now, actor, Arc::new(NothingStored))
-    }
-
-    /// The same turn before anything was done in it: what stands in its place once it has ended.
-    #[must_use]
-    pub fn unbegun(&self) -> Self {
-        let (event, chat) = (self.event.clone(), self.chat.clone());
-        Self::new(self.seq, event, chat, self.now, self.actor.clone(), self.view.clone())
     }
 
     /// The number of its event in the inbox.

@@ -366,7 +366,7 @@ impl Turns {
         } else {
             bot.stats.conflict();
         }
-        if let Some(reason) = bot.generations.judge(&generation, &ended.result, at) {
+        if passed && let Some(reason) = bot.generations.judge(&generation, &ended.result, at) {
             tracing::error!(bot = %bot.name(), generation = generation.number, "the generation before serves again: {reason}");
             if let Err(error) = self.renew(&bot).await {
                 tracing::error!(bot = %bot.name(), %error, "the state of the bot is not recorded");

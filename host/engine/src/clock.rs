@@ -19,15 +19,15 @@ pub(crate) struct TurnClock {
 }
 
 impl TurnClock {
-    /// For a turn that begins now, which is `began` by the host's clock.
-    pub(crate) fn new(began: Millis) -> Self {
-        Self { base: Instant::now(), at_base: Arc::new(AtomicU64::new(began.0)) }
+    /// For a turn that began at `at`, which is `began` by the host's clock.
+    pub(crate) fn new(began: Millis, at: Instant) -> Self {
+        Self { base: at, at_base: Arc::new(AtomicU64::new(began.0)) }
     }
 
-    /// For another turn that begins now.
-    pub(crate) fn begin(&self, began: Millis) {
-        let at_base = began.0.saturating_sub(whole_millis(self.base.elapsed()));
-        self.at_base.store(at_base, Ordering::Relaxed);
+    /// For another turn of the same guest. It never goes back: this one may have begun before the last ended.
+    pub(crate) fn begin(&self, began: Millis, at: Instant) {
+        let at_base = began.0.saturating_sub(whole_millis(at.saturating_duration_since(self.base)));
+        self.at_base.fetch_max(at_base, Ordering::Relaxed);
     }
 
     /// Now, by the host's clock.
@@ -43,5 +43,20 @@ impl HostWallClock for TurnClock {
 
     fn now(&self) -> Duration {
         Duration::from_millis(self.at_base.load(Ordering::Relaxed)).saturating_add(self.base.elapsed())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_turn_that_began_before_the_last_one_ended_sees_no_earlier_time() {
+        let began = Instant::now();
+        let clock = TurnClock::new(Millis(10_000), began);
+        clock.begin(Millis(10_500), began);
+        let seen = clock.now();
+        clock.begin(Millis(10_000), began);
+        assert!(clock.now() >= seen && seen >= Millis(10_500));
     }
 }

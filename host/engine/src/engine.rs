@@ -33,8 +33,11 @@ const MEMORY_KEPT: usize = 16 << 20;
 const TABLE_KEPT: usize = 64 << 10;
 const STACK_KEPT: usize = 32 << 10;
 
-/// One part in so many of the pool may wait for another turn of the same bot: the rest is for turns that run.
-const KEPT: usize = 4;
+/// For so many turns that may be under way one instance may wait for another turn of its bot.
+const KEPT: u32 = 4;
+
+/// Places for looking whether a new build begins.
+const PROBES: u32 = 2;
 
 /// Stack of the guest with the host calls it makes.
 const CALL_STACK: usize = 2 << 20;
@@ -100,7 +103,7 @@ impl Engine {
             inner,
             pulse,
             heavy: Arc::new(heavy),
-            kept: Arc::new(Semaphore::new(pool.turns as usize / KEPT)),
+            kept: Arc::new(Semaphore::new(kept_of(pool.turns) as usize)),
             place: Arc::default(),
             compiler: Compiler::InProcess,
             cache: None,
@@ -168,6 +171,11 @@ impl Engine {
     }
 }
 
+/// Places for instances that wait for another turn, beside those for turns under way.
+fn kept_of(turns: u32) -> u32 {
+    turns.div_ceil(KEPT)
+}
+
 /// True if the kernel can tell which pages were touched.
 fn pagemap_scan() -> bool {
     PoolingAllocationConfig::is_pagemap_scan_available()
@@ -196,13 +204,14 @@ fn compatibility(engine: &wasmtime::Engine) -> String {
 
 fn config(size: PoolSize) -> Config {
     let mut pool = PoolingAllocationConfig::new();
+    let places = size.turns.saturating_add(kept_of(size.turns)).saturating_add(PROBES);
     // As many for each turn as one component may have, so that no bot can take another's; what is not
     // used is address space only.
-    pool.total_component_instances(size.turns)
-        .total_core_instances(size.turns.saturating_mul(INSTANCES))
-        .total_memories(size.turns.saturating_mul(MEMORIES))
-        .total_tables(size.turns.saturating_mul(TABLES))
-        .total_stacks(size.turns)
+    pool.total_component_instances(places)
+        .total_core_instances(places.saturating_mul(INSTANCES))
+        .total_memories(places.saturating_mul(MEMORIES))
+        .total_tables(places.saturating_mul(TABLES))
+        .total_stacks(places)
         .max_core_instances_per_component(INSTANCES)
         .max_memories_per_component(MEMORIES)
         .max_tables_per_component(TABLES)

@@ -16,17 +16,13 @@ use std::cell::Cell;
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use futures::future::BoxFuture;
-use rustix::process::setpriority_process;
-use thread_priority::ThreadPriority;
-use thread_priority::unix::{
-    NormalThreadSchedulePolicy, ThreadSchedulePolicy, set_thread_priority_and_policy, thread_native_id,
-};
+use rustix::process::nice;
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
@@ -35,9 +31,8 @@ use tracing::instrument::WithSubscriber;
 use crate::meter::Meter;
 use crate::ticker::TICK;
 
-/// How much lower the priority of the first thread is, as `nice` counts. With nothing left over it still
-/// gets about a tenth of a processor. The others get none then: whoever wakes up takes the processor from
-/// them at once, and not only at the end of what the scheduler gave them, which is some milliseconds.
+/// How much lower the priority of these threads is, as `nice` counts. With nothing left over they still
+/// get about a tenth of a processor.
 const NICE: i32 = 10;
 
 /// How long a bot's turns begin here, for each moment in which one of them held a thread of all.
@@ -50,19 +45,10 @@ thread_local! {
     static HERE: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Gives this thread a lower priority, at which it still gets on.
-fn lower_priority() {
-    if let Err(error) = setpriority_process(None, NICE) {
+/// Lowers the priority of this thread to that of heavy turns, for good. For work that turns need not wait for.
+pub fn lower_priority() {
+    if let Err(error) = nice(NICE) {
         tracing::warn!(%error, "the priority of a thread cannot be lowered");
-    }
-}
-
-/// Lets this thread run only when nobody else wants to, for good. For work that turns need not wait for.
-pub fn lowest_priority() {
-    let policy = ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Idle);
-    if let Err(error) = set_thread_priority_and_policy(thread_native_id(), ThreadPriority::Min, policy) {
-        tracing::debug!(?error, "a thread cannot be one that runs when nobody else does");
-        lower_priority();
     }
 }
 
@@ -83,15 +69,14 @@ pub(crate) struct Heavy {
 impl Heavy {
     pub(crate) fn start() -> io::Result<Self> {
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
-        let started = AtomicUsize::new(0);
         let runtime = Builder::new_multi_thread()
             .worker_threads(threads)
             .thread_name("hodhod-heavy")
             .enable_io()
             .enable_time()
-            .on_thread_start(move || {
+            .on_thread_start(|| {
                 HERE.set(true);
-                if started.fetch_add(1, Ordering::Relaxed) == 0 { lower_priority() } else { lowest_priority() }
+                lower_priority();
             })
             .build()?;
         let handle = runtime.handle().clone();
@@ -265,6 +250,8 @@ impl<T> Drop for Carried<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::{Engine, PoolSize};
+    use crate::testing;
 
     #[test]
     fn a_bot_takes_at_most_one_part_in_five_hundred_of_the_time_of_others() {
@@ -306,5 +293,30 @@ mod tests {
         weight.end(Duration::ZERO, now);
         weight.end(TICK + Duration::from_nanos(1), now);
         assert!(weight.stay().lasted < Duration::from_secs(2));
+    }
+
+    /// A turn holds its component, and that these threads.
+    #[tokio::test]
+    async fn what_nobody_waits_for_any_more_keeps_no_threads() {
+        let engine = Engine::new(PoolSize { turns: 1, memory: 1 << 20 }).unwrap();
+        let (heavy, threads) = (engine.heavy.clone(), Arc::downgrade(&engine.heavy));
+        let meter = testing::meter(&engine);
+        let (held, metered) = (engine, meter.clone());
+        let weight = Weight::default();
+        let (told, left) = tokio::sync::oneshot::channel();
+        let running = Box::pin(async move {
+            metered.next_slice().await;
+            told.send(is_here()).unwrap();
+            std::future::pending::<()>().await;
+            drop(held);
+        });
+        tokio::select! {
+            () = heavy.carry(running, meter, &weight) => unreachable!("it never ends"),
+            here = left => assert!(here.unwrap(), "it has left"),
+        }
+        drop(heavy);
+        while threads.strong_count() > 0 {
+            tokio::task::yield_now().await;
+        }
     }
 }

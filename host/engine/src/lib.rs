@@ -32,6 +32,6 @@ pub use compile::{Cache, ChildProcess, CompileError, CompileLimits, Compiler, co
 pub use egress::{Network, Resolve};
 pub use engine::{Engine, EngineError, PoolSize};
 pub use grants::grant_of;
-pub use heavy::lowest_priority;
+pub use heavy::lower_priority;
 pub use inspect::{InspectError, Inspection, SECTION, digest, embed, inspect};
 pub use plugin::{Component, LoadError};

@@ -41,13 +41,22 @@ struct Inner {
     left: usize,
     dropped: usize,
     last_error: Option<String>,
+    /// What was written of lines that have not ended, on standard output and on standard error.
+    partial: [Vec<u8>; 2],
 }
 
 impl Lines {
     /// Lines of one turn.
     pub(crate) fn new(actor: Arc<Actor>, clock: TurnClock) -> Self {
         let left = actor.limits.log_lines;
-        Self(Arc::new(Mutex::new(Inner { actor, clock, left, dropped: 0, last_error: None })))
+        Self(Arc::new(Mutex::new(Inner {
+            actor,
+            clock,
+            left,
+            dropped: 0,
+            last_error: None,
+            partial: Default::default(),
+        })))
     }
 
     /// Begins another turn of the same guest, whose streams go on.
@@ -89,6 +98,48 @@ impl Lines {
             Level::Info => tracing::info!(target: "bot", %bot, %context, "{text}"),
             Level::Warn => tracing::warn!(target: "bot", %bot, %context, "{text}"),
             Level::Error => tracing::error!(target: "bot", %bot, %context, "{text}"),
+        }
+    }
+
+    /// Takes bytes of standard output or standard error, and writes the lines that end in them.
+    fn take(&self, error: bool, bytes: &[u8]) {
+        let mut rest = bytes;
+        let mut partial = self.swap(error, Vec::new());
+        while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
+            partial.extend_from_slice(&rest[..end]);
+            self.emit(error, &partial);
+            partial.clear();
+            rest = &rest[end + 1..];
+        }
+        // A line is shown cut, so the rest of a long one need not be kept.
+        let room = LINE.saturating_sub(partial.len());
+        partial.extend_from_slice(&rest[..rest.len().min(room)]);
+        drop(self.swap(error, partial));
+    }
+
+    /// Writes the lines that have not ended: nothing more comes of this turn.
+    pub(crate) fn flush(&self) {
+        for error in [false, true] {
+            let partial = self.swap(error, Vec::new());
+            self.emit(error, &partial);
+        }
+    }
+
+    /// Puts what there is of a line in the place of what there was.
+    fn swap(&self, error: bool, partial: Vec<u8>) -> Vec<u8> {
+        let mut inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::replace(&mut inner.partial[usize::from(error)], partial)
+    }
+
+    fn emit(&self, error: bool, line: &[u8]) {
+        let text = String::from_utf8_lossy(line);
+        let text = text.trim_end_matches('\r');
+        if error {
+            self.remember(text);
+        }
+        if !text.is_empty() {
+            let (level, context) = if error { (Level::Warn, "stderr") } else { (Level::Info, "stdout") };
+            self.write(level, context, text);
         }
     }
 
@@ -146,49 +197,21 @@ impl StdoutStream for LineStream {
     }
 
     fn p2_stream(&self) -> Box<dyn OutputStream> {
-        Box::new(LineWriter { stream: self.clone(), partial: Vec::new() })
-    }
-}
-
-struct LineWriter {
-    stream: LineStream,
-    partial: Vec<u8>,
-}
-
-impl LineWriter {
-    fn emit(&mut self, line: &[u8]) {
-        let text = String::from_utf8_lossy(line);
-        let text = text.trim_end_matches('\r');
-        if self.stream.error {
-            self.stream.lines.remember(text);
-        }
-        if !text.is_empty() {
-            let (level, context) = if self.stream.error { (Level::Warn, "stderr") } else { (Level::Info, "stdout") };
-            self.stream.lines.write(level, context, text);
-        }
+        Box::new(self.clone())
     }
 }
 
 #[wasmtime_wasi::async_trait]
-impl Pollable for LineWriter {
+impl Pollable for LineStream {
     async fn ready(&mut self) {}
 }
 
-impl OutputStream for LineWriter {
+impl OutputStream for LineStream {
     fn write(&mut self, bytes: Bytes) -> StreamResult<()> {
         if bytes.len() > WRITE {
             return Err(StreamError::trap("more was written at once than was permitted"));
         }
-        let mut rest = &bytes[..];
-        while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
-            let mut line = std::mem::take(&mut self.partial);
-            line.extend_from_slice(&rest[..end]);
-            self.emit(&line);
-            rest = &rest[end + 1..];
-        }
-        // A line is shown cut, so the rest of a long one need not be kept.
-        let room = LINE.saturating_sub(self.partial.len());
-        self.partial.extend_from_slice(&rest[..rest.len().min(room)]);
+        self.lines.take(self.error, &bytes);
         Ok(())
     }
 
@@ -201,11 +224,27 @@ impl OutputStream for LineWriter {
     }
 }
 
-impl Drop for LineWriter {
-    fn drop(&mut self) {
-        if !self.partial.is_empty() {
-            let line = std::mem::take(&mut self.partial);
-            self.emit(&line);
-        }
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use hodhod_core::runtime::Limits;
+    use hodhod_core::time::Millis;
+
+    use super::*;
+
+    #[test]
+    fn a_line_that_one_turn_began_is_not_in_front_of_what_the_next_one_writes() {
+        let actor = Actor::new("bot".into(), [].into(), Limits::default(), Arc::default());
+        let lines = Lines::new(Arc::new(actor), TurnClock::new(Millis(0), Instant::now()));
+        lines.take(true, "نیمه\nha".as_bytes());
+        lines.take(true, b"lf");
+        assert_eq!(lines.last_error().as_deref(), Some("نیمه"));
+        lines.flush();
+        assert_eq!(lines.last_error().as_deref(), Some("half"));
+        lines.begin();
+        assert_eq!(lines.last_error(), None);
+        lines.take(true, b"whole\n");
+        assert_eq!(lines.last_error().as_deref(), Some("whole"));
     }
 }

@@ -166,6 +166,10 @@ impl Plugin for Component {
     fn digest(&self) -> &str {
         &self.0.digest
     }
+
+    fn waits_for_turns(&self, waits: bool) {
+        self.0.kept.keep(waits);
+    }
 }
 
 fn check_imports(component: &wasmtime::component::Component, grants: Grants) -> Result<(), LoadError> {

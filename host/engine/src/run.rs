@@ -1,7 +1,9 @@
 //! The running of a turn in a component.
 
+use std::future::poll_fn;
 use std::sync::Arc;
-use std::time::Duration;
+use std::task::Poll;
+use std::time::{Duration, Instant};
 
 use futures::future::{Either, select};
 use hodhod_core::kill;
@@ -10,6 +12,7 @@ use hodhod_core::runtime::{BotConfig, Ended, Failure, Limits, Reason, TurnResult
 use hodhod_core::text::clean;
 use hodhod_core::turn::Turn;
 use tokio::sync::Semaphore;
+use tokio::time::sleep_until;
 use wasmtime::component::ResourceTable;
 use wasmtime::{CallHook, Store, StoreContextMut, Trap, UpdateDeadline};
 
@@ -19,7 +22,7 @@ use crate::convert;
 use crate::egress::Egress;
 use crate::engine::Engine;
 use crate::failure::classify;
-use crate::heavy::Weight;
+use crate::heavy::{self, Weight};
 use crate::kept::{Kept, Used};
 use crate::meter::{Meter, Metered};
 use crate::state::State;
@@ -57,20 +60,20 @@ impl Loaded {
 
     async fn begin(this: &Arc<Self>, turn: Turn, event: Option<types::Event>) -> Ended {
         let meter = Meter::new(this.engine.pulse.clone(), this.slices.clone());
-        let running = Box::pin(this.clone().turn(turn, event, meter.clone()));
+        let running = Box::pin(this.clone().turn(turn, event, Instant::now(), meter.clone()));
         this.engine.heavy.carry(running, meter, &this.weight).await
     }
 
-    async fn turn(self: Arc<Self>, turn: Turn, event: Option<types::Event>, meter: Arc<Meter>) -> Ended {
+    async fn turn(self: Arc<Self>, turn: Turn, event: Option<types::Event>, at: Instant, meter: Arc<Meter>) -> Ended {
         let killed = std::pin::pin!(turn.killed());
         let mut used = match self.kept.take() {
             Some(mut used) => {
-                used.store.data_mut().begin(turn, meter.clone());
+                used.store.data_mut().begin(turn, at, meter.clone());
                 used
             }
-            None => Used::new(self.store(turn, meter.clone())),
+            None => Used::new(self.store(turn, at, meter.clone())),
         };
-        if let Some(egress) = &self.egress {
+        if let (Some(egress), Some(_)) = (&self.egress, &event) {
             let state = used.store.data_mut();
             let (actor, clock) = (state.turn.actor().clone(), state.clock.clone());
             state.http.allow(egress.clone(), actor, clock);
@@ -80,22 +83,23 @@ impl Loaded {
         let called = {
             let call = Box::pin(self.call(&mut used, event.as_ref()));
             let call = unless_killed(Metered { meter: meter.clone(), inner: call }, killed);
-            tokio::time::timeout(self.limits.wall, call).await
+            within(self.limits.wall, call).await
         };
-        let went_well = matches!(called, Ok(Some(Ok(_))));
+        let went_well = matches!(called, Some(Some(Ok(_))));
         if !(went_well && self.kept.wants(&mut used)) {
             // A guest that trapped is never entered again. Its streams are closed, so that what it said
             // last is known before the reason is looked for.
             used.store.data_mut().table = ResourceTable::new();
             used.instance = None;
         }
+        used.store.data().lines.flush();
         let result = match called {
-            Ok(Some(Ok(Ok(())))) => TurnResult::Done,
-            Ok(Some(Ok(Err(types::Failure::Retry(ms))))) => TurnResult::Retry(Duration::from_millis(ms)),
-            Ok(Some(Ok(Err(types::Failure::Reject(reason))))) => TurnResult::Reject(clean(&reason, REASON)),
-            Ok(Some(Err(error))) => TurnResult::Failed(classify(&error, used.store.data())),
-            Ok(None) => TurnResult::Failed(kill::failure()),
-            Err(_elapsed) => TurnResult::Failed(Failure {
+            Some(Some(Ok(Ok(())))) => TurnResult::Done,
+            Some(Some(Ok(Err(types::Failure::Retry(ms))))) => TurnResult::Retry(Duration::from_millis(ms)),
+            Some(Some(Ok(Err(types::Failure::Reject(reason))))) => TurnResult::Reject(clean(&reason, REASON)),
+            Some(Some(Err(error))) => TurnResult::Failed(classify(&error, used.store.data())),
+            Some(None) => TurnResult::Failed(kill::failure()),
+            None => TurnResult::Failed(Failure {
                 reason: Reason::Wall,
                 detail: format!("limit {} ms reached", self.limits.wall.as_millis()),
             }),
@@ -108,8 +112,8 @@ impl Loaded {
     }
 
     /// A store for an instance that begins with this turn.
-    fn store(&self, turn: Turn, meter: Arc<Meter>) -> Store<State> {
-        let state = State::new(turn, self.config.clone(), &self.limits, meter, self.engine.place.clone());
+    fn store(&self, turn: Turn, at: Instant, meter: Arc<Meter>) -> Store<State> {
+        let state = State::new(turn, at, self.config.clone(), &self.limits, meter, self.engine.place.clone());
         let mut store = Store::new(&self.engine.inner, state);
         store.limiter(|state| &mut state.limiter);
         store.set_hostcall_fuel(HOST_CALL);
@@ -131,6 +135,26 @@ impl Loaded {
             None => Ok(Ok(())),
         }
     }
+}
+
+/// What a call gives, or `None` if it takes longer. The timer belongs to the runtime that polls it: the one
+/// where the turn began may be gone before the turn is.
+async fn within<T>(limit: Duration, call: impl Future<Output = T>) -> Option<T> {
+    let until = tokio::time::Instant::now() + limit;
+    let mut call = std::pin::pin!(call);
+    let mut over = std::pin::pin!(sleep_until(until));
+    let mut is_away = heavy::is_here();
+    poll_fn(|cx| {
+        if !is_away && heavy::is_here() {
+            is_away = true;
+            over.set(sleep_until(until));
+        }
+        if let Poll::Ready(given) = call.as_mut().poll(cx) {
+            return Poll::Ready(Some(given));
+        }
+        over.as_mut().poll(cx).map(|()| None)
+    })
+    .await
 }
 
 /// What a call gives, or `None` if the turn is killed while it waits. Dropping the call ends it.

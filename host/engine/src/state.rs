@@ -1,6 +1,7 @@
 //! What a store holds during one turn.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use hodhod_core::limits::{RANDOM, RESOURCES};
 use hodhod_core::runtime::{BotConfig, Failure, Limits};
@@ -31,14 +32,16 @@ pub(crate) struct State {
 }
 
 impl State {
+    /// For a turn that began at `at`.
     pub(crate) fn new(
         turn: Turn,
+        at: Instant,
         config: Arc<BotConfig>,
         limits: &Limits,
         meter: Arc<Meter>,
         place: Arc<Place>,
     ) -> Self {
-        let clock = TurnClock::new(turn.began());
+        let clock = TurnClock::new(turn.began(), at);
         let lines = Lines::new(turn.actor().clone(), clock.clone());
         let wasi = WasiCtx::builder()
             .stdout(LineStream::output(lines.clone()))
@@ -68,14 +71,14 @@ impl State {
 
     /// Takes the turn that has ended out of a store that is kept.
     pub(crate) fn end(&mut self) -> Turn {
-        let unbegun = self.turn.unbegun();
+        let over = self.turn.over();
         self.files = Files::new(self.files.place());
-        std::mem::replace(&mut self.turn, unbegun)
+        std::mem::replace(&mut self.turn, over)
     }
 
     /// Puts another turn of the same bot into a store that was kept.
-    pub(crate) fn begin(&mut self, turn: Turn, meter: Arc<Meter>) {
-        self.clock.begin(turn.began());
+    pub(crate) fn begin(&mut self, turn: Turn, at: Instant, meter: Arc<Meter>) {
+        self.clock.begin(turn.began(), at);
         self.lines.begin();
         self.limiter.begin();
         self.files = Files::new(self.files.place());

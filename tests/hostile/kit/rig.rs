@@ -207,7 +207,7 @@ impl Rig {
             std::thread::scope(|scope| {
                 scope.spawn(|| {
                     // As the host loads plugins while it serves.
-                    hodhod_engine::lowest_priority();
+                    hodhod_engine::lower_priority();
                     while !over.load(Ordering::SeqCst) {
                         work();
                     }

@@ -15,6 +15,7 @@ use hodhod_core::bot::Bot;
 use hodhod_core::generations::Record;
 use hodhod_core::host::Host;
 use hodhod_core::ids::BotName;
+use hodhod_core::runtime::Plugin as _;
 use hodhod_core::text::clean;
 use hodhod_core::turn::Turn;
 use hodhod_engine::{Component, Engine};
@@ -29,14 +30,19 @@ use crate::plugin;
 /// How long a file has to stay as it is before it is believed to be wrong.
 const SETTLED: Duration = Duration::from_millis(500);
 
-/// How often a file is looked at meanwhile, and the least time between two looks at one that changes
-/// all the time.
+/// How often a file is looked at meanwhile, and the least time between two looks.
 const LOOK: Duration = Duration::from_millis(20);
+
+/// The longest time between two looks at a file that changes all the time.
+const REST: Duration = Duration::from_secs(2);
+
+/// How long a file is looked at that changes all the time. It is looked at again later.
+const LONGEST: Duration = Duration::from_secs(30);
 
 /// Longest reason that is kept, in bytes.
 const REASON: usize = 600;
 
-/// The part of the time that looking at such a file may take.
+/// How much longer than a look the time to the next one is, up to [`REST`].
 const SHARE: u32 = 10;
 
 /// What came of a look at a bot's file.
@@ -106,9 +112,11 @@ impl Reloader {
         changes.mark_changed();
         while changes.changed().await.is_ok() {
             let began = Instant::now();
-            // Said in the log, and in the records of the bot.
-            let _told = self.look(watched, false).await;
-            tokio::time::sleep(LOOK.max(began.elapsed() * SHARE).min(SETTLED)).await;
+            // Said in the log, and in the records of the bot. What is new serves without a rest.
+            if let Ok(Reloaded::Applied(_)) = self.look(watched, false).await {
+                continue;
+            }
+            tokio::time::sleep((began.elapsed() * SHARE).clamp(LOOK, REST)).await;
         }
     }
 
@@ -139,70 +147,99 @@ impl Reloader {
 
     async fn look(&self, watched: &Watched, asked: bool) -> Result<Reloaded, ReloadError> {
         let Watched { entry, bot, seen } = watched;
+        let began = Instant::now();
         let mut seen = seen.lock().await;
         let serving = || bot.generation().number;
-        let mut since = (Stamp::of(&entry.plugin), Instant::now());
-        if !asked && (since.0 == *seen || since.0.is_none()) {
+        let mut stamp = Stamp::of(&entry.plugin);
+        if !asked && (stamp == *seen || stamp.is_none()) {
             return Ok(Reloaded::Unchanged(serving()));
         }
-        let (digest, reason) = loop {
-            let problem = match self.stage(entry, bot, asked).await {
-                Ok(None) => {
-                    *seen = since.0;
-                    return Ok(Reloaded::Unchanged(serving()));
+        let refusal = loop {
+            let (since, before) = (Instant::now(), serving());
+            let staged = self.stage(entry, bot, asked).await;
+            // What was read may be half of it; and the operator may have had another word meanwhile.
+            let mut now = Stamp::of(&entry.plugin);
+            if now != stamp && staged.as_ref().is_ok_and(|staged| self.is_still(entry, staged.as_ref())) {
+                stamp = now;
+            }
+            if now == stamp && before == serving() {
+                match staged {
+                    Ok(Staged::Served) => {
+                        *seen = stamp;
+                        bot.generations.is_as_served();
+                        return Ok(Reloaded::Unchanged(before));
+                    }
+                    Ok(Staged::Refused) => {
+                        *seen = stamp;
+                        return Ok(Reloaded::Unchanged(before));
+                    }
+                    Ok(Staged::New(component)) => {
+                        *seen = stamp;
+                        let number = bot.generations.replace(Arc::new(component), self.host.clock().now());
+                        self.renew(bot, number).await;
+                        return Ok(Reloaded::Applied(number));
+                    }
+                    // The host's own trouble says nothing of the file, which is looked at again.
+                    Err(refusal) if refusal.is_the_hosts => {
+                        tracing::warn!(bot = %bot.name(), "a new build cannot be looked at now: {}", refusal.reason);
+                        return Err(ReloadError::Rejected(refusal.reason, before));
+                    }
+                    Err(refusal) => {
+                        while now == stamp && since.elapsed() < SETTLED {
+                            tokio::time::sleep(LOOK).await;
+                            now = Stamp::of(&entry.plugin);
+                        }
+                        if now == stamp {
+                            break refusal;
+                        }
+                    }
                 }
-                Ok(Some(component)) => {
-                    *seen = since.0;
-                    let number = bot.generations.replace(Arc::new(component), self.host.clock().now());
-                    self.renew(bot, number).await;
-                    return Ok(Reloaded::Applied(number));
-                }
-                Err(problem) => problem,
-            };
-            if since.1.elapsed() >= SETTLED {
-                break problem;
+            }
+            stamp = now;
+            if began.elapsed() > LONGEST {
+                return Err(ReloadError::Rejected("its file changes all the time".to_owned(), serving()));
             }
             tokio::time::sleep(LOOK).await;
-            let stamp = Stamp::of(&entry.plugin);
-            if stamp != since.0 {
-                since = (stamp, Instant::now());
-            }
         };
-        *seen = since.0;
-        let reason = clean(&reason, REASON);
-        tracing::error!(bot = %bot.name(), generation = serving(), "a new build is not taken, and the old one serves on: {reason}");
-        bot.generations.reject(digest, reason.clone(), self.host.clock().now());
+        *seen = stamp;
+        let reason = clean(&refusal.reason, REASON);
+        tracing::error!(
+            bot = %bot.name(), generation = serving(),
+            "a new build is not taken, and the old one serves on: {reason}"
+        );
+        bot.generations.reject(refusal.digest, reason.clone(), self.host.clock().now());
         Err(ReloadError::Rejected(reason, serving()))
     }
 
-    /// Everything that can be done before a swap: `None` where the file is what serves, or what was refused
-    /// before and nobody asked for. An error comes with the digest of the file.
-    async fn stage(
-        &self,
-        entry: &BotEntry,
-        bot: &Arc<Bot>,
-        asked: bool,
-    ) -> Result<Option<Component>, (String, String)> {
-        let (engine, entry) = (self.engine.clone(), entry.clone());
-        let refused = bot.generations.trouble().filter(|_| !asked).map(|trouble| trouble.digest);
-        let known = [Some(bot.generation().plugin.digest().to_owned()), refused];
+    /// True if the file still has the bytes that were staged, however often it was touched.
+    fn is_still(&self, entry: &BotEntry, staged: Option<&Component>) -> bool {
+        let bytes = plugin::read(&entry.plugin).ok();
+        staged.is_some_and(|staged| bytes.is_some_and(|bytes| hodhod_engine::digest(&bytes) == staged.digest()))
+    }
+
+    /// Everything that can be done before a swap.
+    async fn stage(&self, entry: &BotEntry, bot: &Arc<Bot>, asked: bool) -> Result<Staged, Refusal> {
+        let (engine, entry, serving) = (self.engine.clone(), entry.clone(), bot.clone());
         let (told, done) = oneshot::channel();
         // A thread of its own: its priority is lowered, which cannot be undone.
         let started = std::thread::Builder::new().name("hodhod-load".to_owned()).spawn(move || {
-            hodhod_engine::lowest_priority();
+            hodhod_engine::lower_priority();
             // Nobody listens where the host stops.
-            let _gone = told.send(load(&engine, &entry, &known));
+            let _gone = told.send(load(&engine, &entry, &serving, asked));
         });
         if let Err(error) = started {
-            return Err((String::new(), format!("no thread can be started to load it: {error}")));
+            return Err(Refusal::hosts(format!("no thread can be started to load it: {error}")));
         }
-        let loaded =
-            done.await.unwrap_or_else(|_gone| Err((String::new(), "the loading of it panicked".to_owned())))?;
-        let Some((component, digest)) = loaded else { return Ok(None) };
-        let rehearsal = Turn::rehearsal(bot.actor.clone(), self.host.clock().now());
+        let loaded = done.await.unwrap_or_else(|_gone| Err(Refusal::hosts("the loading of it panicked".to_owned())))?;
+        let Staged::New(component) = loaded else { return Ok(loaded) };
+        let rehearsal = Turn::rehearsal(&bot.actor, self.host.clock().now());
         match component.probe(rehearsal).await {
-            Ok(()) => Ok(Some(component)),
-            Err(failure) => Err((digest, format!("it does not begin: {failure}"))),
+            Ok(()) => Ok(Staged::New(component)),
+            Err(failure) => Err(Refusal {
+                digest: component.digest().to_owned(),
+                is_the_hosts: !failure.reason.is_the_bots(),
+                reason: format!("it does not begin: {failure}"),
+            }),
         }
     }
 
@@ -215,26 +252,59 @@ impl Reloader {
     }
 }
 
-/// Reads, compiles and links a bot's file, with its digest; `None` where it is known.
-fn load(
-    engine: &Engine,
-    entry: &BotEntry,
-    known: &[Option<String>],
-) -> Result<Option<(Component, String)>, (String, String)> {
+/// What a bot's file is.
+enum Staged {
+    /// What serves.
+    Served,
+    /// What was refused before, and nobody asks for.
+    Refused,
+    /// Something that can serve.
+    New(Component),
+}
+
+impl Staged {
+    fn as_ref(&self) -> Option<&Component> {
+        match self {
+            Self::New(component) => Some(component),
+            Self::Served | Self::Refused => None,
+        }
+    }
+}
+
+/// Why it cannot serve.
+struct Refusal {
+    /// The SHA-256 of the file, or nothing where it cannot be read.
+    digest: String,
+    reason: String,
+    is_the_hosts: bool,
+}
+
+impl Refusal {
+    fn hosts(reason: String) -> Self {
+        Self { digest: String::new(), reason, is_the_hosts: true }
+    }
+}
+
+/// Reads, compiles and links a bot's file.
+fn load(engine: &Engine, entry: &BotEntry, bot: &Bot, asked: bool) -> Result<Staged, Refusal> {
     let path = entry.plugin.display();
-    let bytes = plugin::read(&entry.plugin).map_err(|what| (String::new(), format!("{path}: {what}")))?;
+    let refuse = |digest, reason| Refusal { digest, reason, is_the_hosts: false };
+    let bytes = plugin::read(&entry.plugin).map_err(|what| refuse(String::new(), format!("{path}: {what}")))?;
     let digest = hodhod_engine::digest(&bytes);
-    if known.iter().flatten().any(|known| *known == digest) {
-        return Ok(None);
+    if digest == bot.generation().plugin.digest() {
+        return Ok(Staged::Served);
+    }
+    if !asked && bot.generations.has_refused(&digest) {
+        return Ok(Staged::Refused);
     }
     match plugin::load_bytes(engine, entry, &bytes) {
         Ok((component, warnings)) => {
             warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
-            Ok(Some((component, digest)))
+            Ok(Staged::New(component))
         }
         Err(problems) => {
             let problems: Vec<_> = problems.iter().map(ToString::to_string).collect();
-            Err((digest, problems.join("; ")))
+            Err(refuse(digest, problems.join("; ")))
         }
     }
 }

@@ -35,8 +35,15 @@ pub(super) async fn run(files: Vec<PathBuf>, changes: channel::Sender<()>) {
     let mut looks = tokio::time::interval(LOOK);
     loop {
         looks.tick().await;
-        if let Some(folders) = &mut folders {
-            folders.follow(&files);
+        if let Some(mut now) = folders.take() {
+            let files = files.clone();
+            // A file system that does not answer holds nobody up but this.
+            folders = tokio::task::spawn_blocking(move || {
+                now.follow(&files);
+                now
+            })
+            .await
+            .ok();
         }
         changes.send_replace(());
     }
@@ -64,10 +71,12 @@ impl Folders {
             .filter(|(path, was)| !wanted.contains(*path) || Stamp::of(path).map(|now| now.file()) != Some(**was))
             .map(|(path, _)| path.clone())
             .collect();
-        for path in gone {
-            self.watched.remove(&path);
-            // One that was removed is not watched any more.
-            let _gone = self.watcher.unwatch(&path);
+        if !gone.is_empty() {
+            // Two names may be of one folder, which is not watched under either then; so all begin anew.
+            for path in std::mem::take(&mut self.watched).into_keys() {
+                // One that was removed is not watched any more.
+                let _gone = self.watcher.unwatch(&path);
+            }
         }
         for path in wanted {
             if self.watched.contains_key(&path) {

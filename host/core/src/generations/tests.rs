@@ -87,6 +87,29 @@ fn the_first_generation_stays_for_want_of_another() {
 }
 
 #[test]
+fn a_generation_that_has_not_proven_itself_is_no_good_to_go_back_to() {
+    let generations = generations();
+    generations.replace(Arc::new(Named("bad")), Millis(1));
+    generations.replace(Arc::new(Named("worse")), Millis(2));
+    let worse = generations.current();
+    let ends: Vec<_> = (0..3).map(|_| generations.judge(&worse, &trap(), Millis(3)).is_some()).collect();
+    assert_eq!(ends, [false, false, true]);
+    assert_eq!(serves(&generations), (4, "one".to_owned()));
+}
+
+#[test]
+fn what_was_refused_stays_so_until_another_serves() {
+    let generations = generations();
+    generations.reject("bad".to_owned(), "no handler".to_owned(), Millis(1));
+    generations.reject(String::new(), "cannot be read".to_owned(), Millis(2));
+    assert!(generations.has_refused("bad") && !generations.has_refused("two"));
+    generations.is_as_served();
+    assert!(generations.has_refused("bad") && generations.trouble().is_none());
+    generations.replace(Arc::new(Named("two")), Millis(3));
+    assert!(!generations.has_refused("bad"));
+}
+
+#[test]
 fn going_back_twice_is_going_nowhere() {
     let generations = generations();
     generations.replace(Arc::new(Named("two")), Millis(1));

@@ -250,3 +250,14 @@ fn a_timer_that_is_overdue_from_the_start_goes_before_no_other() {
     assert!(began > Millis(0));
     assert_eq!(due, [began]);
 }
+
+#[test]
+fn a_rehearsal_reaches_nobody_and_uses_up_nothing() {
+    let actor = turn(&[]).actor().clone();
+    let mut rehearsal = Turn::rehearsal(&actor, Millis(1));
+    let sent = rehearsal.send(Chat::new("shop", "a"), Outgoing::text("hello"));
+    assert!(matches!(sent, Err(Refusal::Denied(_))), "{sent:?}");
+    let bucket = rehearsal.bucket("bot").unwrap();
+    rehearsal.set(&bucket, "k", b"v".to_vec()).unwrap();
+    assert!(!actor.quotas.surely_fits(1, &actor.limits), "nothing was learnt of what the bot has stored");
+}

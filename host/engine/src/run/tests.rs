@@ -34,8 +34,10 @@ async fn code_that_only_calls_the_host_is_ended_between_two_calls() {
 
     let meter = testing::meter(&engine);
     let limits = Limits::default();
-    let mut store =
-        Store::new(&engine.inner, State::new(turn(), Arc::default(), &limits, meter.clone(), Arc::default()));
+    let mut store = Store::new(
+        &engine.inner,
+        State::new(turn(), Instant::now(), Arc::default(), &limits, meter.clone(), Arc::default()),
+    );
     bound_time(&mut store, Duration::from_millis(50));
     let instance = linker.instantiate_async(&mut store, &module).await.unwrap();
     let run = instance.get_typed_func::<(), ()>(&mut store, "run").unwrap();
@@ -79,8 +81,10 @@ async fn killed(body: &str, hears: bool) -> Option<Reason> {
     let notified = turn.killed();
     let notified = Box::pin(async move { if hears { notified.await } else { std::future::pending().await } });
     let meter = testing::meter(&engine);
-    let mut store =
-        Store::new(&engine.inner, State::new(turn, Arc::default(), &Limits::default(), meter.clone(), Arc::default()));
+    let mut store = Store::new(
+        &engine.inner,
+        State::new(turn, Instant::now(), Arc::default(), &Limits::default(), meter.clone(), Arc::default()),
+    );
     bound_time(&mut store, Duration::from_secs(60));
     let instance = linker.instantiate_async(&mut store, &module).await.unwrap();
     let run = instance.get_typed_func::<(), ()>(&mut store, "run").unwrap();

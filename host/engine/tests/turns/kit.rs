@@ -59,6 +59,10 @@ impl Told {
         Turn::new(InboxSeq(self.told), event, chat, began, self.actor.clone(), Arc::new(view))
     }
 
+    pub(crate) fn plugin(&self) -> &dyn Plugin {
+        &self.component
+    }
+
     /// How a turn ends in which it is told this.
     pub(crate) async fn end(&mut self, chat: &str, text: &str) -> Ended {
         let turn = self.turn(chat, text, Millis(0));

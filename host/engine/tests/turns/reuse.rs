@@ -102,3 +102,13 @@ async fn instances_that_wait_leave_most_of_the_pool_to_turns() {
     // One in four of eight; the others found no place to wait in, and had a fresh one.
     assert_eq!(kept, 2);
 }
+
+#[tokio::test]
+async fn instances_of_a_build_that_gets_no_turns_any_more_go() {
+    let mut bot = Told::new(reuse(100));
+    assert_eq!([bot.says("turns").await, bot.says("turns").await], ["1", "2"]);
+    bot.plugin().waits_for_turns(false);
+    assert_eq!([bot.says("turns").await, bot.says("turns").await], ["1", "1"], "and none is kept of a late turn");
+    bot.plugin().waits_for_turns(true);
+    assert_eq!([bot.says("turns").await, bot.says("turns").await], ["1", "2"]);
+}

@@ -1,7 +1,7 @@
 //! A turn over a [`Shelf`], and the calls that its guest makes.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use hodhod_core::files::FileSeal;
 use hodhod_core::platform::Platform;
@@ -36,7 +36,7 @@ impl Rig {
         let turn = testing::turn(actor.with_seal(self.seal.clone()));
         let engine = Engine::new(PoolSize { turns: 1, memory: 1 << 20 }).unwrap();
         let place = Place { spool: self.folder.path().to_owned(), io: None };
-        State::new(turn, Arc::default(), &limits, testing::meter(&engine), Arc::new(place))
+        State::new(turn, Instant::now(), Arc::default(), &limits, testing::meter(&engine), Arc::new(place))
     }
 
     pub(super) fn name(&self) -> String {
