@@ -5,6 +5,7 @@
 //! a turn does is visible to anybody before it is committed.
 
 mod files;
+mod nothing;
 mod timers;
 mod values;
 
@@ -14,7 +15,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use crate::event::{Event, Timer};
+use crate::event::Event;
 use crate::files::FileSeal;
 use crate::ids::{BotName, Chat, ConnectionName, InboxSeq, SendId};
 use crate::kill::KillSwitch;
@@ -119,34 +120,6 @@ pub trait ValueView: Send + Sync {
     /// # Errors
     /// When the store cannot be read.
     fn has_timer(&self, key: &TimerKey) -> Result<bool, StoreError>;
-}
-
-/// Where a turn of nothing reads from.
-struct NothingStored;
-
-impl ValueView for NothingStored {
-    fn get(&self, _key: &ValueKey, _reads: &mut Reads) -> Result<Option<Vec<u8>>, StoreError> {
-        Ok(None)
-    }
-
-    fn keys(
-        &self,
-        _bot: &BotName,
-        _bucket: &Bucket,
-        _after: Option<&str>,
-        _limit: usize,
-        _reads: &mut Reads,
-    ) -> Result<Vec<String>, StoreError> {
-        Ok(Vec::new())
-    }
-
-    fn usage(&self, _bot: &BotName, _bucket: &Bucket) -> Result<Usage, StoreError> {
-        Ok(Usage::default())
-    }
-
-    fn has_timer(&self, _key: &TimerKey) -> Result<bool, StoreError> {
-        Ok(false)
-    }
 }
 
 /// Why an import refused. A refusal is a value for the bot, never a trap.
@@ -266,25 +239,6 @@ impl Turn {
             files: 0,
             answered: false,
         }
-    }
-
-    /// A turn of no event for a bot like this one, with nothing stored, no connection and quotas of its own:
-    /// for looking whether a plugin begins.
-    pub fn rehearsal(of: &Actor, now: Millis) -> Self {
-        let actor = Actor::new(of.bot.clone(), HashMap::new(), of.limits.clone(), of.outboxes.clone());
-        Self::nothing(Arc::new(actor), now)
-    }
-
-    /// What stands in the place of a turn that has ended.
-    #[must_use]
-    pub fn over(&self) -> Self {
-        Self::nothing(self.actor.clone(), self.now)
-    }
-
-    fn nothing(actor: Arc<Actor>, now: Millis) -> Self {
-        let chat = Chat::new("", "");
-        let timer = Timer { id: String::new(), chat: None, due: now, payload: String::new() };
-        Self::new(InboxSeq(0), Arc::new(Event::Timer(timer)), chat, now, actor, Arc::new(NothingStored))
     }
 
     /// The number of its event in the inbox.

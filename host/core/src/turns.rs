@@ -13,18 +13,17 @@
 
 mod commit;
 mod hand;
+mod work;
 
-use std::cell::Cell;
 use std::collections::{BTreeSet, HashMap};
-use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
 use futures::future::{Either, OptionFuture, select};
-use futures::stream::{FuturesUnordered, StreamExt};
 use tokio::sync::Notify;
 
+use self::commit::Ticket;
 use crate::bot::Bot;
 use crate::event::Event;
 use crate::ids::{BotName, Chat, InboxSeq};
@@ -38,11 +37,6 @@ use crate::turn::{Effects, Turn};
 use crate::values::Reads;
 use crate::verdict;
 
-/// Most events one worker takes at once, and the work it expects of them. A batch makes taking
-/// cheap; its bound keeps a turn from waiting behind another worker's backlog.
-const BATCH: usize = 64;
-const BATCH_WORK: Duration = Duration::from_millis(1);
-
 /// Bytes of event bodies kept beside the rows, so that an event which runs soon is not read back.
 const BODIES: usize = 16 << 20;
 
@@ -52,7 +46,6 @@ const CONFLICTS: u8 = 3;
 /// The wait before an event is tried again whose body could not be read.
 const UNREADABLE_WAIT: Duration = Duration::from_secs(1);
 
-use commit::Ticket;
 pub use hand::{Obeyed, OrderError};
 
 /// An event in its lane.
@@ -167,43 +160,6 @@ impl Turns {
         (waiting >= room).then(|| format!("{waiting} events were waiting in this chat"))
     }
 
-    /// Runs turns until [`drain`](Self::drain) and what was begun has ended. Cancelling ends the
-    /// turns under way without effects; their events stay in the inbox.
-    pub async fn work(&self, worker: usize) {
-        let Some(woken) = self.workers.get(worker) else { return };
-        let unstarted = Rc::new(Cell::new(0_usize));
-        let mut running = FuturesUnordered::new();
-        loop {
-            let draining = self.draining.load(Ordering::Acquire);
-            if !draining && unstarted.get() == 0 {
-                for taken in self.take() {
-                    unstarted.set(unstarted.get() + 1);
-                    let (unstarted, counted) = (unstarted.clone(), Count(self));
-                    running.push(async move {
-                        unstarted.set(unstarted.get() - 1);
-                        if unstarted.get() == 0 {
-                            // There may be room for more beside those that wait for something.
-                            woken.notify_one();
-                        }
-                        self.turn(taken).await;
-                        drop(counted);
-                    });
-                }
-            }
-            if running.is_empty() {
-                if draining {
-                    return;
-                }
-                woken.notified().await;
-            } else {
-                let notified = std::pin::pin!(woken.notified());
-                match select(running.next(), notified).await {
-                    Either::Left(_) | Either::Right(_) => {}
-                }
-            }
-        }
-    }
-
     /// Writes the ends of turns and lets their lanes go on, until [`drain`](Self::drain) and all is
     /// written. One task runs this.
     pub async fn commit(&self) {
@@ -266,35 +222,6 @@ impl Turns {
     /// Turns of a bot that run.
     pub fn running(&self, bot: &BotName) -> usize {
         self.lanes().running_in(bot)
-    }
-
-    /// Takes what goes next. Each that is taken counts as under way.
-    fn take(&self) -> Vec<Taken> {
-        let mut taken = Vec::new();
-        let mut work = Duration::ZERO;
-        if self.ledger.is_full() {
-            // Told again when the batch under way is on disk.
-            return taken;
-        }
-        let now = self.clock.now();
-        let mut lanes = self.lanes();
-        while taken.len() < BATCH && work < BATCH_WORK && self.under_way.load(Ordering::Relaxed) < self.most {
-            let Some(out) = lanes.take(now) else { break };
-            if let Some(wait) = self.outboxes.is_crowded(&out.group, &out.lane) {
-                lanes.finish(&out.group, &out.lane, Next::At(now + wait, out.item));
-                self.alarm.notify_one();
-                continue;
-            }
-            let mut phase = 0;
-            if let Some(bot) = self.bot(&out.group) {
-                work += bot.stats.usual_cpu();
-                phase = bot.lock_health().phase();
-            }
-            // Only grows under the lock of the lanes, so the limit is never passed.
-            self.under_way.fetch_add(1, Ordering::Relaxed);
-            taken.push(Taken { out, phase });
-        }
-        taken
     }
 
     async fn turn(&self, taken: Taken) {
@@ -407,17 +334,5 @@ impl Turns {
     fn lanes(&self) -> MutexGuard<'_, Queue> {
         // Lanes change by whole calls, so a panic elsewhere leaves them sound.
         self.lanes.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// A turn under way, counted until it is dropped.
-struct Count<'a>(&'a Turns);
-
-impl Drop for Count<'_> {
-    fn drop(&mut self) {
-        if self.0.under_way.fetch_sub(1, Ordering::Relaxed) == self.0.most {
-            // Others could not take anything and may now.
-            self.0.wake();
-        }
     }
 }

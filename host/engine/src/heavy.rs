@@ -7,8 +7,9 @@
 //! one instruction and taking a long list out of a guest is one call, however long they last, and
 //! nothing within a process can interrupt them.
 //!
-//! What a turn has taken of others' time until it left is counted against its bot, whose next turns
-//! begin here for [`SHARE`] times as long, and for twice as long as the last time if that was lately.
+//! What a turn has taken of others' time until it ended or left is counted against its bot, if it is
+//! more than a few turns take together: its next turns begin here for [`SHARE`] times as long, and
+//! for twice as long as the last time if that was lately.
 //! So a bot takes at most one part in [`SHARE`] of the time of a thread that belongs to all, whatever
 //! it does, and mostly much less.
 
@@ -29,11 +30,13 @@ use tokio::task::JoinHandle;
 use tracing::instrument::WithSubscriber;
 
 use crate::meter::Meter;
-use crate::ticker::TICK;
 
 /// How much lower the priority of these threads is, as `nice` counts. With nothing left over they still
 /// get about a tenth of a processor.
 const NICE: i32 = 10;
+
+/// The longest that a turn holds a thread of all and nobody minds.
+pub(crate) const LIGHT: Duration = Duration::from_micros(500);
 
 /// How long a bot's turns begin here, for each moment in which one of them held a thread of all.
 const SHARE: u32 = 500;
@@ -160,7 +163,7 @@ impl Weight {
 
     /// A turn that began beside others has held their thread for so long, and has ended or left.
     fn end(&self, held: Duration, now: Instant) {
-        if held > TICK {
+        if held > LIGHT {
             let mut stay = self.stay();
             let lasting = held.saturating_mul(SHARE);
             // Again, and soon: it is away for twice as long.
@@ -256,8 +259,8 @@ mod tests {
     #[test]
     fn a_bot_takes_at_most_one_part_in_five_hundred_of_the_time_of_others() {
         let (weight, now) = (Weight::default(), Instant::now());
-        weight.end(TICK, now);
-        assert_eq!(weight.begin(now), Begin::Here, "a tick is everybody's");
+        weight.end(LIGHT, now);
+        assert_eq!(weight.begin(now), Begin::Here, "so much is everybody's");
         weight.end(Duration::from_millis(20), now);
         assert_eq!(weight.begin(now), Begin::Away);
         assert_eq!(weight.begin(now + Duration::from_millis(9999)), Begin::Away);
@@ -283,7 +286,7 @@ mod tests {
         let (weight, mut now) = (Weight::default(), Instant::now());
         for seconds in [1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300] {
             assert_eq!(weight.begin(now), Begin::Here);
-            weight.end(TICK + Duration::from_nanos(1), now);
+            weight.end(Duration::from_millis(2), now);
             let stay = weight.stay().lasted;
             assert!(stay.abs_diff(Duration::from_secs(seconds)) < Duration::from_millis(1), "{stay:?}");
             now += stay;
@@ -291,7 +294,7 @@ mod tests {
         // After as long without another it is a bot like any other.
         now += LONGEST;
         weight.end(Duration::ZERO, now);
-        weight.end(TICK + Duration::from_nanos(1), now);
+        weight.end(Duration::from_millis(2), now);
         assert!(weight.stay().lasted < Duration::from_secs(2));
     }
 

@@ -19,8 +19,8 @@ use std::time::{Duration, Instant};
 use rustix::time::{ClockId, clock_gettime};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::heavy;
-use crate::ticker::{Pulse, TICK};
+use crate::heavy::{self, LIGHT};
+use crate::ticker::Pulse;
 
 /// Measures one turn.
 #[derive(Debug)]
@@ -109,10 +109,10 @@ impl Meter {
         nanos(self.base.elapsed()).saturating_sub(self.poll_began.load(Ordering::Relaxed))
     }
 
-    /// Processor time of the poll under way, which has lasted so long. Less than a tick is not looked
-    /// into: asking the system takes longer than some turns.
+    /// Processor time of the poll under way, which has lasted so long. What is light anyway is not looked
+    /// into, for which the system has to be asked.
     fn of_poll(&self, lasted: u64) -> u64 {
-        if lasted < nanos(TICK) {
+        if lasted <= nanos(LIGHT) {
             return lasted;
         }
         // What other threads and programs had of the processor meanwhile is not the guest's.
