@@ -12,13 +12,9 @@ use hodhod_core::ids::{BotName, Chat, ChatId, ConnectionName, InboxSeq};
 use hodhod_core::limits::row;
 use hodhod_core::outgoing::{Body, Outgoing};
 use hodhod_core::platform::{Health, Intake, Platform, SendError, Sent, Unsendable};
-use hodhod_core::quota::Usage;
 use hodhod_core::runtime::{Ended, Grants, Limits, Plugin, Setup, TurnResult};
-use hodhod_core::store::StoreError;
 use hodhod_core::time::Millis;
-use hodhod_core::timers::TimerKey;
-use hodhod_core::turn::{Actor, Turn, ValueView};
-use hodhod_core::values::{Bucket, Reads, ValueKey};
+use hodhod_core::turn::{Actor, NothingStored, Turn, ValueView};
 use hodhod_engine::{Component, Engine};
 use serde::{Deserialize, Serialize};
 
@@ -219,34 +215,5 @@ impl Platform for Nowhere {
 
     fn health(&self) -> Health {
         Health::default()
-    }
-}
-
-/// No value was ever stored.
-#[derive(Clone, Copy, Debug, Default)]
-struct NothingStored;
-
-impl ValueView for NothingStored {
-    fn get(&self, _key: &ValueKey, _reads: &mut Reads) -> Result<Option<Vec<u8>>, StoreError> {
-        Ok(None)
-    }
-
-    fn keys(
-        &self,
-        _bot: &BotName,
-        _bucket: &Bucket,
-        _after: Option<&str>,
-        _limit: usize,
-        _reads: &mut Reads,
-    ) -> Result<Vec<String>, StoreError> {
-        Ok(Vec::new())
-    }
-
-    fn usage(&self, _bot: &BotName, _bucket: &Bucket) -> Result<Usage, StoreError> {
-        Ok(Usage::default())
-    }
-
-    fn has_timer(&self, _key: &TimerKey) -> Result<bool, StoreError> {
-        Ok(false)
     }
 }

@@ -9,6 +9,8 @@ use std::time::SystemTime;
 use hodhod_tests::{BotSetup, Running, Setup, component};
 use serde_json::Value;
 use tempfile::TempDir;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::UnixStream;
 
 /// A setup of one bot whose file is its own copy of `echo`.
 async fn setup(limits: &str) -> (Setup, PathBuf, TempDir) {
@@ -192,5 +194,30 @@ async fn a_folder_that_is_replaced_and_a_link_that_leads_elsewhere_are_followed(
     // And it is watched as the one before was.
     replace(&root.path().join("two/bot.wasm"), &another("echo", 4));
     in_generation(&host, 4).await;
+    host.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn reloads_that_last_hold_no_other_order_up_and_are_not_taken_without_end() {
+    let (setup, file, _folder) = setup("").await;
+    let host = setup.start_ready().await;
+    // Each takes as long as it takes to believe that a file is wrong, one after the other.
+    replace(&file, b"no component");
+    let mut asked = Vec::new();
+    for _ in 0..12 {
+        let mut stream = UnixStream::connect(setup.state().join("control.sock")).await.unwrap();
+        stream.write_all(b"{\"order\":\"reload\",\"bot\":\"bot\"}\n").await.unwrap();
+        asked.push(stream);
+    }
+    let (well, said) = says(&setup, &["pause", "bot"]).await;
+    assert!(well, "{said}");
+    let mut too_many = 0;
+    for mut stream in asked {
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        assert!(answer.contains("generation 1 serves on") || answer.contains("too many reloads"), "{answer}");
+        too_many += usize::from(answer.contains("too many reloads"));
+    }
+    assert_eq!(too_many, 4);
     host.stop().await;
 }

@@ -66,7 +66,7 @@ pub(crate) fn engine(config: &Config) -> anyhow::Result<Engine> {
     let pool = PoolSize { turns: config.host.turns, memory: largest.unwrap_or(0).max(default.memory) };
     let child = ChildProcess::new(own_program().context("the program does not find itself")?, [COMPILE]);
     let engine = Engine::new(pool)?.with_compiler(Compiler::Child(child)).with_spool(spool(config));
-    // The threads that run turns have no sockets.
+    // Not in those of the threads that run turns, which a turn may leave.
     Ok(match Handle::try_current() {
         Ok(runtime) => engine.with_io(runtime),
         Err(_nothing_will_run) => engine,

@@ -9,6 +9,8 @@ mod nothing;
 mod timers;
 mod values;
 
+pub use nothing::NothingStored;
+
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;

@@ -139,7 +139,8 @@ impl Engine {
         Self { place: Arc::new(place), ..self }
     }
 
-    /// Reads and writes files of platforms in this runtime, where turns run in one without sockets.
+    /// Reads and writes files of platforms in this runtime, which connections to them belong to, and not in
+    /// the one that a turn happens to run in.
     #[must_use]
     pub fn with_io(self, runtime: Handle) -> Self {
         let place = Place { io: Some(runtime), ..(*self.place).clone() };

@@ -61,10 +61,10 @@ impl Meter {
 
     /// True if so much processor time is used up now, from within a poll.
     pub(crate) fn has_used(&self, limit: Duration) -> bool {
-        // A poll has not used more than it has lasted, which is asked without the system.
-        let lasted = self.lasted();
-        let most = self.used.load(Ordering::Relaxed).saturating_add(lasted);
-        most >= nanos(limit) && self.used.load(Ordering::Relaxed).saturating_add(self.of_poll(lasted)) >= nanos(limit)
+        let (before, lasted) = (self.used.load(Ordering::Relaxed), self.lasted());
+        let reaches = |poll| before.saturating_add(poll) >= nanos(limit);
+        // A poll has not used more than it has lasted, which is known without asking the system.
+        reaches(lasted) && reaches(self.of_poll(lasted))
     }
 
     /// Processor time of the polls that have ended.

@@ -33,8 +33,9 @@ impl Turn {
     }
 }
 
-/// Where a turn of nothing reads from.
-struct NothingStored;
+/// Where a turn of nothing reads from: no value was ever stored.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NothingStored;
 
 impl ValueView for NothingStored {
     fn get(&self, _key: &ValueKey, _reads: &mut Reads) -> Result<Option<Vec<u8>>, StoreError> {

@@ -1,26 +1,24 @@
 //! A bot that asks, and servers on this machine that answer what a test tells them to.
 
 use std::future::Future;
+use std::io;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::{io, path};
 
 use futures::future::BoxFuture;
 use hodhod_core::egress::{Place, Policy, Secret};
-use hodhod_core::event::{Content, Event, Message, Sender};
-use hodhod_core::ids::{Chat, InboxSeq};
-use hodhod_core::ledger::Ledger;
 use hodhod_core::outgoing::Body;
 use hodhod_core::runtime::{Ended, Grants, Limits, Plugin, Setup, TurnResult};
-use hodhod_core::testing::{MemoryStore, TestClock, TestPlatform};
 use hodhod_core::time::Millis;
-use hodhod_core::turn::{Actor, Turn};
+use hodhod_core::turn::Actor;
 use hodhod_engine::{Component, Engine, Network, PoolSize, Resolve};
 use rustls::pki_types::CertificateDer;
 use secrecy::SecretString;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+
+use crate::shared::{actor, built, turn};
 
 /// Answers look-ups from a list: the first time with the first, and so on; then with the last.
 pub(crate) struct Names {
@@ -66,17 +64,11 @@ impl Asker {
         trusted: Option<CertificateDer<'static>>,
     ) -> Self {
         let engine = Engine::new(PoolSize { turns: 4, memory: 64 << 20 }).unwrap();
-        let target = std::env::var_os("CARGO_TARGET_DIR")
-            .map_or_else(|| path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target"), path::PathBuf::from);
-        let plugin = target.join("wasm32-wasip2/plugin/guests_http.wasm");
-        let bytes = std::fs::read(plugin).expect("`cargo xtask bots` builds the bots");
         let grants = Grants { messenger: true, http: true, ..Grants::default() };
         let setup = Setup { grants, limits: limits.clone(), http: Arc::new(policy), ..Setup::default() };
         let network = Network::new(names, trusted).unwrap();
-        let component = Component::load_with(&engine, &bytes, setup, network).unwrap();
-        let platform: Arc<dyn hodhod_core::platform::Platform> = Arc::new(TestPlatform::default());
-        let actor = Actor::new("bot".into(), [("shop".into(), platform)].into(), limits, Arc::default());
-        Self { component, actor: Arc::new(actor) }
+        let component = Component::load_with(&engine, &built("guests_http"), setup, network).unwrap();
+        Self { component, actor: actor(limits) }
     }
 
     /// To a server without TLS whose address is listed.
@@ -86,22 +78,7 @@ impl Asker {
     }
 
     pub(crate) async fn turn(&self, text: &str) -> Ended {
-        let chat = Chat::new("shop", "a");
-        let message = Message {
-            id: "1".to_owned(),
-            platform: "test".to_owned(),
-            chat: chat.clone(),
-            private: true,
-            sender: Sender::default(),
-            sent_at: Millis(0),
-            edited: false,
-            content: Content::Text(text.to_owned()),
-            reply_to: None,
-            annotations: Vec::new(),
-        };
-        let view = Ledger::<()>::new(Arc::new(MemoryStore::default()), Arc::new(TestClock::default()));
-        let event = Arc::new(Event::Message(message));
-        self.component.run(Turn::new(InboxSeq(1), event, chat, Millis(0), self.actor.clone(), Arc::new(view))).await
+        self.component.run(turn(&self.actor, 1, "a", text, Millis(0))).await
     }
 
     /// What came back, in the words of the bot.

@@ -7,6 +7,8 @@ mod limits;
 mod lookups;
 mod refused;
 mod secrets;
+#[path = "../kit/mod.rs"]
+mod shared;
 
 use hodhod_core::runtime::Limits;
 use rcgen::{CertifiedKey, generate_simple_self_signed};

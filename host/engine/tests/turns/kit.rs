@@ -1,18 +1,14 @@
 //! A bot that does what it is told, and its turns one by one.
 
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use hodhod_core::event::{Content, Event, Message, Sender};
-use hodhod_core::ids::{Chat, InboxSeq};
-use hodhod_core::ledger::Ledger;
 use hodhod_core::outgoing::Body;
-use hodhod_core::platform::Platform;
 use hodhod_core::runtime::{Ended, Grants, Limits, Plugin, Setup, TurnResult};
-use hodhod_core::testing::{MemoryStore, TestClock, TestPlatform};
 use hodhod_core::time::Millis;
 use hodhod_core::turn::{Actor, Turn};
 use hodhod_engine::{Component, Engine, PoolSize};
+
+use crate::shared::{actor, built, turn};
 
 pub(crate) struct Told {
     component: Component,
@@ -26,37 +22,16 @@ impl Told {
     }
 
     pub(crate) fn within(engine: &Engine, limits: Limits) -> Self {
-        let target = std::env::var_os("CARGO_TARGET_DIR")
-            .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target"), PathBuf::from);
-        let plugin = target.join("wasm32-wasip2/plugin/guests.wasm");
-        let bytes = std::fs::read(plugin).expect("`cargo xtask bots` builds the bots");
         let grants = Grants { messenger: true, keyvalue: true, timers: true, files: true, ..Grants::default() };
         let setup = Setup { grants, limits: limits.clone(), ..Setup::default() };
-        let component = Component::load(engine, &bytes, setup).unwrap();
-        let platform: Arc<dyn Platform> = Arc::new(TestPlatform::default());
-        let actor = Actor::new("bot".into(), [("shop".into(), platform)].into(), limits, Arc::default());
-        Self { component, actor: Arc::new(actor), told: 0 }
+        let component = Component::load(engine, &built("guests"), setup).unwrap();
+        Self { component, actor: actor(limits), told: 0 }
     }
 
     /// The next turn, in this chat, which begins at this time.
     pub(crate) fn turn(&mut self, chat: &str, text: &str, began: Millis) -> Turn {
         self.told += 1;
-        let chat = Chat::new("shop", chat);
-        let message = Message {
-            id: self.told.to_string(),
-            platform: "test".to_owned(),
-            chat: chat.clone(),
-            private: true,
-            sender: Sender::default(),
-            sent_at: began,
-            edited: false,
-            content: Content::Text(text.to_owned()),
-            reply_to: None,
-            annotations: Vec::new(),
-        };
-        let view = Ledger::<()>::new(Arc::new(MemoryStore::default()), Arc::new(TestClock::default()));
-        let event = Arc::new(Event::Message(message));
-        Turn::new(InboxSeq(self.told), event, chat, began, self.actor.clone(), Arc::new(view))
+        turn(&self.actor, self.told, chat, text, began)
     }
 
     pub(crate) fn plugin(&self) -> &dyn Plugin {

@@ -6,3 +6,5 @@ mod clock;
 mod heavy;
 mod kit;
 mod reuse;
+#[path = "../kit/mod.rs"]
+mod shared;
