@@ -53,7 +53,7 @@ impl Loaded {
         Self::begin(this, turn, Some(event)).await
     }
 
-    /// Begins the component as for a turn, and tells it nothing.
+    /// Begins the component as for a turn, and tells it nothing. What it begins serves no turn.
     pub(crate) async fn probe(this: &Arc<Self>, turn: Turn) -> Ended {
         Self::begin(this, turn, None).await
     }
@@ -66,14 +66,15 @@ impl Loaded {
 
     async fn turn(self: Arc<Self>, turn: Turn, event: Option<types::Event>, at: Instant, meter: Arc<Meter>) -> Ended {
         let killed = std::pin::pin!(turn.killed());
-        let mut used = match self.kept.take() {
+        let is_turn = event.is_some();
+        let mut used = match if is_turn { self.kept.take() } else { None } {
             Some(mut used) => {
                 used.store.data_mut().begin(turn, at, meter.clone());
                 used
             }
             None => Used::new(self.store(turn, at, meter.clone())),
         };
-        if let (Some(egress), Some(_)) = (&self.egress, &event) {
+        if let Some(egress) = self.egress.as_ref().filter(|_| is_turn) {
             let state = used.store.data_mut();
             let (actor, clock) = (state.turn.actor().clone(), state.clock.clone());
             state.http.allow(egress.clone(), actor, clock);
@@ -86,7 +87,7 @@ impl Loaded {
             within(self.limits.wall, call).await
         };
         let went_well = matches!(called, Some(Some(Ok(_))));
-        if !(went_well && self.kept.wants(&mut used)) {
+        if !(went_well && is_turn && self.kept.wants(&mut used)) {
             // A guest that trapped is never entered again. Its streams are closed, so that what it said
             // last is known before the reason is looked for.
             used.store.data_mut().table = ResourceTable::new();

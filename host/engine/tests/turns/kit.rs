@@ -38,6 +38,11 @@ impl Told {
         &self.component
     }
 
+    /// Looks whether it begins.
+    pub(crate) async fn probe(&self) {
+        self.component.probe(Turn::rehearsal(&self.actor, Millis(0))).await.unwrap();
+    }
+
     /// How a turn ends in which it is told this.
     pub(crate) async fn end(&mut self, chat: &str, text: &str) -> Ended {
         let turn = self.turn(chat, text, Millis(0));

@@ -112,3 +112,13 @@ async fn instances_of_a_build_that_gets_no_turns_any_more_go() {
     bot.plugin().waits_for_turns(true);
     assert_eq!([bot.says("turns").await, bot.says("turns").await], ["1", "2"]);
 }
+
+#[tokio::test]
+async fn what_was_begun_to_look_at_a_build_serves_no_turn() {
+    let mut bot = Told::new(reuse(2));
+    bot.probe().await;
+    assert_eq!([bot.says("turns").await, bot.says("turns").await], ["1", "2"], "it would have had one turn left");
+    assert_eq!(bot.says("turns").await, "1");
+    bot.probe().await;
+    assert_eq!(bot.says("turns").await, "2", "and it takes none that waits");
+}
