@@ -98,7 +98,7 @@ impl Rig {
         let board = Arc::new(Board::new(setup.goal, senders, CHATS));
         let store = Arc::new(Watched { inner, board: board.clone() });
         let count = thread::available_parallelism().map_or(1, usize::from);
-        let mut host = Host::new(store, Arc::new(SystemClock), count, TURNS);
+        let host = Host::new(store, Arc::new(SystemClock), count, TURNS);
         let mut platforms: Vec<(ConnectionName, Arc<dyn Platform>)> = Vec::new();
         for (number, mailbox) in mailboxes.into_iter().enumerate() {
             let name = ConnectionName::from(format!("shop-{number}"));

@@ -7,6 +7,7 @@ mod control;
 mod log;
 mod plugin;
 mod reload;
+mod reread;
 mod secret;
 mod serve;
 mod state_key;

@@ -1,6 +1,7 @@
 //! Credentials: read where the configuration says they are kept, and never printed.
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
+use sha2::{Digest, Sha256};
 
 use crate::config::SecretSource;
 
@@ -28,4 +29,21 @@ pub(crate) fn read(source: &SecretSource) -> Result<SecretString, String> {
         return Err("it is too long to be a credential".to_owned());
     }
     Ok(SecretString::from(text))
+}
+
+/// Tells whether any of these credentials is another than it was, and nothing else about them.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Fingerprint([u8; 32]);
+
+impl Fingerprint {
+    /// Of what the credentials are now. One that cannot be read is told where it is needed.
+    pub(crate) fn of<'a>(sources: impl IntoIterator<Item = &'a SecretSource>) -> Self {
+        let mut hash = Sha256::new();
+        for source in sources {
+            let credential = read(source).unwrap_or_default();
+            hash.update(credential.expose_secret().len().to_le_bytes());
+            hash.update(credential.expose_secret());
+        }
+        Self(hash.finalize().into())
+    }
 }

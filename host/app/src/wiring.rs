@@ -10,8 +10,8 @@ use anyhow::Context;
 use hodhod_core::bot::Bot;
 use hodhod_core::files::FileSeal;
 use hodhod_core::host::Host;
+use hodhod_core::ids::ConnectionName;
 use hodhod_core::platform::Platform;
-
 use hodhod_core::turn::Actor;
 use hodhod_engine::{Cache, ChildProcess, Compiler, Component, Engine, PoolSize};
 use hodhod_platforms::soroush::{Options, Soroush, SoroushConfig};
@@ -19,7 +19,7 @@ use hodhod_store::SqliteStore;
 use tokio::runtime::Handle;
 
 use crate::clock::SystemClock;
-use crate::config::{Config, ConnectionConfig, Problem};
+use crate::config::{BotEntry, Config, ConnectionConfig, Problem};
 use crate::state_key::StateKey;
 use crate::{plugin, secret};
 
@@ -31,15 +31,16 @@ pub(crate) fn connections(config: &Config) -> Result<Vec<Arc<dyn Platform>>, Vec
     let mut problems = Vec::new();
     let mut platforms: Vec<Arc<dyn Platform>> = Vec::new();
     for connection in &config.connections {
-        match soroush(connection) {
-            Ok(platform) => platforms.push(Arc::new(platform)),
+        match self::connection(connection) {
+            Ok(platform) => platforms.push(platform),
             Err(problem) => problems.push(problem),
         }
     }
     if problems.is_empty() { Ok(platforms) } else { Err(problems) }
 }
 
-fn soroush(config: &ConnectionConfig) -> Result<Soroush, Problem> {
+/// Makes one connection.
+pub(crate) fn connection(config: &ConnectionConfig) -> Result<Arc<dyn Platform>, Problem> {
     let at = format!("connections.{}", config.name);
     let token = secret::read(&config.token).map_err(|what| Problem::new(format!("{at}.token"), what))?;
     let default = Options::default();
@@ -49,8 +50,26 @@ fn soroush(config: &ConnectionConfig) -> Result<Soroush, Problem> {
         max_age: config.max_age,
         ..default
     };
-    Soroush::new(SoroushConfig { name: config.name.clone(), token, options })
-        .map_err(|error| Problem::new(at, error.to_string()))
+    let soroush = Soroush::new(SoroushConfig { name: config.name.clone(), token, options })
+        .map_err(|error| Problem::new(at, error.to_string()))?;
+    Ok(Arc::new(soroush))
+}
+
+/// What the turns of a bot need to know of it.
+pub(crate) fn actor(
+    entry: &BotEntry,
+    platforms: &HashMap<ConnectionName, Arc<dyn Platform>>,
+    host: &Host,
+    seal: &FileSeal,
+) -> Actor {
+    let served = entry.connections.iter();
+    let connections = served.filter_map(|name| Some((name.clone(), platforms.get(name)?.clone()))).collect();
+    Actor::new(entry.name.clone(), connections, entry.limits.clone(), host.outboxes().clone()).with_seal(seal.clone())
+}
+
+/// Makes the names of files that bots are told.
+pub(crate) fn seal(key: &StateKey) -> FileSeal {
+    FileSeal::new(key.derive("files"))
 }
 
 /// Where the bytes of files lie while turns read and upload them.
@@ -117,23 +136,15 @@ pub(crate) fn host(
         .mode(0o700)
         .create(&spool)
         .with_context(|| format!("the folder {} cannot be made", spool.display()))?;
-    let mut host =
-        Host::new(store.clone(), Arc::new(SystemClock::new()), config.host.workers, config.host.turns as usize);
-    let seal = FileSeal::new(key.derive("files"));
+    let host = Host::new(store.clone(), Arc::new(SystemClock::new()), config.host.workers, config.host.turns as usize);
+    let seal = seal(key);
     let mut by_name = HashMap::new();
     for (connection, platform) in config.connections.iter().zip(platforms) {
         by_name.insert(connection.name.clone(), platform.clone());
         host.add_connection(connection.name.clone(), platform, connection.policy);
     }
     for (entry, plugin) in config.bots.iter().zip(plugins) {
-        let connections = entry
-            .connections
-            .iter()
-            .filter_map(|name| by_name.get(name).map(|platform| (name.clone(), platform.clone())))
-            .collect();
-        let outboxes = host.outboxes().clone();
-        let actor = Actor::new(entry.name.clone(), connections, entry.limits.clone(), outboxes).with_seal(seal.clone());
-        host.add_bot(Bot::new(actor, Arc::new(plugin)));
+        host.add_bot(Bot::new(actor(entry, &by_name, &host, &seal), Arc::new(plugin)));
     }
     Ok((host, store))
 }

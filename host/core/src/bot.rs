@@ -13,8 +13,7 @@ use crate::turn::Actor;
 
 /// A plugin, the connections it serves, and what it may use.
 pub struct Bot {
-    /// What its turns need to know of it.
-    pub actor: Arc<Actor>,
+    name: BotName,
     /// What has been seen of it.
     pub stats: BotStats,
     /// The versions of its plugin.
@@ -25,22 +24,32 @@ pub struct Bot {
 impl Bot {
     /// A bot in its first generation.
     pub fn new(actor: Actor, plugin: Arc<dyn Plugin>) -> Self {
+        Self::shared(Arc::new(actor), plugin)
+    }
+
+    /// The same, where others have the actor too.
+    pub fn shared(actor: Arc<Actor>, plugin: Arc<dyn Plugin>) -> Self {
         Self {
+            name: actor.bot.clone(),
             health: Mutex::new(Health::new(&actor.limits)),
-            actor: Arc::new(actor),
             stats: BotStats::default(),
-            generations: Generations::new(plugin),
+            generations: Generations::new(plugin, actor),
         }
     }
 
     /// Its name.
     pub fn name(&self) -> &BotName {
-        &self.actor.bot
+        &self.name
+    }
+
+    /// What its turns need to know of it, as of now.
+    pub fn actor(&self) -> Arc<Actor> {
+        self.generation().actor.clone()
     }
 
     /// True if it serves the connection.
     pub fn serves(&self, connection: &ConnectionName) -> bool {
-        self.actor.connections.contains_key(connection)
+        self.generation().actor.connections.contains_key(connection)
     }
 
     /// How it is, and what the operator wants of it.

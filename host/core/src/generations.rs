@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::runtime::{Plugin, TurnResult};
 use crate::time::Millis;
+use crate::turn::Actor;
 
 /// Turns that have to end before a generation is no longer on probation.
 const PROBATION: u32 = 100;
@@ -24,25 +25,37 @@ const FAILURES: u32 = 3;
 /// Records that are kept; older ones are forgotten.
 const RECORDS: usize = 32;
 
-/// One loaded version of a bot's plugin.
+/// One loaded version of a bot's plugin, and what the bot may use meanwhile.
 pub struct Generation {
     /// Counted from 1.
     pub number: u64,
     /// The plugin.
     pub plugin: Arc<dyn Plugin>,
-    /// Turns that have yet to end, and failures that are still forgiven.
+    /// What its turns need to know of the bot.
+    pub actor: Arc<Actor>,
+    probation: Arc<Probation>,
+}
+
+/// Turns that have yet to end, and failures that are still forgiven.
+struct Probation {
     turns_left: AtomicU32,
     failures_left: AtomicU32,
 }
 
+impl Probation {
+    fn of(turns: u32) -> Arc<Self> {
+        Arc::new(Self { turns_left: AtomicU32::new(turns), failures_left: AtomicU32::new(FAILURES) })
+    }
+}
+
 impl Generation {
-    fn new(number: u64, plugin: Arc<dyn Plugin>) -> Self {
-        Self { number, plugin, turns_left: AtomicU32::new(PROBATION), failures_left: AtomicU32::new(FAILURES) }
+    fn new(number: u64, plugin: Arc<dyn Plugin>, actor: Arc<Actor>) -> Self {
+        Self { number, plugin, actor, probation: Probation::of(PROBATION) }
     }
 
     /// One that served before and is not tried anew, or two bad ones would take turns.
-    fn proven(number: u64, plugin: Arc<dyn Plugin>) -> Self {
-        Self { turns_left: AtomicU32::new(0), ..Self::new(number, plugin) }
+    fn proven(number: u64, plugin: Arc<dyn Plugin>, actor: Arc<Actor>) -> Self {
+        Self { probation: Probation::of(0), ..Self::new(number, plugin, actor) }
     }
 
     /// Counts the end of one of its turns. True once it has failed on probation.
@@ -55,11 +68,12 @@ impl Generation {
         let one_less = |left: &AtomicU32| {
             left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).unwrap_or(0)
         };
-        one_less(&self.turns_left) > 0 && failed && one_less(&self.failures_left) == 1
+        let Probation { turns_left, failures_left } = &*self.probation;
+        one_less(turns_left) > 0 && failed && one_less(failures_left) == 1
     }
 
     fn is_on_probation(&self) -> bool {
-        self.turns_left.load(Ordering::Relaxed) > 0
+        self.probation.turns_left.load(Ordering::Relaxed) > 0
     }
 }
 
@@ -117,8 +131,8 @@ impl Past {
 
 impl Generations {
     /// With the first one, which has none to go back to.
-    pub fn new(plugin: Arc<dyn Plugin>) -> Self {
-        Self { current: ArcSwap::from_pointee(Generation::new(1, plugin)), past: Mutex::default() }
+    pub fn new(plugin: Arc<dyn Plugin>, actor: Arc<Actor>) -> Self {
+        Self { current: ArcSwap::from_pointee(Generation::new(1, plugin, actor)), past: Mutex::default() }
     }
 
     /// The one that serves.
@@ -138,8 +152,30 @@ impl Generations {
         if past.previous.is_none() || !old.is_on_probation() {
             past.previous = Some(old.plugin.clone());
         }
-        self.current.store(Arc::new(Generation::new(generation, plugin)));
+        self.current.store(Arc::new(Generation::new(generation, plugin, old.actor.clone())));
         generation
+    }
+
+    /// Begins a new one whose bot may use something else: `plugin` was loaded for that. Nothing goes back
+    /// behind it, as those before were loaded for what the bot may not use any more. Gives its number.
+    pub fn reconfigure(&self, plugin: Arc<dyn Plugin>, actor: Arc<Actor>, now: Millis) -> u64 {
+        let mut past = self.past();
+        let old = self.current();
+        let generation = old.number + 1;
+        let digest = plugin.digest().to_owned();
+        past.note(Record { generation, step: Step::Applied, digest, at: now, reason: None });
+        old.plugin.waits_for_turns(false);
+        past.previous = None;
+        self.current.store(Arc::new(Generation::new(generation, plugin, actor)));
+        generation
+    }
+
+    /// Lets the turns that start from now on use something else, where the plugin need not know.
+    pub fn reconnect(&self, actor: Arc<Actor>) {
+        let _past = self.past();
+        let Generation { number, plugin, probation, .. } = &*self.current();
+        let (number, plugin, probation) = (*number, plugin.clone(), probation.clone());
+        self.current.store(Arc::new(Generation { number, plugin, actor, probation }));
     }
 
     /// Notes a file that is not to serve.
@@ -177,9 +213,17 @@ impl Generations {
 
     /// True if a file with these bytes was not taken, or was taken back, and no other one serves since.
     pub fn has_refused(&self, digest: &str) -> bool {
+        self.since_applied(|record| record.digest == digest)
+    }
+
+    /// True if one with these bytes served and was taken back, and no other one serves since.
+    pub fn has_taken_back(&self, digest: &str) -> bool {
+        self.since_applied(|record| record.digest == digest && record.step == Step::RolledBack)
+    }
+
+    fn since_applied(&self, is: impl Fn(&Record) -> bool) -> bool {
         let past = self.past();
-        let since = past.records.iter().rev().take_while(|record| record.step != Step::Applied);
-        since.into_iter().any(|record| record.digest == digest)
+        past.records.iter().rev().take_while(|record| record.step != Step::Applied).any(is)
     }
 
     /// The newest record, if it is of a file that does not serve and is still there.
@@ -201,7 +245,7 @@ impl Generations {
         old.plugin.waits_for_turns(false);
         previous.waits_for_turns(true);
         past.previous = Some(old.plugin.clone());
-        self.current.store(Arc::new(Generation::proven(generation, previous)));
+        self.current.store(Arc::new(Generation::proven(generation, previous, old.actor.clone())));
         Some(generation)
     }
 

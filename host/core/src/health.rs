@@ -199,6 +199,11 @@ impl Health {
         }
     }
 
+    /// Lets other limits count from now on.
+    pub fn resize(&mut self, limits: &Limits) {
+        (self.most_failures, self.most_rests, self.most_turns) = (limits.failures, limits.rests, limits.turns);
+    }
+
     /// Notes when the host began to look after the bot.
     pub fn begins(&mut self, now: Millis) {
         self.since = now;

@@ -3,17 +3,20 @@
 //! It owns no threads. The program polls [`Host::work`] on one thread per worker and
 //! [`Host::serve`] on its runtime; a test polls both where it likes.
 
+mod members;
+
 use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
-use futures::future::{join, join_all, select_all};
+use futures::future::{join, select_all};
+use tokio::sync::watch;
 
-use crate::bot::Bot;
-use crate::ids::{BotName, ConnectionName, InboxSeq, OutboxSeq};
+use self::members::Member;
+use crate::ids::{BotName, ConnectionName};
 use crate::inbox::Inbox;
-use crate::outbox::{Outbox, Outboxes, Policy};
-use crate::platform::{Connection, Platform};
+use crate::outbox::Outboxes;
+use crate::status::Configuration;
 use crate::store::{Store, StoreError};
 use crate::time::Clock;
 use crate::timers::Timers;
@@ -37,7 +40,11 @@ pub struct Host {
     inbox: Arc<Inbox>,
     timers: Timers,
     outboxes: Arc<Outboxes>,
-    connections: Vec<(Connection, Arc<Outbox>)>,
+    /// Every connection there ever was, in the order in which they came. Those that went keep their place.
+    members: RwLock<Vec<Arc<Member>>>,
+    /// How many there are, for those who do something for each.
+    count: watch::Sender<usize>,
+    configuration: Mutex<Configuration>,
 }
 
 /// What was found of earlier runs.
@@ -64,23 +71,9 @@ impl Host {
         let turns = Arc::new(Turns::new(store.clone(), clock.clone(), outboxes.clone(), workers, turns));
         let inbox = Arc::new(Inbox::new(store.clone(), clock.clone(), turns.clone()));
         let timers = Timers::new(store.clone(), clock.clone(), turns.clone(), turns.timers_changed());
-        Self { store, clock, turns, inbox, timers, outboxes, connections: Vec::new() }
-    }
-
-    /// Adds a connection.
-    pub fn add_connection(&mut self, name: ConnectionName, platform: Arc<dyn Platform>, policy: Policy) {
-        let outbox = Outbox::new(name.clone(), platform.clone(), policy, self.store.clone(), self.clock.clone());
-        let outbox = Arc::new(outbox);
-        outbox.set_reports(self.inbox.clone());
-        self.outboxes.add(outbox.clone());
-        self.connections.push((Connection { name, platform }, outbox));
-    }
-
-    /// Adds a bot.
-    pub fn add_bot(&mut self, bot: Bot) -> Arc<Bot> {
-        let bot = Arc::new(bot);
-        self.turns.add_bot(bot.clone());
-        bot
+        let (members, count) = (RwLock::default(), watch::Sender::new(0));
+        let configuration = Mutex::new(Configuration { read: clock.now(), refused: Vec::new(), pending: Vec::new() });
+        Self { store, clock, turns, inbox, timers, outboxes, members, count, configuration }
     }
 
     /// Takes up what earlier runs left: waiting events, waiting sends, sends in doubt. To be called
@@ -91,36 +84,9 @@ impl Host {
     pub async fn restore(&self) -> Result<Restored, StoreError> {
         self.turns.restore_states().await?;
         let mut restored = Restored::default();
-        let mut after = InboxSeq(0);
-        loop {
-            let page = self.store.waiting_events(after, PAGE).await?;
-            let Some(last) = page.last() else { break };
-            after = last.seq;
-            for row in page {
-                let bot = row.bot.clone();
-                if self.turns.restore(row) {
-                    restored.events += 1;
-                } else {
-                    restored.unknown_bots.insert(bot);
-                }
-            }
-        }
+        self.restore_events(&mut restored, None).await?;
         restored.skipped_timers = self.store.skip_timers(self.clock.now()).await?;
-        let mut after = OutboxSeq(0);
-        loop {
-            let page = self.store.waiting_sends(after, PAGE).await?;
-            let Some(last) = page.last() else { break };
-            after = last.seq;
-            for row in page {
-                let Some(outbox) = self.outboxes.get(&row.chat.connection) else {
-                    restored.unknown_connections.insert(row.chat.connection);
-                    continue;
-                };
-                restored.sends += 1;
-                restored.in_doubt += usize::from(row.attempted);
-                outbox.restore(row).await?;
-            }
-        }
+        self.restore_sends(&mut restored, None).await?;
         Ok(restored)
     }
 
@@ -129,14 +95,10 @@ impl Host {
         self.turns.work(worker).await;
     }
 
-    /// Receives from every connection until [`stop_receiving`](Self::stop_receiving), and what was
-    /// read is stored. Dropping it closes the connections at once.
+    /// Receives from every connection, also those that come meanwhile, until
+    /// [`stop_receiving`](Self::stop_receiving), and what was read is stored. Dropping it closes the connections at once.
     pub async fn receive(&self) {
-        let receiving = self.connections.iter().map(|(connection, _)| async {
-            let intake = self.inbox.of(connection.name.clone());
-            connection.platform.receive(&intake).await;
-        });
-        join_all(receiving).await;
+        self.for_each_member(|member| self.receive_from(member)).await;
         self.inbox.closed().await;
     }
 
@@ -148,7 +110,7 @@ impl Host {
     /// Commits, sends and keeps house until [`drain`](Self::drain) and [`close`](Self::close), and
     /// all that was begun has ended.
     pub async fn serve(&self) {
-        let sending = join_all(self.connections.iter().map(|(_, outbox)| outbox.run()));
+        let sending = self.for_each_member(|member| async move { member.outbox.run().await });
         let work = join(self.turns.commit(), sending);
         let chores = select_all([
             Box::pin(self.turns.wake_on_time()) as futures::future::BoxFuture<'_, ()>,
@@ -185,9 +147,14 @@ impl Host {
         &self.turns
     }
 
-    /// The connections and their outboxes.
-    pub fn connections(&self) -> impl Iterator<Item = (&Connection, &Arc<Outbox>)> {
-        self.connections.iter().map(|(connection, outbox)| (connection, outbox))
+    /// What came of the newest look at the configuration.
+    pub fn configuration(&self) -> Configuration {
+        self.configuration.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Notes what came of a look at the configuration, for status pages.
+    pub fn set_configuration(&self, configuration: Configuration) {
+        *self.configuration.lock().unwrap_or_else(PoisonError::into_inner) = configuration;
     }
 
     /// The store.

@@ -7,13 +7,13 @@
 
 use std::sync::Arc;
 
-use futures::future::BoxFuture;
+use futures::future::{BoxFuture, select};
 use tokio::sync::watch;
 
 use crate::event::{Delivery, Event};
 use crate::ids::{Chat, ConnectionName, InboxSeq};
 use crate::outbox::Reports;
-use crate::platform::{Incoming, Intake};
+use crate::platform::{Incoming, Intake, Platform};
 use crate::store::{Appended, Arrival, QueuedSend, Route, Store, StoreError};
 use crate::time::Clock;
 use crate::turns::Turns;
@@ -34,7 +34,12 @@ impl Inbox {
 
     /// The intake of one connection.
     pub fn of(self: &Arc<Self>, connection: ConnectionName) -> ConnectionIntake {
-        ConnectionIntake { inbox: self.clone(), connection }
+        ConnectionIntake { inbox: self.clone(), connection, account: None }
+    }
+
+    /// The intake of one connection while it has the account that was seen in `account`.
+    pub(crate) fn until(self: &Arc<Self>, connection: ConnectionName, account: Account) -> ConnectionIntake {
+        ConnectionIntake { inbox: self.clone(), connection, account: Some(account) }
     }
 
     /// Lets the connections read no further. What they have read is still taken.
@@ -85,7 +90,11 @@ impl Inbox {
 pub struct ConnectionIntake {
     inbox: Arc<Inbox>,
     connection: ConnectionName,
+    account: Option<Account>,
 }
+
+/// The account that a connection has, or none while it is away.
+pub(crate) type Account = watch::Receiver<Option<Arc<dyn Platform>>>;
 
 impl Intake for ConnectionIntake {
     fn take(&self, events: Vec<Incoming>) -> BoxFuture<'_, Result<usize, StoreError>> {
@@ -93,7 +102,16 @@ impl Intake for ConnectionIntake {
     }
 
     fn closed(&self) -> BoxFuture<'_, ()> {
-        Box::pin(self.inbox.closed())
+        let account = self.account.clone();
+        Box::pin(async move {
+            match account {
+                None => self.inbox.closed().await,
+                Some(mut account) => {
+                    let (closed, changed) = (std::pin::pin!(self.inbox.closed()), std::pin::pin!(account.changed()));
+                    select(closed, changed).await;
+                }
+            }
+        })
     }
 }
 

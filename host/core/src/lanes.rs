@@ -106,6 +106,11 @@ impl<G: Clone + Eq + Hash, K: Clone + Eq + Hash, T> Lanes<G, K, T> {
         self.offer(group);
     }
 
+    /// True if the group is known.
+    pub fn knows(&self, group: &G) -> bool {
+        self.groups.contains_key(group)
+    }
+
     /// Puts an item at the end of its lane, not before `not_before` if the lane is empty. False if
     /// the group is not known; nothing is kept then.
     #[must_use]

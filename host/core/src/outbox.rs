@@ -17,6 +17,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use futures::future::{Either, select};
 use futures::stream::{FuturesUnordered, StreamExt};
 use tokio::sync::Notify;
@@ -56,11 +57,18 @@ struct Queued {
     body: Option<QueuedSend>,
 }
 
+/// Where the sends of a connection go, and how.
+struct Link {
+    platform: Arc<dyn Platform>,
+    policy: Policy,
+}
+
 /// The sends of one connection.
 pub struct Outbox {
     connection: ConnectionName,
-    platform: Arc<dyn Platform>,
-    policy: Policy,
+    link: ArcSwap<Link>,
+    /// True while the connection is not configured: what waits goes on waiting.
+    is_away: AtomicBool,
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
     reports: RwLock<Option<Arc<dyn Reports>>>,
@@ -83,8 +91,8 @@ impl Outbox {
     ) -> Self {
         Self {
             connection,
-            platform,
-            policy,
+            link: ArcSwap::from_pointee(Link { platform, policy }),
+            is_away: AtomicBool::new(false),
             store,
             reports: RwLock::new(None),
             lanes: Mutex::default(),
@@ -97,9 +105,36 @@ impl Outbox {
         }
     }
 
+    /// Lets sends that begin from now on go to another account under the same name, or otherwise than before.
+    pub fn relink(&self, platform: Arc<dyn Platform>, policy: Policy) {
+        let mut pace = self.pace.lock().unwrap_or_else(PoisonError::into_inner);
+        let old = self.link.swap(Arc::new(Link { platform, policy })).policy;
+        // One that goes on keeps what the platform said about waiting.
+        if (old.connection, old.chat) != (policy.connection, policy.chat) {
+            *pace = Pace::new(policy.connection, policy.chat, self.clock.clone());
+        }
+        drop(pace);
+        self.is_away.store(false, Ordering::Release);
+        self.wake.notify_one();
+    }
+
+    /// Begins no further send until [`relink`](Self::relink).
+    pub fn unlink(&self) {
+        self.is_away.store(true, Ordering::Release);
+    }
+
+    fn policy(&self) -> Policy {
+        self.link.load().policy
+    }
+
     /// Says who takes the `delivery` events.
     pub fn set_reports(&self, reports: Arc<dyn Reports>) {
         *self.reports.write().unwrap_or_else(PoisonError::into_inner) = Some(reports);
+    }
+
+    /// Its connection.
+    pub fn connection(&self) -> &ConnectionName {
+        &self.connection
     }
 
     /// Sends waiting, and sends under way.
@@ -125,7 +160,7 @@ impl Outbox {
     pub async fn restore(&self, row: WaitingSend) -> Result<(), StoreError> {
         let (mut attempts, mut not_before) = (row.attempts, row.not_before);
         if row.attempted {
-            match self.policy.on_doubt {
+            match self.policy().on_doubt {
                 OnDoubt::Resend => {
                     let now = self.clock.now();
                     let again = SendOutcome::Again { attempts: row.attempts + 1, not_before: now, in_doubt: true };
@@ -159,8 +194,8 @@ impl Outbox {
         loop {
             let draining = self.draining.load(Ordering::Acquire);
             let mut wait_until = None;
-            if !draining {
-                while under_way.len() < self.policy.at_once {
+            if !draining && !self.is_away.load(Ordering::Acquire) {
+                while under_way.len() < self.policy().at_once {
                     match self.take() {
                         Ok(out) => under_way.push(self.deliver(out)),
                         Err(until) => {
@@ -248,14 +283,16 @@ impl Outbox {
                 Err(error) => return Err(error),
             },
         };
+        let link = self.link.load_full();
+        let Link { platform, policy } = &*link;
         // One that was never tried gets its try, however long the host was away.
-        if attempts > 0 && self.clock.now().since(send.queued) > self.policy.give_up {
-            let why = format!("given up after {} tries in {} s", attempts, self.policy.give_up.as_secs());
+        if attempts > 0 && self.clock.now().since(send.queued) > policy.give_up {
+            let why = format!("given up after {} tries in {} s", attempts, policy.give_up.as_secs());
             self.settle(seq, &send, SendOutcome::Failed, Some(Outcome::Failed(why))).await?;
             return Ok(None);
         }
         self.store.attempt(vec![seq]).await?;
-        let result = self.platform.send(&send.chat.id, &send.message).await;
+        let result = platform.send(&send.chat.id, &send.message).await;
         let tries = attempts + 1;
         let (wait, in_doubt) = match result {
             Ok(Sent { id }) => {
@@ -268,21 +305,21 @@ impl Outbox {
                 self.settle(seq, &send, SendOutcome::Failed, Some(Outcome::Failed(why))).await?;
                 return Ok(None);
             }
-            Err(SendError::InDoubt(why)) if self.policy.on_doubt == OnDoubt::Drop => {
+            Err(SendError::InDoubt(why)) if policy.on_doubt == OnDoubt::Drop => {
                 tracing::warn!(connection = %self.connection, chat = %send.chat.id, %seq, "a send is in doubt and dropped: {why}");
                 self.settle(seq, &send, SendOutcome::DroppedInDoubt, Some(Outcome::InDoubt(why))).await?;
                 return Ok(None);
             }
             Err(SendError::InDoubt(why)) => {
                 tracing::warn!(connection = %self.connection, chat = %send.chat.id, %seq, "a send is in doubt and goes again: {why}");
-                (self.backoff(attempts), true)
+                (backoff(policy, attempts), true)
             }
             Err(SendError::NotSent(why)) => {
                 tracing::info!(connection = %self.connection, chat = %send.chat.id, %seq, tries, "not sent: {why}");
-                (self.backoff(attempts), false)
+                (backoff(policy, attempts), false)
             }
             Err(SendError::Wait(wait)) => {
-                let wait = wait.min(self.policy.longest_backoff);
+                let wait = wait.min(policy.longest_backoff);
                 self.pace.lock().unwrap_or_else(PoisonError::into_inner).hold(wait);
                 (wait, false)
             }
@@ -333,13 +370,9 @@ impl Outbox {
         Ok(())
     }
 
-    fn backoff(&self, attempts: u32) -> Duration {
-        backoff::after(attempts, self.policy.backoff, self.policy.longest_backoff)
-    }
-
     fn enqueue(&self, bot: &BotName, lane: &ChatId, item: Queued, not_before: Millis) {
         let mut lanes = self.lanes();
-        lanes.set_limit(bot, self.policy.at_once);
+        lanes.set_limit(bot, self.policy().at_once);
         // Known since a moment ago.
         let _known = lanes.push(bot, lane, item, not_before);
         drop(lanes);
@@ -350,6 +383,10 @@ impl Outbox {
         // Lanes change by whole calls, so a panic elsewhere leaves them sound.
         self.lanes.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn backoff(policy: &Policy, attempts: u32) -> Duration {
+    backoff::after(attempts, policy.backoff, policy.longest_backoff)
 }
 
 fn weight(send: &QueuedSend) -> usize {

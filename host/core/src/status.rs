@@ -22,6 +22,8 @@ pub struct Status {
     pub started: Millis,
     /// When the snapshot was taken.
     pub now: Millis,
+    /// What came of the newest look at the configuration.
+    pub configuration: Configuration,
     /// Turns under way.
     pub turns_under_way: usize,
     /// What the store has counted and holds.
@@ -30,6 +32,17 @@ pub struct Status {
     pub bots: Vec<BotStatus>,
     /// The connections, in the order of the configuration.
     pub connections: Vec<ConnectionStatus>,
+}
+
+/// What came of a look at the configuration, in words for the operator.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Configuration {
+    /// When.
+    pub read: Millis,
+    /// Why nothing of it was taken, where nothing was.
+    pub refused: Vec<String>,
+    /// What of it takes a restart of the host.
+    pub pending: Vec<String>,
 }
 
 /// A snapshot of a bot. Counts are since the host started.
@@ -125,6 +138,7 @@ impl Status {
             .collect();
         let connections = host
             .connections()
+            .into_iter()
             .map(|(connection, outbox)| {
                 let health = connection.platform.health();
                 let (waiting, sending) = outbox.waiting();
@@ -144,6 +158,7 @@ impl Status {
             version: env!("CARGO_PKG_VERSION"),
             started,
             now: host.clock().now(),
+            configuration: host.configuration(),
             turns_under_way: host.turns().under_way(),
             totals: host.store().totals().await?,
             bots,

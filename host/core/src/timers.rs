@@ -113,7 +113,7 @@ impl Timers {
     /// Fires what is due, at most one batch, and tells when to come back.
     async fn fire(&self, now: Millis) -> Result<Option<Millis>, StoreError> {
         // Timers of a bot that has enough to do stand a little longer, instead of filling its lanes.
-        let has_room = |bot: &Arc<Bot>| self.turns.waiting(bot.name()).0 < bot.actor.limits.waiting.div_ceil(2);
+        let has_room = |bot: &Arc<Bot>| self.turns.waiting(bot.name()).0 < bot.actor().limits.waiting.div_ceil(2);
         let (ready, busy): (Vec<_>, Vec<_>) = self.turns.bots().into_iter().partition(has_room);
         let bots: Vec<_> = ready.iter().map(|bot| bot.name().clone()).collect();
         let due = self.store.due_timers(bots.clone(), now, BATCH).await?;

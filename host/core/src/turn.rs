@@ -48,9 +48,9 @@ pub struct Actor {
     /// Makes the names of files that it is told.
     pub seal: FileSeal,
     /// What it has used over many turns.
-    pub quotas: Quotas,
+    pub quotas: Arc<Quotas>,
     /// Ends its turns that are under way.
-    pub kill: KillSwitch,
+    pub kill: Arc<KillSwitch>,
 }
 
 impl Actor {
@@ -67,9 +67,17 @@ impl Actor {
             limits,
             outboxes,
             seal: FileSeal::new(rand::random()),
-            quotas: Quotas::default(),
-            kill: KillSwitch::default(),
+            quotas: Arc::default(),
+            kill: Arc::default(),
         }
+    }
+
+    /// In the place of another one of the bot: what that has used counts, and what ends its turns ends those
+    /// of this one.
+    #[must_use]
+    pub fn in_place_of(mut self, other: &Self) -> Self {
+        (self.quotas, self.kill) = (other.quotas.clone(), other.kill.clone());
+        self
     }
 
     /// True if the log has room for a line of the host about this bot that holds so many bytes of its

@@ -13,6 +13,7 @@
 
 mod commit;
 mod hand;
+mod members;
 mod work;
 
 use std::collections::{BTreeSet, HashMap};
@@ -112,14 +113,6 @@ impl Turns {
         }
     }
 
-    /// Makes a bot known.
-    pub fn add_bot(&self, bot: Arc<Bot>) {
-        let name = bot.name().clone();
-        bot.lock_health().begins(self.clock.now());
-        self.lanes().set_limit(&name, bot.actor.limits.turns);
-        self.bots.write().unwrap_or_else(PoisonError::into_inner).insert(name, bot);
-    }
-
     /// The bots, by name.
     pub fn bots(&self) -> Vec<Arc<Bot>> {
         let mut bots: Vec<_> = self.bots.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect();
@@ -151,7 +144,8 @@ impl Turns {
 
     /// Why the bot has no room for one more event in this chat, if it has none.
     pub fn overflow(&self, bot: &BotName, chat: &Chat) -> Option<String> {
-        let limits = self.bot(bot)?.actor.limits.clone();
+        let actor = self.bot(bot)?.actor();
+        let limits = &actor.limits;
         let lanes = self.lanes();
         let waiting = lanes.waiting_in_lane(bot, chat);
         // A chat may have at most as much as is still free, so that however many flood, there is
@@ -227,7 +221,11 @@ impl Turns {
     async fn turn(&self, taken: Taken) {
         let Taken { out: Out { group, lane: chat, item }, phase } = taken;
         let Waiting { seq, attempts, conflicts, event } = item;
-        let Some(bot) = self.bot(&group) else { return };
+        let Some(bot) = self.bot(&group) else {
+            // Removed since it was taken. It waits, in case the bot comes back.
+            let item = Waiting { seq, attempts, conflicts, event };
+            return self.finish(&group, &chat, Next::At(Millis(0), item));
+        };
         let event = match self.body(seq, event).await {
             Ok(Some(event)) => event,
             Ok(None) => {
@@ -251,7 +249,9 @@ impl Turns {
 
         let began = self.ledger.begin(&group);
         let now = self.clock.now();
-        let turn = Turn::new(seq, event.clone(), chat.clone(), now, bot.actor.clone(), self.ledger.clone());
+        let generation = bot.generation();
+        let actor = generation.actor.clone();
+        let turn = Turn::new(seq, event.clone(), chat.clone(), now, actor.clone(), self.ledger.clone());
         // After the turn has noted the kills before it: one that comes now ends it.
         if bot.lock_health().phase() != phase {
             drop(began);
@@ -260,11 +260,10 @@ impl Turns {
             let next = if conflicts <= CONFLICTS { Next::At(Millis(0), item) } else { Next::Alone(item) };
             return self.finish(&group, &chat, next);
         }
-        let generation = bot.generation();
         let ended = generation.plugin.run(turn).await;
         bot.stats.used(ended.cpu, ended.memory);
         if let TurnResult::Failed(failure) = &ended.result
-            && bot.actor.may_be_logged(failure.detail.len() + chat.id.as_str().len(), now)
+            && actor.may_be_logged(failure.detail.len() + chat.id.as_str().len(), now)
         {
             tracing::warn!(bot = %group, %chat, %seq, attempt = attempts + 1, reason = %failure.reason,
                 "turn failed: {}", failure.detail);
@@ -272,7 +271,7 @@ impl Turns {
 
         let (reads, effects) = ended.turn.into_effects();
         let at = self.clock.now();
-        let commit = match verdict::of(&ended.result, attempts, at, &bot.actor.limits) {
+        let commit = match verdict::of(&ended.result, attempts, at, &actor.limits) {
             Mark::Done => {
                 let Effects { values, sends, timers } = effects;
                 TurnCommit { seq, mark: Mark::Done, at, values, sends, timers }

@@ -110,7 +110,7 @@ impl Rig {
         log::keep();
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         let store = MemoryStore::default();
-        let mut host = Host::new(Arc::new(store.clone()), Arc::new(SystemClock), 2, 24);
+        let host = Host::new(Arc::new(store.clone()), Arc::new(SystemClock), 2, 24);
         let (loud, quiet) = (Arc::new(Recording::default()), Arc::new(Recording::default()));
         host.add_connection(LOUD.into(), loud.clone(), policy());
         host.add_connection(QUIET.into(), quiet.clone(), policy());
@@ -223,7 +223,7 @@ impl Rig {
     pub(crate) fn stop(self) {
         self.host.drain();
         for bot in &self.bots {
-            bot.actor.kill.kill();
+            bot.actor().kill.kill();
         }
         for worker in self.workers {
             worker.join().unwrap();

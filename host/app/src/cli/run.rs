@@ -3,11 +3,12 @@
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
 use super::{ConfigFile, output};
 use crate::reload::Reloader;
+use crate::reread::{Rereader, Settings};
 use crate::serve::{Wish, Wishes};
 use crate::state_key::StateKey;
 use crate::{config, log, serve, wiring};
@@ -46,6 +47,7 @@ impl Run {
             // Before anything is served, so that no signal is missed.
             let mut terminate = signal(SignalKind::terminate())?;
             let mut interrupt = signal(SignalKind::interrupt())?;
+            let hangup = signal(SignalKind::hangup())?;
             let (wish, wishes) = watch::channel(Wish::Serve);
             tokio::spawn(async move {
                 for wanted in [Wish::Drain, Wish::Cut] {
@@ -60,10 +62,24 @@ impl Run {
             });
             let (host, store) = wiring::host(&config, platforms, plugins, &key)?;
             let host = Arc::new(host);
-            let reloader = Arc::new(Reloader::new(engine, &config, host.clone()));
-            serve::serve(host, store, reloader, &config.host, Wishes(wishes)).await?;
+            let reloader = Arc::new(Reloader::new(engine.clone(), &config, host.clone()));
+            let (at, settings) = (config.host.clone(), Settings::of(config));
+            let (file, seal) = (self.file.config, wiring::seal(&key));
+            let rereader = Rereader::new(file, settings, engine, host.clone(), seal, reloader.clone());
+            let rereading = tokio::spawn(reread_when_told(rereader, hangup));
+            serve::serve(host, store, reloader, &at, Wishes(wishes)).await?;
+            rereading.abort();
             Ok(ExitCode::SUCCESS)
         })
+    }
+}
+
+/// Reads the configuration again at each SIGHUP. Never ends.
+async fn reread_when_told(rereader: Rereader, mut hangup: Signal) {
+    while hangup.recv().await.is_some() {
+        tracing::info!("SIGHUP: the configuration is read again");
+        // Said in the log, and in the status.
+        let _told = rereader.reread().await;
     }
 }
 

@@ -12,7 +12,7 @@ use super::raw::RawBot;
 use super::{Problem, suggest, units};
 
 /// A bot.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct BotEntry {
     pub(crate) name: BotName,
     pub(crate) plugin: PathBuf,

@@ -13,7 +13,7 @@ use super::{Problem, SecretSource};
 use crate::secret;
 
 /// What is allowed, with the secrets not read yet.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct HttpConfig {
     pub(crate) hosts: Vec<Pattern>,
     methods: Option<Vec<Method>>,
@@ -21,7 +21,7 @@ pub(crate) struct HttpConfig {
     secrets: Vec<SecretConfig>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 struct SecretConfig {
     at: String,
     host: Pattern,
@@ -62,6 +62,11 @@ impl HttpConfig {
             return format!("http = {{ {HOSTS} }}");
         }
         format!("http = {{ hosts = [{}] }}", hosts.join(", "))
+    }
+
+    /// Where the secrets are kept.
+    pub(crate) fn sources(&self) -> impl Iterator<Item = &SecretSource> {
+        self.secrets.iter().map(|secret| &secret.source)
     }
 
     /// Reads the secrets.

@@ -32,7 +32,7 @@ pub(crate) struct Config {
 }
 
 /// The host itself.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct HostConfig {
     /// Folder of the database.
     pub(crate) state: PathBuf,
@@ -47,7 +47,7 @@ pub(crate) struct HostConfig {
 }
 
 /// A connection.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct ConnectionConfig {
     pub(crate) name: ConnectionName,
     /// The platform's own where it is not set.

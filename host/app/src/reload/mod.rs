@@ -7,8 +7,9 @@
 
 mod stamp;
 mod watch;
+mod watched;
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use hodhod_core::bot::Bot;
@@ -17,13 +18,14 @@ use hodhod_core::host::Host;
 use hodhod_core::ids::BotName;
 use hodhod_core::runtime::Plugin as _;
 use hodhod_core::text::clean;
-use hodhod_core::turn::Turn;
+use hodhod_core::turn::{Actor, Turn};
 use hodhod_engine::{Component, Engine};
 use thiserror::Error;
-use tokio::sync::{Mutex, oneshot, watch as channel};
+use tokio::sync::{oneshot, watch as channel};
 use tokio::time::Instant;
 
 use self::stamp::Stamp;
+pub(crate) use self::watched::{Held, Watched};
 use crate::config::{BotEntry, Config};
 use crate::plugin;
 
@@ -72,15 +74,9 @@ pub(crate) enum ReloadError {
 pub(crate) struct Reloader {
     engine: Engine,
     host: Arc<Host>,
-    bots: Vec<Arc<Watched>>,
-}
-
-/// One bot and its file.
-struct Watched {
-    entry: BotEntry,
-    bot: Arc<Bot>,
-    /// How the file was when it was last looked at to the end.
-    seen: Mutex<Option<Stamp>>,
+    bots: RwLock<Vec<Arc<Watched>>>,
+    /// Told when there are others.
+    changed: channel::Sender<()>,
 }
 
 impl Reloader {
@@ -89,28 +85,38 @@ impl Reloader {
         let running = host.turns().bots();
         let bots = config.bots.iter().filter_map(|entry| {
             let bot = running.iter().find(|bot| *bot.name() == entry.name)?.clone();
-            Some(Arc::new(Watched { entry: entry.clone(), bot, seen: Mutex::default() }))
+            Some(Arc::new(Watched::new(entry.clone(), bot)))
         });
-        let bots = bots.collect();
-        Self { engine, host, bots }
+        let bots = RwLock::new(bots.collect());
+        Self { engine, host, bots, changed: channel::Sender::new(()) }
     }
 
     /// Looks at the files of all bots whenever they change. Never ends; one task runs this.
     pub(crate) async fn run(self: Arc<Self>) {
         let (told, changes) = channel::channel(());
-        for watched in &self.bots {
-            let (this, watched, changes) = (self.clone(), watched.clone(), changes.clone());
-            // Ends with `told`, and so with this.
-            drop(tokio::spawn(async move { this.follow(&watched, changes).await }));
-        }
-        let files = self.bots.iter().map(|watched| watched.entry.plugin.clone()).collect();
-        watch::run(files, told).await;
+        let (files, seen_files) = channel::channel(Vec::new());
+        let following = async {
+            let mut changed = self.changed.subscribe();
+            loop {
+                let bots = self.bots();
+                files.send_replace(bots.iter().map(|watched| watched.entry.plugin.clone()).collect());
+                for watched in bots.into_iter().filter(|watched| watched.is_to_be_followed()) {
+                    let (this, changes) = (self.clone(), changes.clone());
+                    // Ends with `told`, and so with this.
+                    drop(tokio::spawn(async move { this.follow(&watched, changes).await }));
+                }
+                // The sender is here, so there is no error.
+                let _changed = changed.changed().await;
+            }
+        };
+        let (watching, following) = (std::pin::pin!(watch::run(seen_files, told)), std::pin::pin!(following));
+        futures::future::select(watching, following).await;
     }
 
     async fn follow(&self, watched: &Watched, mut changes: channel::Receiver<()>) {
         // What came between the start and now counts too.
         changes.mark_changed();
-        while changes.changed().await.is_ok() {
+        while changes.changed().await.is_ok() && !watched.is_retired() {
             let began = Instant::now();
             // Said in the log, and in the records of the bot. What is new serves without a rest.
             if let Ok(Reloaded::Applied(_)) = self.look(watched, false).await {
@@ -122,7 +128,8 @@ impl Reloader {
 
     /// Looks at a bot's file now.
     pub(crate) async fn reload(&self, name: &BotName) -> Result<Reloaded, ReloadError> {
-        self.look(self.watched(name)?, true).await
+        let watched = self.watched(name)?;
+        self.look(&watched, true).await
     }
 
     /// Lets the generation before serve again.
@@ -140,16 +147,41 @@ impl Reloader {
         Ok(self.watched(name)?.bot.generations.records())
     }
 
-    fn watched(&self, name: &BotName) -> Result<&Watched, ReloadError> {
-        let found = self.bots.iter().find(|watched| watched.bot.name() == name);
-        found.map(Arc::as_ref).ok_or_else(|| ReloadError::Unknown(name.clone()))
+    fn bots(&self) -> Vec<Arc<Watched>> {
+        self.bots.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// One bot and its file.
+    pub(crate) fn watched(&self, name: &BotName) -> Result<Arc<Watched>, ReloadError> {
+        let found = self.bots().into_iter().find(|watched| watched.bot.name() == name);
+        found.ok_or_else(|| ReloadError::Unknown(name.clone()))
+    }
+
+    /// Watches these bots from now on, and no longer those whose place they take or who are `gone`.
+    pub(crate) fn watch(&self, new: Vec<Watched>, gone: &[BotName]) {
+        let mut bots = self.bots.write().unwrap_or_else(PoisonError::into_inner);
+        bots.retain(|old| {
+            let name = old.bot.name();
+            let goes = gone.contains(name) || new.iter().any(|new| new.bot.name() == name);
+            if goes {
+                old.retire();
+            }
+            !goes
+        });
+        bots.extend(new.into_iter().map(Arc::new));
+        drop(bots);
+        self.changed.send_replace(());
     }
 
     async fn look(&self, watched: &Watched, asked: bool) -> Result<Reloaded, ReloadError> {
-        let Watched { entry, bot, seen } = watched;
+        let Watched { entry, bot, .. } = watched;
         let began = Instant::now();
-        let mut seen = seen.lock().await;
+        let mut held = watched.hold().await;
+        let seen = held.seen();
         let serving = || bot.generation().number;
+        if watched.is_retired() {
+            return Ok(Reloaded::Unchanged(serving()));
+        }
         let mut stamp = Stamp::of(&entry.plugin);
         if !asked && (stamp == *seen || stamp.is_none()) {
             return Ok(Reloaded::Unchanged(serving()));
@@ -220,27 +252,20 @@ impl Reloader {
     /// Everything that can be done before a swap.
     async fn stage(&self, entry: &BotEntry, bot: &Arc<Bot>, asked: bool) -> Result<Staged, Refusal> {
         let (engine, entry, serving) = (self.engine.clone(), entry.clone(), bot.clone());
-        let (told, done) = oneshot::channel();
-        // A thread of its own: its priority is lowered, which cannot be undone.
-        let started = std::thread::Builder::new().name("hodhod-load".to_owned()).spawn(move || {
-            hodhod_engine::lower_priority();
-            // Nobody listens where the host stops.
-            let _gone = told.send(load(&engine, &entry, &serving, asked));
-        });
-        if let Err(error) = started {
-            return Err(Refusal::hosts(format!("no thread can be started to load it: {error}")));
-        }
-        let loaded = done.await.unwrap_or_else(|_gone| Err(Refusal::hosts("the loading of it panicked".to_owned())))?;
+        let loaded = aside(move || load(&engine, &entry, &serving, asked)).await.map_err(Refusal::hosts)??;
         let Staged::New(component) = loaded else { return Ok(loaded) };
-        let rehearsal = Turn::rehearsal(&bot.actor, self.host.clock().now());
-        match component.probe(rehearsal).await {
+        match self.probe(&component, &bot.actor()).await {
             Ok(()) => Ok(Staged::New(component)),
-            Err(failure) => Err(Refusal {
-                digest: component.digest().to_owned(),
-                is_the_hosts: !failure.reason.is_the_bots(),
-                reason: format!("it does not begin: {failure}"),
-            }),
+            Err((reason, is_the_hosts)) => Err(Refusal { digest: component.digest().to_owned(), is_the_hosts, reason }),
         }
+    }
+
+    /// Begins a component as a turn would, without effects. Gives why it does not begin, and whether that is
+    /// the host's fault.
+    pub(crate) async fn probe(&self, component: &Component, actor: &Arc<Actor>) -> Result<(), (String, bool)> {
+        let rehearsal = Turn::rehearsal(actor, self.host.clock().now());
+        let probed = component.probe(rehearsal).await;
+        probed.map_err(|failure| (format!("it does not begin: {failure}"), !failure.reason.is_the_bots()))
     }
 
     async fn renew(&self, bot: &Bot, number: u64) {
@@ -283,6 +308,18 @@ impl Refusal {
     fn hosts(reason: String) -> Self {
         Self { digest: String::new(), reason, is_the_hosts: true }
     }
+}
+
+/// Does something that may take a while on a thread of its own, of lower priority, which cannot be raised again.
+pub(crate) async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, String> {
+    let (told, done) = oneshot::channel();
+    let started = std::thread::Builder::new().name("hodhod-load".to_owned()).spawn(move || {
+        hodhod_engine::lower_priority();
+        // Nobody listens where the host stops.
+        let _gone = told.send(work());
+    });
+    started.map_err(|error| format!("no thread can be started to load it: {error}"))?;
+    done.await.map_err(|_gone| "the loading of it panicked".to_owned())
 }
 
 /// Reads, compiles and links a bot's file.

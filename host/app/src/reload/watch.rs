@@ -16,8 +16,8 @@ use super::stamp::Stamp;
 /// How often everybody looks, whatever the kernel tells.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// Tells `changes` whenever one of these files may have changed. Never ends.
-pub(super) async fn run(files: Vec<PathBuf>, changes: channel::Sender<()>) {
+/// Tells `changes` whenever one of the files that `files` has now may have changed. Never ends.
+pub(super) async fn run(files: channel::Receiver<Vec<PathBuf>>, changes: channel::Sender<()>) {
     let told = changes.clone();
     let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
         // Reading a file changes nothing, and everybody who is told reads it.
@@ -36,7 +36,7 @@ pub(super) async fn run(files: Vec<PathBuf>, changes: channel::Sender<()>) {
     loop {
         looks.tick().await;
         if let Some(mut now) = folders.take() {
-            let files = files.clone();
+            let files = files.borrow().clone();
             // A file system that does not answer holds nobody up but this.
             folders = tokio::task::spawn_blocking(move || {
                 now.follow(&files);

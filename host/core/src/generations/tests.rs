@@ -2,7 +2,7 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 
 use super::*;
-use crate::runtime::{Ended, Failure, Reason};
+use crate::runtime::{Ended, Failure, Limits, Reason};
 use crate::turn::Turn;
 
 /// A plugin that is only told from others.
@@ -20,7 +20,11 @@ impl Plugin for Named {
 }
 
 fn generations() -> Generations {
-    Generations::new(Arc::new(Named("one")))
+    Generations::new(Arc::new(Named("one")), actor())
+}
+
+fn actor() -> Arc<Actor> {
+    Arc::new(Actor::new("bot".into(), [].into(), Limits::default(), Arc::default()))
 }
 
 fn trap() -> TurnResult {
@@ -131,4 +135,34 @@ fn what_became_of_each_file_is_told_and_not_without_end() {
     }
     let records = generations.records();
     assert_eq!((records.len(), records[0].digest.as_str(), records[31].digest.as_str()), (RECORDS, "68", "99"));
+}
+
+#[test]
+fn nothing_goes_back_behind_a_change_of_what_the_bot_may_use() {
+    let generations = generations();
+    generations.replace(Arc::new(Named("two")), Millis(1));
+    let number = generations.reconfigure(Arc::new(Named("two")), actor(), Millis(2));
+    assert_eq!(serves(&generations), (3, "two".to_owned()));
+    assert_eq!((number, generations.roll_back("unwell".to_owned(), Millis(3))), (3, None));
+    let three = generations.current();
+    (0..10).for_each(|_| assert_eq!(generations.judge(&three, &trap(), Millis(4)), None));
+    assert_eq!(serves(&generations), (3, "two".to_owned()), "there is nothing to go back to");
+    generations.replace(Arc::new(Named("four")), Millis(5));
+    assert_eq!(generations.roll_back("unwell".to_owned(), Millis(6)), Some(5), "but to what came after it");
+}
+
+#[test]
+fn another_actor_for_the_same_plugin_is_the_same_generation_on_the_same_probation() {
+    let generations = generations();
+    generations.replace(Arc::new(Named("two")), Millis(1));
+    let before = generations.current();
+    let end = |generation: &Generation| generations.judge(generation, &trap(), Millis(2)).is_some();
+    assert_eq!([end(&before), end(&before)], [false, false]);
+    let other = actor();
+    generations.reconnect(other.clone());
+    let after = generations.current();
+    assert_eq!((after.number, Arc::ptr_eq(&after.actor, &other)), (2, true));
+    assert!(end(&after), "the third failure, whoever it belongs to");
+    assert_eq!(serves(&generations), (3, "one".to_owned()));
+    assert!(Arc::ptr_eq(&generations.current().actor, &other), "what the bot may use does not go back");
 }

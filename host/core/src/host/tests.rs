@@ -3,6 +3,7 @@
 mod any_order;
 mod bounds;
 mod health;
+mod members;
 mod timers;
 
 use std::collections::BTreeMap;
@@ -13,7 +14,9 @@ use futures::future::BoxFuture;
 use tokio::task::yield_now;
 
 use super::*;
-use crate::ids::Chat;
+use crate::bot::Bot;
+use crate::ids::{Chat, InboxSeq};
+use crate::outbox::Policy;
 use crate::outgoing::Outgoing;
 use crate::runtime::{Failure, Limits, Reason, TurnResult};
 use crate::testing::rig::{CONNECTION, Rig, fast, run, said, text};
@@ -66,7 +69,7 @@ fn failing() -> TurnResult {
 }
 
 /// How often each message was seen, which is no part of the durable state.
-type Tries = Arc<std::sync::Mutex<BTreeMap<String, usize>>>;
+type Tries = Arc<Mutex<BTreeMap<String, usize>>>;
 
 /// Counts a try of a message: 1 is the first.
 fn try_of(seen: &Tries, text: &str) -> usize {

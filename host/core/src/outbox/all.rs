@@ -47,7 +47,7 @@ impl Outboxes {
     pub fn is_crowded(&self, bot: &BotName, chat: &Chat) -> Option<Duration> {
         let outbox = self.get(&chat.connection)?;
         let lanes = outbox.lanes();
-        let most = &outbox.policy;
+        let most = outbox.policy();
         let crowded =
             lanes.waiting_in_lane(bot, &chat.id) >= most.waiting_chat || lanes.waiting_in(bot) >= most.waiting;
         crowded.then_some(CROWDED_WAIT)

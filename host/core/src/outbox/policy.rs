@@ -15,7 +15,7 @@ pub enum OnDoubt {
 }
 
 /// How a connection sends.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Policy {
     /// The pace of the whole connection.
     pub connection: Rate,

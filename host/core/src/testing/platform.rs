@@ -3,11 +3,12 @@
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use futures::future::BoxFuture;
+use futures::future::{BoxFuture, Either, select};
+use tokio::sync::Notify;
 
 use crate::ids::ChatId;
 use crate::outgoing::Outgoing;
-use crate::platform::{Health, Intake, Platform, SendError, Sent, Unsendable};
+use crate::platform::{Health, Incoming, Intake, Platform, SendError, Sent, Unsendable};
 
 /// What the platform answers to the next send.
 pub type Script = Result<Sent, SendError>;
@@ -16,11 +17,14 @@ pub type Script = Result<Sent, SendError>;
 #[derive(Debug, Default)]
 pub struct TestPlatform {
     state: Mutex<State>,
+    rung: Notify,
 }
 
 #[derive(Debug, Default)]
 struct State {
     answers: VecDeque<Script>,
+    incoming: Vec<Incoming>,
+    receiving: bool,
     tried: Vec<(ChatId, Outgoing)>,
     under_way: usize,
     most_under_way: usize,
@@ -43,6 +47,17 @@ impl TestPlatform {
         self.lock().hanging = false;
     }
 
+    /// Lets events come in; whoever receives gets them.
+    pub fn ring(&self, events: impl IntoIterator<Item = Incoming>) {
+        self.lock().incoming.extend(events);
+        self.rung.notify_one();
+    }
+
+    /// True while somebody receives.
+    pub fn is_received(&self) -> bool {
+        self.lock().receiving
+    }
+
     /// Every send that was tried, in order.
     pub fn tried(&self) -> Vec<(ChatId, Outgoing)> {
         self.lock().tried.clone()
@@ -59,8 +74,22 @@ impl TestPlatform {
 }
 
 impl Platform for TestPlatform {
-    fn receive<'a>(&'a self, _intake: &'a dyn Intake) -> BoxFuture<'a, ()> {
-        Box::pin(std::future::pending())
+    fn receive<'a>(&'a self, intake: &'a dyn Intake) -> BoxFuture<'a, ()> {
+        Box::pin(async move {
+            self.lock().receiving = true;
+            let mut closed = intake.closed();
+            loop {
+                let events = std::mem::take(&mut self.lock().incoming);
+                if !events.is_empty() && intake.take(events).await.is_err() {
+                    break;
+                }
+                let rung = std::pin::pin!(self.rung.notified());
+                if let Either::Left(_) = select(&mut closed, rung).await {
+                    break;
+                }
+            }
+            self.lock().receiving = false;
+        })
     }
 
     fn send<'a>(&'a self, chat: &'a ChatId, message: &'a Outgoing) -> BoxFuture<'a, Result<Sent, SendError>> {

@@ -110,7 +110,7 @@ impl Rig {
     where
         F: for<'a> Fn(&'a mut Turn) -> BoxFuture<'a, TurnResult> + Send + Sync + 'static,
     {
-        let mut host = Host::new(Arc::new(store.clone()), Arc::new(clock.clone()), 1, 100);
+        let host = Host::new(Arc::new(store.clone()), Arc::new(clock.clone()), 1, 100);
         host.add_connection(CONNECTION.into(), platform.clone(), policy);
         let connections = [(CONNECTION.into(), platform.clone() as Arc<_>)].into();
         let actor = Actor::new(BOT.into(), connections, limits, host.outboxes().clone());

@@ -53,7 +53,7 @@ impl Turns {
                 Mark::Done => Next::Done,
                 Mark::Dead { attempts, reason } => {
                     let words = reason.len() + ticket.chat.id.as_str().len();
-                    if self.bot(&ticket.bot).is_none_or(|bot| bot.actor.may_be_logged(words, commit.at)) {
+                    if self.bot(&ticket.bot).is_none_or(|bot| bot.actor().may_be_logged(words, commit.at)) {
                         tracing::warn!(bot = %ticket.bot, chat = %ticket.chat, seq = %commit.seq, attempts, "dead letter: {reason}");
                     }
                     Next::Done

@@ -12,7 +12,7 @@ use thiserror::Error;
 
 use super::{Queue, Turns};
 use crate::bot::Bot;
-use crate::health::{Health, Order, Refused, Report, State};
+use crate::health::{Health, Held, Order, Refused, Report, State};
 use crate::ids::BotName;
 use crate::runtime::TurnResult;
 use crate::store::StoreError;
@@ -60,7 +60,7 @@ impl Turns {
             let changed = self.change(&mut lanes, &bot, |health| health.order(order, now))?;
             let running = lanes.running_in(name);
             if order == Order::Kill {
-                bot.actor.kill.kill();
+                bot.actor().kill.kill();
             }
             // Also where nothing changed: the record of the change may have failed.
             (Obeyed { changed, health: bot.health(), running }, self.save(&bot))
@@ -86,12 +86,27 @@ impl Turns {
     /// Takes up the states in which an earlier run left the bots, before events are taken up.
     pub(crate) async fn restore_states(&self) -> Result<(), StoreError> {
         for (name, held) in self.store.bot_states().await? {
-            let Some(bot) = self.bot(&name) else { continue };
-            let digest = bot.generation().plugin.digest().to_owned();
-            if !self.change(&mut self.lanes(), &bot, |health| health.restore(held, &digest)) {
-                tracing::warn!(bot = %name, "the bot was quarantined and has another plugin now: it runs again");
-                self.save(&bot).await?;
+            if let Some(bot) = self.bot(&name) {
+                self.restore_state(&bot, held).await?;
             }
+        }
+        Ok(())
+    }
+
+    /// The same for one bot, before it is added.
+    pub(crate) async fn restore_state_of(&self, bot: &Bot) -> Result<(), StoreError> {
+        let states = self.store.bot_states().await?;
+        match states.into_iter().find(|(name, _)| name == bot.name()) {
+            Some((_, held)) => self.restore_state(bot, held).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn restore_state(&self, bot: &Bot, held: Held) -> Result<(), StoreError> {
+        let digest = bot.generation().plugin.digest().to_owned();
+        if !self.change(&mut self.lanes(), bot, |health| health.restore(held, &digest)) {
+            tracing::warn!(bot = %bot.name(), "the bot was quarantined and has another plugin now: it runs again");
+            self.save(bot).await?;
         }
         Ok(())
     }
@@ -119,7 +134,9 @@ impl Turns {
         if health.phase() == phase {
             return answer;
         }
-        lanes.set_limit(bot.name(), health.turns());
+        if self.is_here(bot) {
+            lanes.set_limit(bot.name(), health.turns());
+        }
         if let Some(until) = health.rests_until() {
             self.rests.lock().unwrap_or_else(PoisonError::into_inner).insert((until, bot.name().clone()));
         }

@@ -1,0 +1,261 @@
+//! The configuration of a host that runs, read anew: what differs is applied, and nothing else is touched.
+//!
+//! All of it is checked before any of it is applied: the file, the credentials, the plugins of the bots that
+//! are new or changed, up to their beginning. If anything is wrong nothing changes, and the log and
+//! `hodhod status` say what. Then connections that go are closed, accounts and bots take their places, and
+//! new accounts are received from last, so that nothing is received that has nowhere to go.
+
+mod difference;
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use hodhod_core::bot::Bot;
+use hodhod_core::files::FileSeal;
+use hodhod_core::host::Host;
+use hodhod_core::ids::{BotName, ConnectionName};
+use hodhod_core::platform::Platform;
+use hodhod_core::runtime::Plugin as _;
+use hodhod_core::status::Configuration;
+use hodhod_core::store::StoreError;
+use hodhod_core::turn::Actor;
+use hodhod_engine::{Component, Engine};
+use tokio::sync::Mutex;
+
+use self::difference::Difference;
+use crate::config::{self, BotEntry, Config, Problem};
+use crate::reload::{Held, Reloader, Watched, aside};
+use crate::{plugin, wiring};
+
+pub(crate) use self::difference::Settings;
+
+/// Rereads the configuration of a host.
+pub(crate) struct Rereader {
+    file: PathBuf,
+    engine: Engine,
+    host: Arc<Host>,
+    seal: FileSeal,
+    reloader: Arc<Reloader>,
+    /// What the host runs with.
+    settings: Mutex<Settings>,
+}
+
+/// What came of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Reread {
+    /// What was added, changed and removed, in words.
+    pub(crate) done: Vec<String>,
+    /// What takes a restart of the host.
+    pub(crate) pending: Vec<String>,
+}
+
+/// A bot that is to be added or changed, with all that was prepared for it.
+struct Ready {
+    entry: BotEntry,
+    actor: Arc<Actor>,
+    component: Component,
+}
+
+impl Rereader {
+    /// For a host that was just put together by these settings, which were read from `file`.
+    pub(crate) fn new(
+        file: PathBuf,
+        settings: Settings,
+        engine: Engine,
+        host: Arc<Host>,
+        seal: FileSeal,
+        reloader: Arc<Reloader>,
+    ) -> Self {
+        Self { file, engine, host, seal, reloader, settings: Mutex::new(settings) }
+    }
+
+    /// Reads the configuration and applies what differs. One after the other, where it is asked for again
+    /// meanwhile.
+    ///
+    /// # Errors
+    /// When nothing of it is taken: all that is wrong.
+    pub(crate) async fn reread(&self) -> Result<Reread, Vec<Problem>> {
+        let mut settings = self.settings.lock().await;
+        let done = self.apply(&mut settings).await;
+        let (read, text) = (self.host.clock().now(), |problems: &[Problem]| {
+            problems.iter().map(ToString::to_string).collect::<Vec<_>>()
+        });
+        match &done {
+            Ok(reread) => {
+                for what in &reread.done {
+                    tracing::info!("configuration: {what}");
+                }
+                for what in &reread.pending {
+                    tracing::warn!("configuration: {what}");
+                }
+                let what = if reread.done.is_empty() { "nothing to apply" } else { "applied" };
+                tracing::info!(file = %self.file.display(), "configuration: {what}");
+                let pending = reread.pending.clone();
+                self.host.set_configuration(Configuration { read, refused: Vec::new(), pending });
+            }
+            Err(problems) => {
+                let refused = text(problems);
+                for what in &refused {
+                    tracing::error!("configuration: {what}");
+                }
+                tracing::error!(file = %self.file.display(), "the configuration is not taken; the host goes on as before");
+                let pending = self.host.configuration().pending;
+                self.host.set_configuration(Configuration { read, refused, pending });
+            }
+        }
+        done
+    }
+
+    async fn apply(&self, settings: &mut Settings) -> Result<Reread, Vec<Problem>> {
+        let new = Settings::of(config::load(&self.file)?);
+        let difference = Difference::between(settings, &new);
+        let pending = difference.pending.clone();
+        if difference.is_empty() {
+            *settings = new.with_host_of(settings);
+            return Ok(Reread { done: Vec::new(), pending });
+        }
+        // Until all is applied no build of these bots is looked at for what they may use no more.
+        let mut held: Vec<Held> = Vec::new();
+        for name in difference.bots_touched() {
+            if let Ok(watched) = self.reloader.watched(name) {
+                held.push(watched.hold().await);
+            }
+        }
+        let platforms = self.platforms(&new.config, &difference)?;
+        let ready = self.prepare(&new.config, &difference, &platforms).await?;
+        self.swap(&new, &difference, &platforms, ready).await.map_err(|error| {
+            let what = format!("the store cannot be read, and not all of it is applied: {error}; read it again");
+            vec![Problem::new(self.file.display().to_string(), what)]
+        })?;
+        drop(held);
+        *settings = new.with_host_of(settings);
+        Ok(Reread { done: difference.words(), pending })
+    }
+
+    /// The account of every connection there is to be: new ones where something about it differs.
+    fn platforms(
+        &self,
+        new: &Config,
+        difference: &Difference,
+    ) -> Result<HashMap<ConnectionName, Arc<dyn Platform>>, Vec<Problem>> {
+        let running = self.host.connections();
+        let mut platforms: HashMap<ConnectionName, Arc<dyn Platform>> =
+            running.into_iter().map(|(connection, _)| (connection.name, connection.platform)).collect();
+        let mut problems = Vec::new();
+        for connection in new.connections.iter().filter(|connection| difference.opens(&connection.name)) {
+            match wiring::connection(connection) {
+                Ok(platform) => drop(platforms.insert(connection.name.clone(), platform)),
+                Err(problem) => problems.push(problem),
+            }
+        }
+        if problems.is_empty() { Ok(platforms) } else { Err(problems) }
+    }
+
+    /// Loads and begins the plugins of bots that are new or changed.
+    async fn prepare(
+        &self,
+        new: &Config,
+        difference: &Difference,
+        platforms: &HashMap<ConnectionName, Arc<dyn Platform>>,
+    ) -> Result<Vec<Ready>, Vec<Problem>> {
+        let mut ready = Vec::new();
+        let mut problems = Vec::new();
+        for entry in new.bots.iter().filter(|entry| difference.loads(&entry.name)) {
+            let at = format!("bots.{}", entry.name);
+            let bot = self.reloader.watched(&entry.name).ok().map(|watched| watched.bot().clone());
+            let actor = self.actor(entry, platforms, bot.as_deref());
+            let (engine, of) = (self.engine.clone(), entry.clone());
+            let loaded = match aside(move || plugin::load(&engine, &of)).await {
+                Ok(loaded) => loaded,
+                Err(what) => Err(vec![Problem::new(&at, what)]),
+            };
+            let (component, warnings) = match loaded {
+                Ok(loaded) => loaded,
+                Err(wrong) => {
+                    problems.extend(wrong);
+                    continue;
+                }
+            };
+            warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
+            // What serves may be an older build that the file has no more: a bad one is not let in by this door.
+            if bot.is_some_and(|bot| bot.generations.has_taken_back(component.digest())) {
+                let what = format!("{} is a build that was taken back: put a good one there", entry.plugin.display());
+                problems.push(Problem::new(format!("{at}.plugin"), what));
+                continue;
+            }
+            if let Err((reason, _)) = self.reloader.probe(&component, &actor).await {
+                problems.push(Problem::new(format!("{at}.plugin"), reason));
+                continue;
+            }
+            ready.push(Ready { entry: entry.clone(), actor, component });
+        }
+        if problems.is_empty() { Ok(ready) } else { Err(problems) }
+    }
+
+    /// Lets what was prepared take its place.
+    async fn swap(
+        &self,
+        new: &Settings,
+        difference: &Difference,
+        platforms: &HashMap<ConnectionName, Arc<dyn Platform>>,
+        ready: Vec<Ready>,
+    ) -> Result<(), StoreError> {
+        let (host, turns) = (&self.host, self.host.turns());
+        for name in &difference.closed {
+            host.remove_connection(name);
+        }
+        for connection in new.config.connections.iter().filter(|connection| difference.relinks(&connection.name)) {
+            if let Some(platform) = platforms.get(&connection.name) {
+                host.prepare_connection(&connection.name, platform.clone(), connection.policy).await?;
+            }
+        }
+        let mut watched = Vec::new();
+        for Ready { entry, actor, component } in ready {
+            let running = self.reloader.watched(&entry.name).ok().map(|watched| watched.bot().clone());
+            let bot = match running {
+                Some(bot) => {
+                    turns.reconfigure(&bot, Arc::new(component), actor).await?;
+                    bot
+                }
+                None => host.restore_bot(Bot::shared(actor, Arc::new(component))).await?.0,
+            };
+            watched.push(Watched::new(entry, bot));
+        }
+        for entry in new.config.bots.iter().filter(|entry| difference.reconnects(&entry.name)) {
+            if let Ok(watched) = self.reloader.watched(&entry.name) {
+                turns.reconnect(watched.bot(), self.actor(entry, platforms, Some(watched.bot())));
+            }
+        }
+        for name in &difference.removed {
+            turns.remove_bot(name);
+        }
+        self.reloader.watch(watched, &difference.removed);
+        for name in &difference.opened {
+            if let Some(platform) = platforms.get(name) {
+                host.open_connection(name, platform.clone());
+            }
+        }
+        Ok(())
+    }
+
+    fn actor(
+        &self,
+        entry: &BotEntry,
+        platforms: &HashMap<ConnectionName, Arc<dyn Platform>>,
+        before: Option<&Bot>,
+    ) -> Arc<Actor> {
+        let actor = wiring::actor(entry, platforms, &self.host, &self.seal);
+        Arc::new(match before {
+            Some(bot) => actor.in_place_of(&bot.actor()),
+            None => actor,
+        })
+    }
+}
+
+impl Difference {
+    /// The bots of which no build may be looked at while this is applied.
+    fn bots_touched(&self) -> impl Iterator<Item = &BotName> {
+        self.changed.iter().chain(&self.removed).chain(&self.reconnected)
+    }
+}

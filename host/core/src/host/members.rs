@@ -1,0 +1,236 @@
+//! The connections and bots of a host, before it serves and while it does.
+//!
+//! A connection that goes keeps its place and its outbox, with what waits in it: if it comes back it goes on
+//! where it was. So the store is read for a connection or a bot only where this host never had one of that
+//! name, and nothing can be both read from it and pushed by a turn.
+
+use std::future::Future;
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
+
+use futures::future::{Either, select};
+use futures::stream::{FuturesUnordered, StreamExt};
+use tokio::sync::watch;
+
+use super::{Host, PAGE, Restored};
+use crate::bot::Bot;
+use crate::ids::{BotName, ConnectionName, InboxSeq, OutboxSeq};
+use crate::outbox::{Outbox, Policy};
+use crate::platform::{Connection, Platform};
+use crate::store::StoreError;
+
+/// How long a connection that is to be closed, or opened anew, may take to hand over what it has read.
+const LAST_WORDS: Duration = Duration::from_secs(5);
+
+/// A connection's place in the host.
+pub(super) struct Member {
+    name: ConnectionName,
+    pub(super) outbox: Arc<Outbox>,
+    /// The account; none while the connection is not configured.
+    platform: watch::Sender<Option<Arc<dyn Platform>>>,
+}
+
+impl Host {
+    /// Adds a connection, or puts another account in the place of the one that is or was here. What earlier
+    /// runs of the host left to be sent is not looked for: see [`restore`](Self::restore) and
+    /// [`prepare_connection`](Self::prepare_connection).
+    pub fn add_connection(&self, name: ConnectionName, platform: Arc<dyn Platform>, policy: Policy) {
+        if let Some(member) = self.member(&name) {
+            member.outbox.relink(platform.clone(), policy);
+        } else {
+            let outbox = self.outbox(name.clone(), platform.clone(), policy);
+            self.join(name.clone(), outbox);
+        }
+        self.open_connection(&name, platform);
+    }
+
+    /// Lets sends of a connection go to an account, before it receives from it. While the host serves this
+    /// comes first, then the bots that serve the connection, then [`open_connection`](Self::open_connection):
+    /// so nothing is received that has nowhere to go. Takes up what earlier runs of the host left to be
+    /// sent, where this one never had such a connection.
+    ///
+    /// # Errors
+    /// When the store cannot be read; nothing is changed then.
+    pub async fn prepare_connection(
+        &self,
+        name: &ConnectionName,
+        platform: Arc<dyn Platform>,
+        policy: Policy,
+    ) -> Result<Restored, StoreError> {
+        let mut restored = Restored::default();
+        if let Some(member) = self.member(name) {
+            member.outbox.relink(platform, policy);
+            return Ok(restored);
+        }
+        let outbox = self.outbox(name.clone(), platform, policy);
+        self.restore_sends(&mut restored, Some(&outbox)).await?;
+        self.join(name.clone(), outbox);
+        Ok(restored)
+    }
+
+    /// Receives from an account from now on, and from no other one under this name.
+    pub fn open_connection(&self, name: &ConnectionName, platform: Arc<dyn Platform>) {
+        if let Some(member) = self.member(name) {
+            member.platform.send_replace(Some(platform));
+        }
+    }
+
+    /// Reads no further from a connection and begins no further send to it. What was read is stored, and what
+    /// waits goes on waiting. False if there is no such connection.
+    pub fn remove_connection(&self, name: &ConnectionName) -> bool {
+        let Some(member) = self.member(name) else { return false };
+        member.outbox.unlink();
+        member.platform.send_replace(None).is_some()
+    }
+
+    /// Adds a bot. What earlier runs of the host left for it is not looked for: see [`restore`](Self::restore)
+    /// and [`restore_bot`](Self::restore_bot).
+    pub fn add_bot(&self, bot: Bot) -> Arc<Bot> {
+        let bot = Arc::new(bot);
+        self.turns.add_bot(bot.clone());
+        bot
+    }
+
+    /// The same while the host serves: takes up first how earlier runs left it, and the events that wait for
+    /// it, where this one never had such a bot.
+    ///
+    /// # Errors
+    /// When the store cannot be read; the bot is not added then.
+    pub async fn restore_bot(&self, bot: Bot) -> Result<(Arc<Bot>, Restored), StoreError> {
+        let bot = Arc::new(bot);
+        self.turns.restore_state_of(&bot).await?;
+        let mut restored = Restored::default();
+        if self.turns.prepare(bot.name()) {
+            self.restore_events(&mut restored, Some(bot.name())).await?;
+        }
+        self.turns.add_bot(bot.clone());
+        Ok((bot, restored))
+    }
+
+    /// The connections and their outboxes, in the order in which they came.
+    pub fn connections(&self) -> Vec<(Connection, Arc<Outbox>)> {
+        let here = |member: &Arc<Member>| {
+            let platform = member.platform.borrow().clone()?;
+            Some((Connection { name: member.name.clone(), platform }, member.outbox.clone()))
+        };
+        self.members().iter().filter_map(here).collect()
+    }
+
+    /// Takes up waiting events: those of one bot, or of all.
+    pub(super) async fn restore_events(&self, restored: &mut Restored, of: Option<&BotName>) -> Result<(), StoreError> {
+        let mut after = InboxSeq(0);
+        loop {
+            let page = self.store.waiting_events(after, PAGE).await?;
+            let Some(last) = page.last() else { return Ok(()) };
+            after = last.seq;
+            for row in page.into_iter().filter(|row| of.is_none_or(|of| row.bot == *of)) {
+                let bot = row.bot.clone();
+                if self.turns.restore(row) {
+                    restored.events += 1;
+                } else {
+                    restored.unknown_bots.insert(bot);
+                }
+            }
+        }
+    }
+
+    /// Takes up waiting sends: those of one connection, or of all.
+    pub(super) async fn restore_sends(
+        &self,
+        restored: &mut Restored,
+        of: Option<&Arc<Outbox>>,
+    ) -> Result<(), StoreError> {
+        let mut after = OutboxSeq(0);
+        loop {
+            let page = self.store.waiting_sends(after, PAGE).await?;
+            let Some(last) = page.last() else { return Ok(()) };
+            after = last.seq;
+            for row in page {
+                let connection = &row.chat.connection;
+                let outbox = match of {
+                    Some(outbox) if outbox.connection() == connection => outbox.clone(),
+                    Some(_another) => continue,
+                    None => {
+                        let Some(outbox) = self.outboxes.get(connection) else {
+                            restored.unknown_connections.insert(connection.clone());
+                            continue;
+                        };
+                        outbox
+                    }
+                };
+                restored.sends += 1;
+                restored.in_doubt += usize::from(row.attempted);
+                outbox.restore(row).await?;
+            }
+        }
+    }
+
+    /// Does something for every connection, also for those that come meanwhile, until it has ended for all of
+    /// them. What is done must not end before the host is to stop.
+    pub(super) async fn for_each_member<F: Future<Output = ()>>(&self, begin: impl Fn(Arc<Member>) -> F) {
+        let mut count = self.count.subscribe();
+        let mut under_way = FuturesUnordered::new();
+        loop {
+            let begun = under_way.len();
+            count.mark_unchanged();
+            let new: Vec<_> = self.members().into_iter().skip(begun).collect();
+            under_way.extend(new.into_iter().map(&begin));
+            let Either::Right(_) = select(under_way.next(), std::pin::pin!(count.changed())).await else {
+                // The host stops, and nothing more comes.
+                while under_way.next().await.is_some() {}
+                return;
+            };
+        }
+    }
+
+    /// Receives from the account that a connection has, whichever it is, until the intake is closed.
+    pub(super) async fn receive_from(&self, member: Arc<Member>) {
+        let mut accounts = member.platform.subscribe();
+        loop {
+            let platform = accounts.borrow_and_update().clone();
+            let mut changes = accounts.clone();
+            // The sender is here, so there is no error.
+            let changed = async move { drop(changes.changed().await) };
+            let Some(platform) = platform else {
+                if let Either::Left(_) = select(std::pin::pin!(self.inbox.closed()), std::pin::pin!(changed)).await {
+                    return;
+                }
+                continue;
+            };
+            let intake = self.inbox.until(member.name.clone(), accounts.clone());
+            let overdue = async {
+                changed.await;
+                self.clock.sleep_until(self.clock.now() + LAST_WORDS).await;
+            };
+            let received = std::pin::pin!(platform.receive(&intake));
+            if let Either::Right(_) = select(received, std::pin::pin!(overdue)).await {
+                tracing::warn!(connection = %member.name, "the old connection does not end in time and is cut off");
+            }
+            if !accounts.has_changed().unwrap_or(false) {
+                return;
+            }
+        }
+    }
+
+    fn outbox(&self, name: ConnectionName, platform: Arc<dyn Platform>, policy: Policy) -> Arc<Outbox> {
+        let outbox = Outbox::new(name, platform, policy, self.store.clone(), self.clock.clone());
+        outbox.set_reports(self.inbox.clone());
+        Arc::new(outbox)
+    }
+
+    fn join(&self, name: ConnectionName, outbox: Arc<Outbox>) {
+        self.outboxes.add(outbox.clone());
+        let member = Arc::new(Member { name, outbox, platform: watch::Sender::new(None) });
+        let mut members = self.members.write().unwrap_or_else(PoisonError::into_inner);
+        members.push(member);
+        self.count.send_replace(members.len());
+    }
+
+    fn members(&self) -> Vec<Arc<Member>> {
+        self.members.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn member(&self, name: &ConnectionName) -> Option<Arc<Member>> {
+        self.members().into_iter().find(|member| member.name == *name)
+    }
+}
