@@ -152,6 +152,12 @@ impl Setup {
         std::fs::write(self.config(), text).expect("the configuration is written");
     }
 
+    /// Writes the configuration anew, as `edit` makes it of what it is.
+    pub fn edit(&self, edit: impl FnOnce(String) -> String) {
+        let text = std::fs::read_to_string(self.config()).expect("there is a configuration");
+        std::fs::write(self.config(), edit(text)).expect("the configuration is written");
+    }
+
     /// A command line of the program with this configuration.
     pub fn command(&self, verb: &str) -> Command {
         let mut command = Command::new(program());
@@ -284,6 +290,11 @@ impl Running {
     /// Asks the process to end as Ctrl-C does.
     pub fn interrupt(&self) {
         self.signal("-INT");
+    }
+
+    /// Asks the process to read its configuration again.
+    pub fn hang_up(&self) {
+        self.signal("-HUP");
     }
 
     fn signal(&self, signal: &str) {

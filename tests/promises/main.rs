@@ -13,5 +13,6 @@ mod files;
 mod grants;
 mod languages;
 mod reload;
+mod reread;
 mod sandbox;
 mod shutdown;

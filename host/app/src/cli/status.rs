@@ -21,14 +21,14 @@ pub(super) struct Status {
 
 impl Status {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
-        let config = match config::load(&self.file.config) {
-            Ok(config) => config,
+        let host = match config::load_host(&self.file.config) {
+            Ok(host) => host,
             Err(problems) => {
                 output::problems(&problems);
                 return Ok(ExitCode::FAILURE);
             }
         };
-        let url = format!("http://{}/status", config.host.listen);
+        let url = format!("http://{}/status", host.listen);
         let answer = super::runtime()?.block_on(async {
             let client = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(5)).build()?;
             client.get(&url).send().await?.error_for_status()?.json::<Value>().await
@@ -39,7 +39,7 @@ impl Status {
                 Ok(ExitCode::SUCCESS)
             }
             Err(error) => {
-                output::complain(&format!("no host answers at {}: {}", config.host.listen, error.without_url()));
+                output::complain(&format!("no host answers at {}: {}", host.listen, error.without_url()));
                 Ok(ExitCode::FAILURE)
             }
         }
@@ -79,6 +79,15 @@ fn table(status: &Value) -> String {
             number(totals, "delivered"),
             number(totals, "in_doubt_resent") + number(totals, "in_doubt_dropped"),
         )?;
+        let lines = |what: &Value| {
+            what.as_array().cloned().into_iter().flatten().filter_map(|line| line.as_str().map(str::to_owned))
+        };
+        for line in lines(&status["configuration"]["refused"]) {
+            writeln!(text, "the configuration is not taken: {line}")?;
+        }
+        for line in lines(&status["configuration"]["pending"]) {
+            writeln!(text, "the configuration: {line}")?;
+        }
         for connection in status["connections"].as_array().into_iter().flatten() {
             let state = if connection["connected"].as_bool() == Some(true) { "connected" } else { "not connected" };
             let name = word(connection, "name");

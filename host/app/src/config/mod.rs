@@ -99,10 +99,29 @@ impl fmt::Display for Problem {
 
 /// Reads and checks the file.
 pub(crate) fn load(path: &Path) -> Result<Config, Vec<Problem>> {
+    let (text, name, folder) = read_file(path)?;
+    parse(&text, &name, folder)
+}
+
+/// Reads what the file says of the host itself, for those who only want to find it: whatever else is wrong
+/// there, a running host can be asked.
+pub(crate) fn load_host(path: &Path) -> Result<HostConfig, Vec<Problem>> {
+    let (text, name, folder) = read_file(path)?;
+    let shape = |error: &toml::de::Error| vec![explain(error, &text, &name)];
+    let mut table: toml::Table = toml::from_str(&text).map_err(|error| shape(&error))?;
+    let raw = table.remove("host").map_or(Ok(RawHost::default()), toml::Value::try_into);
+    let mut problems = Vec::new();
+    let host = check_host(&raw.map_err(|error| shape(&error))?, folder, &mut problems);
+    host.filter(|_| problems.is_empty()).ok_or(problems)
+}
+
+/// The text of a file, its name, and the folder that paths in it are relative to.
+fn read_file(path: &Path) -> Result<(String, String, &Path), Vec<Problem>> {
+    let name = path.display().to_string();
     let text = std::fs::read_to_string(path)
-        .map_err(|error| vec![Problem::new(path.display().to_string(), format!("cannot be read: {error}"))])?;
+        .map_err(|error| vec![Problem::new(name.clone(), format!("cannot be read: {error}"))])?;
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    parse(&text, &path.display().to_string(), folder)
+    Ok((text, name, folder))
 }
 
 /// Checks the text of a file called `name`, whose paths are relative to `folder`.
