@@ -130,7 +130,8 @@ impl Plugin for NativeEcho {
                 },
                 None => TurnResult::Done,
             };
-            Ended { turn, result, cpu: began.elapsed().min(Duration::from_secs(1)), memory: 0 }
+            let time = began.elapsed();
+            Ended { turn, result, time, cpu: time.min(Duration::from_secs(1)), memory: 0 }
         })
     }
 

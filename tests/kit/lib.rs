@@ -6,8 +6,10 @@
 
 mod build;
 mod host;
+mod python;
 mod wait;
 
 pub use build::{component, program, repository};
 pub use host::{BotSetup, Running, Setup, TOKEN};
+pub use python::python;
 pub use wait::{PATIENCE, eventually};

@@ -12,6 +12,7 @@ mod fairness;
 mod files;
 mod grants;
 mod languages;
+mod metrics;
 mod reload;
 mod reread;
 mod sandbox;

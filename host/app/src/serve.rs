@@ -91,7 +91,9 @@ pub(crate) async fn serve(
     if !address.ip().is_loopback() {
         tracing::warn!(%address, "whoever reaches this address sees status and metrics");
     }
-    let web = tokio::spawn(hodhod_web::serve(listener, host.clone(), host.clock().now()));
+    let engine = reloader.engine().clone();
+    let pool = Box::new(move || engine.pool_use());
+    let web = tokio::spawn(hodhod_web::serve(listener, host.clone(), host.clock().now(), pool));
 
     let control = match Control::bind(&config.state) {
         Ok(control) => Some(tokio::spawn(control.serve(host.clone(), reloader.clone()))),

@@ -4,11 +4,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use crate::ages::Ages;
 use crate::generations::{Generation, Generations};
 use crate::health::{Health, Report};
+use crate::histogram::{Distribution, Histogram};
 use crate::ids::{BotName, ConnectionName};
 use crate::runtime::{Plugin, Reason, TurnResult};
-use crate::time::Millis;
+use crate::store::Mark;
+use crate::time::{Millis, whole_nanos};
 use crate::turn::Actor;
 
 /// A plugin, the connections it serves, and what it may use.
@@ -69,9 +72,49 @@ impl Bot {
     }
 }
 
+/// Bounds for the times of turns, in nanoseconds: two a decade, as each is a series of each bot.
+const TIMES: &[u64] = &[
+    10_000,
+    30_000,
+    100_000,
+    300_000,
+    1_000_000,
+    3_000_000,
+    10_000_000,
+    30_000_000,
+    100_000_000,
+    300_000_000,
+    1_000_000_000,
+    3_000_000_000,
+    10_000_000_000,
+];
+
+/// Bounds for the memory of turns, in bytes: from a page of WebAssembly to more than most bots may have.
+const MEMORY: &[u64] = &[
+    64 << 10,
+    128 << 10,
+    256 << 10,
+    512 << 10,
+    1 << 20,
+    2 << 20,
+    4 << 20,
+    8 << 20,
+    16 << 20,
+    32 << 20,
+    64 << 20,
+    128 << 20,
+    256 << 20,
+];
+
 /// What has been seen of a bot since the host started.
 #[derive(Debug)]
 pub struct BotStats {
+    /// The events that wait or are being handled.
+    pub(crate) ages: Arc<Ages>,
+    arrived: AtomicU64,
+    done: AtomicU64,
+    again: AtomicU64,
+    dead: AtomicU64,
     handled: AtomicU64,
     retried: AtomicU64,
     rejected: AtomicU64,
@@ -79,6 +122,8 @@ pub struct BotStats {
     failures: [AtomicU64; Reason::ALL.len()],
     cpu_total: AtomicU64,
     cpu_usual: AtomicU64,
+    time: Histogram,
+    memory: Histogram,
     memory_peak: AtomicU64,
     last_failure: Mutex<Option<LastFailure>>,
 }
@@ -97,6 +142,11 @@ pub struct LastFailure {
 impl Default for BotStats {
     fn default() -> Self {
         Self {
+            ages: Arc::default(),
+            arrived: AtomicU64::default(),
+            done: AtomicU64::default(),
+            again: AtomicU64::default(),
+            dead: AtomicU64::default(),
             handled: AtomicU64::default(),
             retried: AtomicU64::default(),
             rejected: AtomicU64::default(),
@@ -105,6 +155,8 @@ impl Default for BotStats {
             cpu_total: AtomicU64::default(),
             // Of a bot that was never seen the worst is assumed: 1 ms, so that workers share its first turns.
             cpu_usual: AtomicU64::new(1_000_000),
+            time: Histogram::new(TIMES),
+            memory: Histogram::new(MEMORY),
             memory_peak: AtomicU64::default(),
             last_failure: Mutex::default(),
         }
@@ -112,10 +164,33 @@ impl Default for BotStats {
 }
 
 impl BotStats {
+    /// Counts an event that arrived for it.
+    pub(crate) fn arrived(&self) {
+        self.arrived.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Counts what became of an event after a turn, once that is on disk.
+    pub(crate) fn marked(&self, mark: &Mark) {
+        match mark {
+            Mark::Done => &self.done,
+            Mark::Retry { .. } => &self.again,
+            Mark::Dead { .. } => &self.dead,
+        }
+        .fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Counts an event that it had no room for.
+    pub(crate) fn overflowed(&self) {
+        self.arrived.fetch_add(1, Ordering::Relaxed);
+        self.dead.fetch_add(1, Ordering::Relaxed);
+    }
+
     /// Counts what a turn took, whatever becomes of it.
-    pub fn used(&self, cpu: Duration, memory: u64) {
-        let nanos = u64::try_from(cpu.as_nanos()).unwrap_or(u64::MAX);
+    pub fn used(&self, time: Duration, cpu: Duration, memory: u64) {
+        let nanos = whole_nanos(cpu);
         self.cpu_total.fetch_add(nanos, Ordering::Relaxed);
+        self.time.record(whole_nanos(time));
+        self.memory.record(memory);
         self.memory_peak.fetch_max(memory, Ordering::Relaxed);
         // A running mean over about eight turns; two workers may each lose the other's update.
         let usual = self.cpu_usual.load(Ordering::Relaxed);
@@ -145,6 +220,42 @@ impl BotStats {
     /// What a turn of this bot usually takes of a processor.
     pub fn usual_cpu(&self) -> Duration {
         Duration::from_nanos(self.cpu_usual.load(Ordering::Relaxed))
+    }
+
+    /// Events that arrived for it, those among them that it had no room for.
+    pub fn arrivals(&self) -> u64 {
+        self.arrived.load(Ordering::Relaxed)
+    }
+
+    /// Events of it that were handled, and are so on disk.
+    pub fn done(&self) -> u64 {
+        self.done.load(Ordering::Relaxed)
+    }
+
+    /// How often an event of it was put back, to be tried again.
+    pub fn again(&self) -> u64 {
+        self.again.load(Ordering::Relaxed)
+    }
+
+    /// Events of it that became dead letters.
+    pub fn dead(&self) -> u64 {
+        self.dead.load(Ordering::Relaxed)
+    }
+
+    /// Since when the oldest event that is not done has been here, a second too early at most. What an earlier run
+    /// left counts from the start.
+    pub fn oldest(&self) -> Option<Millis> {
+        self.ages.oldest()
+    }
+
+    /// How long turns took, waiting included, in nanoseconds.
+    pub fn time(&self) -> Distribution {
+        self.time.distribution()
+    }
+
+    /// How much memory turns had at their end, in bytes.
+    pub fn memory(&self) -> Distribution {
+        self.memory.distribution()
     }
 
     /// Turns that ended well.

@@ -89,6 +89,20 @@ pub enum Step {
     RolledBack,
 }
 
+impl Step {
+    /// Every one, for tables.
+    pub const ALL: [Self; 3] = [Self::Applied, Self::Rejected, Self::RolledBack];
+
+    /// Its name in metrics and in records.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Applied => "applied",
+            Self::Rejected => "rejected",
+            Self::RolledBack => "rolled-back",
+        }
+    }
+}
+
 /// A record of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Record {
@@ -115,12 +129,15 @@ pub struct Generations {
 struct Past {
     previous: Option<Arc<dyn Plugin>>,
     records: VecDeque<Record>,
+    /// How many there were of each step, those that are forgotten among them.
+    counts: [u64; Step::ALL.len()],
     /// The newest record, where it is of a file that does not serve.
     trouble: Option<Record>,
 }
 
 impl Past {
     fn note(&mut self, record: Record) {
+        self.counts[record.step as usize] += 1;
         self.trouble = (record.step != Step::Applied).then(|| record.clone());
         if self.records.len() == RECORDS {
             self.records.pop_front();
@@ -209,6 +226,12 @@ impl Generations {
     /// What became of each file, the oldest first.
     pub fn records(&self) -> Vec<Record> {
         self.past().records.iter().cloned().collect()
+    }
+
+    /// How often a file came to each of these ends since the host started.
+    pub fn counts(&self) -> [(Step, u64); Step::ALL.len()] {
+        let counts = self.past().counts;
+        Step::ALL.map(|step| (step, counts[step as usize]))
     }
 
     /// True if a file with these bytes was not taken, or was taken back, and no other one serves since.

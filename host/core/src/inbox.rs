@@ -5,7 +5,8 @@
 //! room for an event has it parked among its dead letters: nothing is lost silently, nobody else
 //! waits, and memory and disk stay bounded.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use futures::future::{BoxFuture, select};
 use tokio::sync::watch;
@@ -24,12 +25,22 @@ pub struct Inbox {
     clock: Arc<dyn Clock>,
     turns: Arc<Turns>,
     closed: watch::Sender<bool>,
+    arrivals: Mutex<BTreeMap<ConnectionName, Arrivals>>,
+}
+
+/// What has arrived on a connection since the host started.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Arrivals {
+    /// Events that were new.
+    pub new: u64,
+    /// Events that had been seen before.
+    pub duplicates: u64,
 }
 
 impl Inbox {
     /// An inbox in front of `turns`.
     pub fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>, turns: Arc<Turns>) -> Self {
-        Self { store, clock, turns, closed: watch::Sender::new(false) }
+        Self { store, clock, turns, closed: watch::Sender::new(false), arrivals: Mutex::default() }
     }
 
     /// The intake of one connection.
@@ -40,6 +51,12 @@ impl Inbox {
     /// The intake of one connection while it has the account that was seen in `account`.
     pub(crate) fn until(self: &Arc<Self>, connection: ConnectionName, account: Account) -> ConnectionIntake {
         ConnectionIntake { inbox: self.clone(), connection, account: Some(account) }
+    }
+
+    /// What has arrived on a connection.
+    pub fn arrivals(&self, connection: &ConnectionName) -> Arrivals {
+        let arrivals = self.arrivals.lock().unwrap_or_else(PoisonError::into_inner);
+        arrivals.get(connection).copied().unwrap_or_default()
     }
 
     /// Lets the connections read no further. What they have read is still taken.
@@ -72,17 +89,29 @@ impl Inbox {
             .collect();
         let stored = self.store.append(arrivals).await?;
         let new = stored.iter().filter(|appended| matches!(appended, Appended::Stored(_))).count();
+        self.count(connection, new, stored.len() - new);
         self.turns.push(waiting.into_iter().zip(stored).flat_map(|((chat, routes, event), appended)| {
             let rows = match appended {
                 Appended::Duplicate => Vec::new(),
                 Appended::Stored(rows) => rows,
             };
-            routes
-                .into_iter()
-                .zip(rows)
-                .filter_map(move |(route, row)| row.map(|seq| (route.bot, chat.clone(), seq, event.clone())))
+            routes.into_iter().zip(rows).filter_map(move |(route, row)| match row {
+                Some(seq) => Some((route.bot, chat.clone(), seq, event.clone())),
+                None => {
+                    self.turns.overflowed(&route.bot);
+                    None
+                }
+            })
         }));
         Ok(new)
+    }
+
+    fn count(&self, connection: &ConnectionName, new: usize, duplicates: usize) {
+        let mut arrivals = self.arrivals.lock().unwrap_or_else(PoisonError::into_inner);
+        // The name is one of the configuration.
+        let seen = arrivals.entry(connection.clone()).or_default();
+        seen.new += new as u64;
+        seen.duplicates += duplicates as u64;
     }
 }
 
@@ -127,7 +156,10 @@ impl Reports for Inbox {
         })
     }
 
-    fn reported(&self, send: &QueuedSend, seq: InboxSeq, event: Arc<Event>) {
-        self.turns.push([(send.bot.clone(), send.chat.clone(), seq, event)]);
+    fn reported(&self, send: &QueuedSend, seq: Option<InboxSeq>, event: Arc<Event>) {
+        match seq {
+            Some(seq) => self.turns.push([(send.bot.clone(), send.chat.clone(), seq, event)]),
+            None => self.turns.overflowed(&send.bot),
+        }
     }
 }

@@ -4,6 +4,7 @@
 //! Nothing here opens a file or a socket, and time comes in through [`time::Clock`], so all of it
 //! is tested with the doubles in `testing` under a clock that the test moves.
 
+mod ages;
 mod backoff;
 pub mod bot;
 pub mod dead;
@@ -12,6 +13,7 @@ pub mod event;
 pub mod files;
 pub mod generations;
 pub mod health;
+pub mod histogram;
 pub mod host;
 pub mod ids;
 pub mod inbox;

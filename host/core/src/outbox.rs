@@ -12,6 +12,7 @@
 
 mod all;
 mod policy;
+mod stats;
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
@@ -24,6 +25,7 @@ use tokio::sync::Notify;
 
 pub use self::all::Outboxes;
 pub use self::policy::{OnDoubt, Policy};
+pub use self::stats::{SendCounts, SendStats};
 use crate::backoff;
 use crate::event::{Delivery, Event, Outcome};
 use crate::ids::{BotName, ChatId, ConnectionName, InboxSeq, OutboxSeq};
@@ -44,8 +46,8 @@ pub trait Reports: Send + Sync {
     /// The arrival that tells the bot, if it still exists.
     fn report(&self, send: &QueuedSend, delivery: Delivery) -> Option<Arrival>;
 
-    /// The arrival is durable.
-    fn reported(&self, send: &QueuedSend, seq: InboxSeq, event: Arc<Event>);
+    /// The arrival is durable: in this row, or among the dead letters as the bot had no room.
+    fn reported(&self, send: &QueuedSend, seq: Option<InboxSeq>, event: Arc<Event>);
 }
 
 /// A send in its lane.
@@ -78,6 +80,8 @@ pub struct Outbox {
     under_way: AtomicUsize,
     wake: Notify,
     draining: AtomicBool,
+    /// What has become of sends.
+    pub stats: SendStats,
 }
 
 impl Outbox {
@@ -102,6 +106,7 @@ impl Outbox {
             under_way: AtomicUsize::new(0),
             wake: Notify::new(),
             draining: AtomicBool::new(false),
+            stats: SendStats::default(),
         }
     }
 
@@ -166,7 +171,8 @@ impl Outbox {
                     let again = SendOutcome::Again { attempts: row.attempts + 1, not_before: now, in_doubt: true };
                     tracing::warn!(connection = %self.connection, chat = %row.chat, seq = %row.seq,
                         "a send was in doubt when the host stopped; it is sent again");
-                    self.store.settle(vec![Settlement { seq: row.seq, outcome: again, report: None }]).await?;
+                    self.store.settle(vec![Settlement { seq: row.seq, outcome: again.clone(), report: None }]).await?;
+                    self.stats.settled(&again);
                     attempts += 1;
                     not_before = Millis(0);
                 }
@@ -319,6 +325,7 @@ impl Outbox {
                 (backoff(policy, attempts), false)
             }
             Err(SendError::Wait(wait)) => {
+                self.stats.asked_to_wait();
                 let wait = wait.min(policy.longest_backoff);
                 self.pace.lock().unwrap_or_else(PoisonError::into_inner).hold(wait);
                 (wait, false)
@@ -334,7 +341,9 @@ impl Outbox {
     async fn fail_unread(&self, seq: OutboxSeq, why: &str) -> Result<(), StoreError> {
         tracing::error!(connection = %self.connection, %seq, "a message is given up: {why}");
         let end = Settlement { seq, outcome: SendOutcome::Failed, report: None };
-        self.store.settle(vec![end]).await.map(drop)
+        self.store.settle(vec![end]).await?;
+        self.stats.settled(&SendOutcome::Failed);
+        Ok(())
     }
 
     /// Records the end of a try, and tells the bot in the same transaction if there is something to tell.
@@ -364,7 +373,8 @@ impl Outbox {
                 }
             }
         };
-        if let (Some(reports), Some(event), Some(Some(row))) = (reports, event, rows.first()) {
+        self.stats.settled(&settlement.outcome);
+        if let (Some(reports), Some(event), Some(row)) = (reports, event, rows.first()) {
             reports.reported(send, *row, event);
         }
         Ok(())

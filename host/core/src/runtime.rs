@@ -32,10 +32,21 @@ pub struct Ended {
     pub turn: Turn,
     /// How it ended.
     pub result: TurnResult,
+    /// Time that it took, waiting included.
+    pub time: Duration,
     /// Processor time that it took.
     pub cpu: Duration,
     /// Bytes of memory that it had at the end.
     pub memory: u64,
+}
+
+/// How much of a sandbox's room for instances is in use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PoolUse {
+    /// Instances that there are: those of turns, and those that wait for another turn of their bot.
+    pub instances: u64,
+    /// Instances that there may be.
+    pub places: u64,
 }
 
 /// How a turn ended.

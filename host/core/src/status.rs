@@ -8,9 +8,11 @@ use serde::Serialize;
 use crate::bot::LastFailure;
 use crate::generations::Record;
 use crate::health::Report;
+use crate::histogram::Distribution;
 use crate::host::Host;
 use crate::ids::{BotName, ConnectionName};
-use crate::store::{StoreError, Totals};
+use crate::outbox::SendCounts;
+use crate::store::{StoreError, StoreWork, Totals};
 use crate::time::{Millis, whole_millis};
 
 /// A snapshot of a host.
@@ -28,6 +30,9 @@ pub struct Status {
     pub turns_under_way: usize,
     /// What the store has counted and holds.
     pub totals: Totals,
+    /// How the store did it; for metrics only.
+    #[serde(skip)]
+    pub store: StoreWork,
     /// The bots, by name.
     pub bots: Vec<BotStatus>,
     /// The connections, in the order of the configuration.
@@ -54,6 +59,8 @@ pub struct BotStatus {
     pub digest: String,
     /// The generation of the plugin, counted from 1.
     pub generation: u64,
+    /// What became of files that were to be generations.
+    pub reloads: BTreeMap<&'static str, u64>,
     /// The newest file that was to be a generation and does not serve, and why.
     pub trouble: Option<Record>,
     /// Whether it runs, rests or is held back, since when and why.
@@ -64,6 +71,17 @@ pub struct BotStatus {
     pub waiting: usize,
     /// Chats with something waiting or under way.
     pub lanes: usize,
+    /// For how long the oldest event that waits or is being handled has been here, in milliseconds; a second too
+    /// long at most.
+    pub oldest_ms: Option<u64>,
+    /// Events that arrived for it.
+    pub arrivals: u64,
+    /// Events that were handled.
+    pub done: u64,
+    /// How often an event was put back, to be tried again.
+    pub again: u64,
+    /// Events that became dead letters.
+    pub dead: u64,
     /// Turns that ended well.
     pub handled: u64,
     /// Turns that asked for their event again.
@@ -76,6 +94,12 @@ pub struct BotStatus {
     pub failures: BTreeMap<&'static str, u64>,
     /// Processor time of all turns, in milliseconds.
     pub cpu_ms: u64,
+    /// How long turns took, waiting included, in nanoseconds; for metrics only.
+    #[serde(skip)]
+    pub time: Distribution,
+    /// How much memory turns had, in bytes; for metrics only.
+    #[serde(skip)]
+    pub memory: Distribution,
     /// The most memory a turn has had, in bytes.
     pub memory_peak: u64,
     /// The newest failure.
@@ -93,6 +117,10 @@ pub struct ConnectionStatus {
     pub reconnects: u64,
     /// Events that were understood.
     pub events: u64,
+    /// Events that were new, and were stored.
+    pub arrivals: u64,
+    /// Events that had been seen before.
+    pub duplicates: u64,
     /// Input that was skipped, by reason.
     pub skipped: BTreeMap<&'static str, u64>,
     /// What the operator should know.
@@ -101,6 +129,8 @@ pub struct ConnectionStatus {
     pub waiting: usize,
     /// Sends under way.
     pub sending: usize,
+    /// What became of others.
+    pub sends: SendCounts,
 }
 
 impl Status {
@@ -109,6 +139,7 @@ impl Status {
     /// # Errors
     /// When the store cannot be read.
     pub async fn of(host: &Host, started: Millis) -> Result<Self, StoreError> {
+        let now = host.clock().now();
         let bots = host
             .turns()
             .bots()
@@ -120,17 +151,25 @@ impl Status {
                     name: bot.name().clone(),
                     digest: generation.plugin.digest().to_owned(),
                     generation: generation.number,
+                    reloads: bot.generations.counts().into_iter().map(|(step, n)| (step.as_str(), n)).collect(),
                     trouble: bot.generations.trouble(),
                     health: bot.health(),
                     running: host.turns().running(bot.name()),
                     waiting,
                     lanes,
+                    oldest_ms: bot.stats.oldest().map(|since| whole_millis(now.since(since))),
+                    arrivals: bot.stats.arrivals(),
+                    done: bot.stats.done(),
+                    again: bot.stats.again(),
+                    dead: bot.stats.dead(),
                     handled: bot.stats.handled(),
                     retried: bot.stats.retried(),
                     rejected: bot.stats.rejected(),
                     conflicts: bot.stats.conflicts(),
                     failures: bot.stats.failures().into_iter().map(|(reason, n)| (reason.as_str(), n)).collect(),
                     cpu_ms: whole_millis(bot.stats.cpu_total()),
+                    time: bot.stats.time(),
+                    memory: bot.stats.memory(),
                     memory_peak: bot.stats.memory_peak(),
                     last_failure: bot.stats.last_failure(),
                 }
@@ -142,25 +181,30 @@ impl Status {
             .map(|(connection, outbox)| {
                 let health = connection.platform.health();
                 let (waiting, sending) = outbox.waiting();
+                let arrivals = host.inbox().arrivals(&connection.name);
                 ConnectionStatus {
                     name: connection.name.clone(),
                     connected: health.connected,
                     reconnects: health.reconnects,
                     events: health.events,
+                    arrivals: arrivals.new,
+                    duplicates: arrivals.duplicates,
                     skipped: health.skipped.into_iter().collect(),
                     trouble: health.trouble,
                     waiting,
                     sending,
+                    sends: outbox.stats.counts(),
                 }
             })
             .collect();
         Ok(Self {
             version: env!("CARGO_PKG_VERSION"),
             started,
-            now: host.clock().now(),
+            now,
             configuration: host.configuration(),
             turns_under_way: host.turns().under_way(),
             totals: host.store().totals().await?,
+            store: host.store().work(),
             bots,
             connections,
         })

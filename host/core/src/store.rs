@@ -14,6 +14,7 @@ use thiserror::Error;
 use crate::dead::DeadLetter;
 use crate::event::Event;
 use crate::health::Held;
+use crate::histogram::Distribution;
 use crate::ids::{BotName, Chat, InboxSeq, OutboxSeq, SendId};
 use crate::outgoing::Outgoing;
 use crate::quota::Usage;
@@ -118,6 +119,11 @@ pub trait Store: Send + Sync + 'static {
 
     /// The newest dead letters, at most `limit`.
     fn dead_letters(&self, limit: usize) -> BoxFuture<'static, Result<Vec<DeadLetter>, StoreError>>;
+
+    /// What it has done since it was opened. Nothing where there is nothing to be measured.
+    fn work(&self) -> StoreWork {
+        StoreWork::default()
+    }
 }
 
 /// Why the store failed. The text names the operation and the file.
@@ -317,4 +323,15 @@ pub struct Totals {
     pub waiting_sends: u64,
     /// Dead letters now.
     pub dead_letters: u64,
+}
+
+/// What a store has done since it was opened.
+#[derive(Clone, Debug, Default)]
+pub struct StoreWork {
+    /// How long groups of calls took, from the begin of their transaction until they were on disk, in nanoseconds.
+    pub commits: Distribution,
+    /// How many calls there were in each group.
+    pub groups: Distribution,
+    /// Groups that failed and left nothing. Those of more than one call were tried again one by one.
+    pub failed: u64,
 }

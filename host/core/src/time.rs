@@ -47,6 +47,11 @@ pub fn whole_millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
+/// The nanoseconds of a duration, at most `u64::MAX`.
+pub fn whole_nanos(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
+
 /// Where the core gets its time from.
 pub trait Clock: Send + Sync + 'static {
     /// Now.

@@ -125,11 +125,19 @@ impl Timers {
         let firings: Vec<_> = due.into_iter().map(|(key, standing)| self.firing(key, standing, now)).collect();
         let events: Vec<_> = firings
             .iter()
-            .map(|firing| (firing.key.bot.clone(), firing.arrival.chat.clone(), firing.arrival.event.clone()))
+            .map(|Firing { key, arrival, .. }| {
+                let overflows = arrival.routes.iter().any(|route| route.overflow.is_some());
+                (key.bot.clone(), arrival.chat.clone(), arrival.event.clone(), overflows)
+            })
             .collect();
         let rows = self.store.fire(firings).await?;
         let fired = events.into_iter().zip(rows);
-        self.turns.push(fired.filter_map(|((bot, chat, event), row)| row.map(|seq| (bot, chat, seq, event))));
+        self.turns.push(fired.filter_map(|((bot, chat, event, overflows), row)| {
+            if row.is_none() && overflows {
+                self.turns.overflowed(&bot);
+            }
+            row.map(|seq| (bot, chat, seq, event))
+        }));
         Ok(Some(now))
     }
 

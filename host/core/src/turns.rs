@@ -25,6 +25,7 @@ use futures::future::{Either, OptionFuture, select};
 use tokio::sync::Notify;
 
 use self::commit::Ticket;
+use crate::ages::Stay;
 use crate::bot::Bot;
 use crate::event::Event;
 use crate::ids::{BotName, Chat, InboxSeq};
@@ -55,6 +56,7 @@ struct Waiting {
     seq: InboxSeq,
     attempts: u32,
     conflicts: u8,
+    stay: Stay,
     /// Absent where it has to be read from the store.
     event: Option<Arc<Event>>,
 }
@@ -122,21 +124,27 @@ impl Turns {
 
     /// Puts durable events into their lanes. The row of one whose bot is not known stays.
     pub fn push(&self, events: impl IntoIterator<Item = (BotName, Chat, InboxSeq, Arc<Event>)>) {
-        for (bot, chat, seq, event) in events {
+        let now = self.clock.now();
+        for (name, chat, seq, event) in events {
+            let Some(bot) = self.bot(&name) else { continue };
+            bot.stats.arrived();
+            let stay = bot.stats.ages.enter(now);
             let weight = event.weight();
             let keep = self.bodies.fetch_add(weight, Ordering::Relaxed) + weight <= BODIES;
             if !keep {
                 self.bodies.fetch_sub(weight, Ordering::Relaxed);
             }
-            let waiting = Waiting { seq, attempts: 0, conflicts: 0, event: keep.then_some(event) };
-            let _known = self.lanes().push(&bot, &chat, waiting, Millis(0));
+            let waiting = Waiting { seq, attempts: 0, conflicts: 0, stay, event: keep.then_some(event) };
+            let _known = self.lanes().push(&name, &chat, waiting, Millis(0));
         }
         self.wake();
     }
 
     /// Puts an event of an earlier run into its lane, without its body.
     pub fn restore(&self, row: WaitingEvent) -> bool {
-        let waiting = Waiting { seq: row.seq, attempts: row.attempts, conflicts: 0, event: None };
+        let Some(bot) = self.bot(&row.bot) else { return false };
+        let stay = bot.stats.ages.enter(self.clock.now());
+        let waiting = Waiting { seq: row.seq, attempts: row.attempts, conflicts: 0, stay, event: None };
         let known = self.lanes().push(&row.bot, &row.chat, waiting, row.not_before);
         self.wake();
         known
@@ -152,6 +160,13 @@ impl Turns {
         // room for the others.
         let room = limits.waiting.saturating_sub(lanes.waiting_in(bot)).min(limits.waiting_chat);
         (waiting >= room).then(|| format!("{waiting} events were waiting in this chat"))
+    }
+
+    /// Counts an event that became a dead letter as its bot had no room for it.
+    pub(crate) fn overflowed(&self, bot: &BotName) {
+        if let Some(bot) = self.bot(bot) {
+            bot.stats.overflowed();
+        }
     }
 
     /// Writes the ends of turns and lets their lanes go on, until [`drain`](Self::drain) and all is
@@ -220,10 +235,10 @@ impl Turns {
 
     async fn turn(&self, taken: Taken) {
         let Taken { out: Out { group, lane: chat, item }, phase } = taken;
-        let Waiting { seq, attempts, conflicts, event } = item;
+        let Waiting { seq, attempts, conflicts, stay, event } = item;
         let Some(bot) = self.bot(&group) else {
             // Removed since it was taken. It waits, in case the bot comes back.
-            let item = Waiting { seq, attempts, conflicts, event };
+            let item = Waiting { seq, attempts, conflicts, stay, event };
             return self.finish(&group, &chat, Next::At(Millis(0), item));
         };
         let event = match self.body(seq, event).await {
@@ -236,13 +251,13 @@ impl Turns {
                 let mark = Mark::Dead { attempts, reason: why };
                 let commit = TurnCommit::without_effects(seq, mark, self.clock.now());
                 let began = self.ledger.begin(&group);
-                let again = || Next::At(Millis(0), Waiting { seq, attempts, conflicts, event: None });
-                self.submit(began, &Reads::default(), commit, Ticket { bot: group, chat }, again, |_| ());
+                let again = |stay| Next::At(Millis(0), Waiting { seq, attempts, conflicts, stay, event: None });
+                self.submit(began, &Reads::default(), commit, Ticket { bot, chat, stay }, again, |_| ());
                 return;
             }
             Err(error) => {
                 tracing::error!(bot = %group, %seq, %error, "the body of an event cannot be read; its chat waits");
-                let item = Waiting { seq, attempts, conflicts, event: None };
+                let item = Waiting { seq, attempts, conflicts, stay, event: None };
                 return self.finish(&group, &chat, Next::At(self.clock.now() + UNREADABLE_WAIT, item));
             }
         };
@@ -256,12 +271,12 @@ impl Turns {
         if bot.lock_health().phase() != phase {
             drop(began);
             self.bodies.fetch_add(event.weight(), Ordering::Relaxed);
-            let item = Waiting { seq, attempts, conflicts, event: Some(event) };
+            let item = Waiting { seq, attempts, conflicts, stay, event: Some(event) };
             let next = if conflicts <= CONFLICTS { Next::At(Millis(0), item) } else { Next::Alone(item) };
             return self.finish(&group, &chat, next);
         }
         let ended = generation.plugin.run(turn).await;
-        bot.stats.used(ended.cpu, ended.memory);
+        bot.stats.used(ended.time, ended.cpu, ended.memory);
         if let TurnResult::Failed(failure) = &ended.result
             && actor.may_be_logged(failure.detail.len() + chat.id.as_str().len(), now)
         {
@@ -278,13 +293,14 @@ impl Turns {
             }
             mark => TurnCommit::without_effects(seq, mark, at),
         };
-        let again = || {
+        let again = |stay| {
             self.bodies.fetch_add(event.weight(), Ordering::Relaxed);
-            let again = Waiting { seq, attempts, conflicts: conflicts + 1, event: Some(event) };
+            let again = Waiting { seq, attempts, conflicts: conflicts + 1, stay, event: Some(event) };
             if conflicts < CONFLICTS { Next::At(Millis(0), again) } else { Next::Alone(again) }
         };
         let mut saving = None;
-        let passed = self.submit(began, &reads, commit, Ticket { bot: group, chat }, again, |lanes| {
+        let ticket = Ticket { bot: bot.clone(), chat, stay };
+        let passed = self.submit(began, &reads, commit, ticket, again, |lanes| {
             saving = self.judge(lanes, &bot, &ended.result, phase, at);
         });
         if passed {

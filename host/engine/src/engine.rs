@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use hodhod_core::limits::{INSTANCES, MEMORIES, STACK, TABLES};
-use hodhod_core::runtime::Grants;
+use hodhod_core::runtime::{Grants, PoolUse};
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 use tokio::runtime::Handle;
@@ -147,6 +147,14 @@ impl Engine {
         Self { place: Arc::new(place), ..self }
     }
 
+    /// How much of the pool is in use.
+    pub fn pool_use(&self) -> PoolUse {
+        PoolUse {
+            instances: self.inner.pooling_allocator_metrics().map_or(0, |pool| pool.component_instances()),
+            places: places_of(self.pool.turns).into(),
+        }
+    }
+
     /// The most bytes that one memory of a bot may have.
     pub fn largest_memory(&self) -> usize {
         self.pool.memory
@@ -177,6 +185,11 @@ fn kept_of(turns: u32) -> u32 {
     turns.div_ceil(KEPT)
 }
 
+/// Places for all instances: of turns, between turns and of new builds.
+fn places_of(turns: u32) -> u32 {
+    turns.saturating_add(kept_of(turns)).saturating_add(PROBES)
+}
+
 /// True if the kernel can tell which pages were touched.
 fn pagemap_scan() -> bool {
     PoolingAllocationConfig::is_pagemap_scan_available()
@@ -205,7 +218,7 @@ fn compatibility(engine: &wasmtime::Engine) -> String {
 
 fn config(size: PoolSize) -> Config {
     let mut pool = PoolingAllocationConfig::new();
-    let places = size.turns.saturating_add(kept_of(size.turns)).saturating_add(PROBES);
+    let places = places_of(size.turns);
     // As many for each turn as one component may have, so that no bot can take another's; what is not
     // used is address space only.
     pool.total_component_instances(places)

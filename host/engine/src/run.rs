@@ -109,7 +109,7 @@ impl Loaded {
         state.lines.end();
         let (cpu, memory) = (meter.used(), state.limiter.used() as u64);
         let turn = self.kept.give_back(used);
-        Ended { turn, result, cpu, memory }
+        Ended { turn, result, time: at.elapsed(), cpu, memory }
     }
 
     /// A store for an instance that begins with this turn.

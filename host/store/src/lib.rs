@@ -50,6 +50,7 @@ mod forget;
 mod hash;
 mod hold;
 mod job;
+mod meter;
 mod open;
 mod queue;
 mod read;

@@ -12,7 +12,8 @@ use hodhod_core::health::Held;
 use hodhod_core::ids::{BotName, InboxSeq, OutboxSeq};
 use hodhod_core::quota::Usage;
 use hodhod_core::store::{
-    Appended, Arrival, QueuedSend, Settlement, Store, StoreError, Totals, TurnCommit, WaitingEvent, WaitingSend,
+    Appended, Arrival, QueuedSend, Settlement, Store, StoreError, StoreWork, Totals, TurnCommit, WaitingEvent,
+    WaitingSend,
 };
 use hodhod_core::time::Millis;
 use hodhod_core::timers::{Firing, Standing, TimerKey};
@@ -28,6 +29,7 @@ use crate::folder::Folder;
 use crate::forget::Forget;
 use crate::hold::Hold;
 use crate::job::{Call, Work};
+use crate::meter::Meter;
 use crate::open::{self, OpenError, Options};
 use crate::queue::Queue;
 use crate::read::Readers;
@@ -41,6 +43,7 @@ type Answer<T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send>>;
 pub struct SqliteStore {
     queue: Arc<Queue>,
     readers: Arc<Readers>,
+    meter: Arc<Meter>,
     writer: Mutex<Option<JoinHandle<()>>>,
     /// Its sender lives as long as the writer thread.
     ended: watch::Receiver<()>,
@@ -60,8 +63,10 @@ impl SqliteStore {
         let readers = Arc::new(Readers::open(&folder.database, options.readers)?);
         let queue = Arc::new(Queue::new(options.most_waiting));
         let (alive, ended) = watch::channel(());
-        let writer = start_writer(connection, queue.clone(), &folder.database, options.dead_letters_per_bot, alive)?;
-        Ok(Self { queue, readers, writer: Mutex::new(Some(writer)), ended, folder: Mutex::new(Some(folder)) })
+        let meter = Arc::new(Meter::default());
+        let dead_per_bot = options.dead_letters_per_bot;
+        let writer = start_writer(connection, queue.clone(), &folder.database, dead_per_bot, meter.clone(), alive)?;
+        Ok(Self { queue, readers, meter, writer: Mutex::new(Some(writer)), ended, folder: Mutex::new(Some(folder)) })
     }
 
     /// Takes no more calls, finishes those that were made, writes the log back into the database,
@@ -118,6 +123,7 @@ fn start_writer(
     queue: Arc<Queue>,
     file: &Path,
     dead_per_bot: u64,
+    meter: Arc<Meter>,
     alive: watch::Sender<()>,
 ) -> Result<JoinHandle<()>, OpenError> {
     let (ready, started) = sync_channel(1);
@@ -125,7 +131,7 @@ fn start_writer(
     let body = move || {
         let _alive = alive;
         let queue = EndOfQueue(queue);
-        writer::run(connection, &queue.0, &path, dead_per_bot, &ready);
+        writer::run(connection, &queue.0, &path, dead_per_bot, &meter, &ready);
     };
     let writer = thread::Builder::new().name("store-writer".into()).spawn(body).map_err(OpenError::Thread)?;
     match started.recv() {
@@ -231,5 +237,9 @@ impl Store for SqliteStore {
 
     fn dead_letters(&self, limit: usize) -> Answer<Vec<DeadLetter>> {
         self.query("list dead letters", move |connection| tables::newest_dead(connection, limit))
+    }
+
+    fn work(&self) -> StoreWork {
+        self.meter.work()
     }
 }

@@ -3,11 +3,13 @@
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
+use std::time::Instant;
 
 use hodhod_core::store::StoreError;
 use rusqlite::{Connection, Statement};
 
 use crate::job::Job;
+use crate::meter::Meter;
 use crate::queue::Queue;
 use crate::tables::Tables;
 
@@ -20,9 +22,10 @@ pub(crate) fn run(
     queue: &Queue,
     file: &Path,
     dead_per_bot: u64,
+    meter: &Meter,
     ready: &SyncSender<rusqlite::Result<()>>,
 ) {
-    match Writer::new(&connection, queue, file, dead_per_bot) {
+    match Writer::new(&connection, queue, file, dead_per_bot, meter) {
         Ok(mut writer) => {
             if ready.send(Ok(())).is_ok() {
                 writer.work();
@@ -46,6 +49,7 @@ struct Writer<'c> {
     connection: &'c Connection,
     queue: &'c Queue,
     file: &'c Path,
+    meter: &'c Meter,
     begin: Statement<'c>,
     commit: Statement<'c>,
     tables: Tables<'c>,
@@ -62,11 +66,18 @@ enum Failure {
 }
 
 impl<'c> Writer<'c> {
-    fn new(connection: &'c Connection, queue: &'c Queue, file: &'c Path, dead_per_bot: u64) -> rusqlite::Result<Self> {
+    fn new(
+        connection: &'c Connection,
+        queue: &'c Queue,
+        file: &'c Path,
+        dead_per_bot: u64,
+        meter: &'c Meter,
+    ) -> rusqlite::Result<Self> {
         Ok(Self {
             connection,
             queue,
             file,
+            meter,
             begin: connection.prepare("BEGIN IMMEDIATE")?,
             commit: connection.prepare("COMMIT")?,
             tables: Tables::new(connection, dead_per_bot)?,
@@ -120,10 +131,16 @@ impl<'c> Writer<'c> {
     }
 
     fn run(&mut self, group: &mut [Box<dyn Job>]) -> Result<(), Failure> {
-        self.transaction(|tables| {
+        let began = Instant::now();
+        let done = self.transaction(|tables| {
             group.iter_mut().try_for_each(|job| job.run(tables))?;
             tables.save()
-        })
+        });
+        match done {
+            Ok(()) => self.meter.committed(group.len(), began.elapsed()),
+            Err(_) => self.meter.failed(),
+        }
+        done
     }
 
     /// Runs statements as one transaction, of which nothing stays if any of it fails.

@@ -8,6 +8,8 @@
 //! | `/metrics` | the numbers of it for Prometheus |
 
 mod metrics;
+mod page;
+mod process;
 
 use std::sync::Arc;
 
@@ -17,6 +19,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
 use hodhod_core::host::Host;
+use hodhod_core::runtime::PoolUse;
 use hodhod_core::status::Status;
 use hodhod_core::time::Millis;
 use tokio::net::TcpListener;
@@ -24,11 +27,15 @@ use tokio::net::TcpListener;
 struct Web {
     host: Arc<Host>,
     started: Millis,
+    pool: Pool,
 }
 
+/// Tells how much of the sandbox's pool is in use.
+pub type Pool = Box<dyn Fn() -> PoolUse + Send + Sync>;
+
 /// Serves until the future is dropped.
-pub async fn serve(listener: TcpListener, host: Arc<Host>, started: Millis) {
-    let web = Arc::new(Web { host, started });
+pub async fn serve(listener: TcpListener, host: Arc<Host>, started: Millis, pool: Pool) {
+    let web = Arc::new(Web { host, started, pool });
     let router = Router::new()
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(ready))
@@ -64,6 +71,7 @@ async fn ready(State(web): State<Arc<Web>>) -> Result<Response, Response> {
 
 async fn metrics(State(web): State<Arc<Web>>) -> Result<Response, Response> {
     let status = web.snapshot().await?;
-    let kind = [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")];
-    Ok((kind, metrics::render(&status)).into_response())
+    let page = metrics::render(&status, (web.pool)())
+        .map_err(|error| (StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n")).into_response())?;
+    Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], page).into_response())
 }

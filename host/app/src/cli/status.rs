@@ -92,7 +92,9 @@ fn table(status: &Value) -> String {
             let state = if connection["connected"].as_bool() == Some(true) { "connected" } else { "not connected" };
             let name = word(connection, "name");
             let (waiting, reconnects) = (number(connection, "waiting"), number(connection, "reconnects"));
-            writeln!(text, "connection {name}: {state}, {reconnects} reconnects, {waiting} messages waiting")?;
+            let asked = number(&connection["sends"], "asked_to_wait");
+            let asked = if asked > 0 { format!(", was asked to wait {asked} times") } else { String::new() };
+            writeln!(text, "connection {name}: {state}, {reconnects} reconnects, {waiting} messages waiting{asked}")?;
             if let Some(trouble) = connection["trouble"].as_str() {
                 writeln!(text, "  trouble: {trouble}")?;
             }
@@ -101,9 +103,11 @@ fn table(status: &Value) -> String {
             let failures: u64 = bot["failures"].as_object().into_iter().flatten().filter_map(|(_, n)| n.as_u64()).sum();
             let (name, generation) = (word(bot, "name"), number(bot, "generation"));
             let (handled, waiting) = (number(bot, "handled"), number(bot, "waiting"));
+            let oldest = number(bot, "oldest_ms") / 1000;
+            let oldest = if waiting > 0 && oldest > 0 { format!(", the oldest for {oldest} s") } else { String::new() };
             writeln!(
                 text,
-                "bot {name}: generation {generation}, {handled} handled, {failures} failed, {waiting} waiting"
+                "bot {name}: generation {generation}, {handled} handled, {failures} failed, {waiting} waiting{oldest}"
             )?;
             if let Some(line) = held(bot, number(status, "now")) {
                 writeln!(text, "  {line}")?;

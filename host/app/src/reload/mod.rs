@@ -91,6 +91,11 @@ impl Reloader {
         Self { engine, host, bots, changed: channel::Sender::new(()) }
     }
 
+    /// What loads the plugins, and runs them.
+    pub(crate) fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
     /// Looks at the files of all bots whenever they change. Never ends; one task runs this.
     pub(crate) async fn run(self: Arc<Self>) {
         let (told, changes) = channel::channel(());

@@ -10,7 +10,8 @@ struct Named(&'static str);
 
 impl Plugin for Named {
     fn run(&self, turn: Turn) -> BoxFuture<'_, Ended> {
-        let ended = Ended { turn, result: TurnResult::Done, cpu: std::time::Duration::ZERO, memory: 0 };
+        let nothing = std::time::Duration::ZERO;
+        let ended = Ended { turn, result: TurnResult::Done, time: nothing, cpu: nothing, memory: 0 };
         async { ended }.boxed()
     }
 

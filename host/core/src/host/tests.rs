@@ -2,6 +2,7 @@
 
 mod any_order;
 mod bounds;
+mod counts;
 mod health;
 mod members;
 mod timers;

@@ -23,8 +23,8 @@ where
                 Either::Left((result, _)) => result,
                 Either::Right(((), _)) => TurnResult::Failed(kill::failure()),
             };
-            let cpu = began.elapsed().min(Duration::from_secs(1));
-            Ended { turn, result, cpu, memory: 0 }
+            let time = began.elapsed();
+            Ended { turn, result, time, cpu: time.min(Duration::from_secs(1)), memory: 0 }
         })
     }
 

@@ -1,6 +1,10 @@
 //! The end of a turn: handed in, written, and its lane let go on.
 
-use crate::ids::{BotName, Chat};
+use std::sync::Arc;
+
+use crate::ages::Stay;
+use crate::bot::Bot;
+use crate::ids::Chat;
 use crate::lanes::Next;
 use crate::ledger::{Began, Committed};
 use crate::store::{Mark, TurnCommit};
@@ -10,8 +14,9 @@ use super::{Queue, Turns, Waiting};
 
 /// What is kept of a turn while its commit is written.
 pub(super) struct Ticket {
-    pub(super) bot: BotName,
+    pub(super) bot: Arc<Bot>,
     pub(super) chat: Chat,
+    pub(super) stay: Stay,
 }
 
 impl Turns {
@@ -23,47 +28,52 @@ impl Turns {
         reads: &Reads,
         commit: TurnCommit,
         ticket: Ticket,
-        again: impl FnOnce() -> Next<Waiting>,
+        again: impl FnOnce(Stay) -> Next<Waiting>,
         stands: impl FnOnce(&mut Queue),
     ) -> bool {
         // One step, or the commit could be over before the lane knows that the turn is.
         let mut lanes = self.lanes();
-        let freed = lanes.over(&ticket.bot, &ticket.chat);
-        let conflict = self.ledger.submit(began, reads, commit, ticket).err();
-        if let Some(ticket) = &conflict {
-            lanes.finish(&ticket.bot, &ticket.chat, again());
-        } else {
-            stands(&mut lanes);
-        }
+        let freed = lanes.over(ticket.bot.name(), &ticket.chat);
+        let passed = match self.ledger.submit(began, reads, commit, ticket) {
+            Ok(()) => {
+                stands(&mut lanes);
+                true
+            }
+            Err(Ticket { bot, chat, stay }) => {
+                lanes.finish(bot.name(), &chat, again(stay));
+                false
+            }
+        };
         drop(lanes);
-        if freed || conflict.is_some() {
+        if freed || !passed {
             self.wake();
         }
-        conflict.is_none()
+        passed
     }
 
     pub(super) fn committed(&self, batch: Vec<Committed<Ticket>>) {
         let mut lanes = self.lanes();
         let mut queued = Vec::new();
-        for Committed { ticket, commit, sends } in batch {
+        for Committed { ticket: Ticket { bot, chat, stay }, commit, sends } in batch {
+            bot.stats.marked(&commit.mark);
             if !commit.timers.is_empty() {
                 self.timers.notify_one();
             }
             let next = match commit.mark {
                 Mark::Done => Next::Done,
                 Mark::Dead { attempts, reason } => {
-                    let words = reason.len() + ticket.chat.id.as_str().len();
-                    if self.bot(&ticket.bot).is_none_or(|bot| bot.actor().may_be_logged(words, commit.at)) {
-                        tracing::warn!(bot = %ticket.bot, chat = %ticket.chat, seq = %commit.seq, attempts, "dead letter: {reason}");
+                    let words = reason.len() + chat.id.as_str().len();
+                    if bot.actor().may_be_logged(words, commit.at) {
+                        tracing::warn!(bot = %bot.name(), %chat, seq = %commit.seq, attempts, "dead letter: {reason}");
                     }
                     Next::Done
                 }
                 Mark::Retry { attempts, not_before } => {
                     let seq = commit.seq;
-                    Next::At(not_before, Waiting { seq, attempts, conflicts: 0, event: None })
+                    Next::At(not_before, Waiting { seq, attempts, conflicts: 0, stay, event: None })
                 }
             };
-            lanes.finish(&ticket.bot, &ticket.chat, next);
+            lanes.finish(bot.name(), &chat, next);
             queued.extend(sends.into_iter().zip(commit.sends));
         }
         drop(lanes);
