@@ -54,6 +54,18 @@ async fn a_turn_that_fails_midway_leaves_nothing_of_itself_or_its_batch() {
 }
 
 #[tokio::test]
+async fn what_gets_to_the_disk_is_measured_and_what_does_not_is_counted() {
+    let kit = Kit::new();
+    mine(&kit);
+    kit.append(vec![arrival("a"), arrival("b")]).await.unwrap();
+    kit.append(vec![arrival("boom")]).await.unwrap_err();
+    let work = kit.work();
+    assert_eq!((work.commits.count(), work.failed), (1, 1));
+    assert_eq!((work.groups.count(), work.groups.sum), (1, 1), "one call, however many arrivals it has");
+    assert!(work.commits.sum > 1000, "{} ns", work.commits.sum);
+}
+
+#[tokio::test]
 async fn a_call_that_fails_does_not_harm_those_committed_with_it() {
     let kit = Kit::quick();
     mine(&kit);
