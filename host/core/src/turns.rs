@@ -56,7 +56,7 @@ struct Waiting {
     seq: InboxSeq,
     attempts: u32,
     conflicts: u8,
-    stay: Stay,
+    stay: Option<Stay>,
     /// Absent where it has to be read from the store.
     event: Option<Arc<Event>>,
 }
@@ -126,9 +126,11 @@ impl Turns {
     pub fn push(&self, events: impl IntoIterator<Item = (BotName, Chat, InboxSeq, Arc<Event>)>) {
         let now = self.clock.now();
         for (name, chat, seq, event) in events {
-            let Some(bot) = self.bot(&name) else { continue };
-            bot.stats.arrived();
-            let stay = bot.stats.ages.enter(now);
+            // One that was removed meanwhile has lanes still, in case it comes back.
+            let stay = self.bot(&name).map(|bot| {
+                bot.stats.arrived();
+                bot.stats.ages.enter(now)
+            });
             let weight = event.weight();
             let keep = self.bodies.fetch_add(weight, Ordering::Relaxed) + weight <= BODIES;
             if !keep {
@@ -141,9 +143,10 @@ impl Turns {
     }
 
     /// Puts an event of an earlier run into its lane, without its body.
-    pub fn restore(&self, row: WaitingEvent) -> bool {
-        let Some(bot) = self.bot(&row.bot) else { return false };
-        let stay = bot.stats.ages.enter(self.clock.now());
+    /// Its bot may be about to come, and is given then.
+    pub(crate) fn restore(&self, row: WaitingEvent, bot: Option<&Bot>) -> bool {
+        let here = self.bot(&row.bot);
+        let stay = bot.or(here.as_deref()).map(|bot| bot.stats.ages.enter(self.clock.now()));
         let waiting = Waiting { seq: row.seq, attempts: row.attempts, conflicts: 0, stay, event: None };
         let known = self.lanes().push(&row.bot, &row.chat, waiting, row.not_before);
         self.wake();

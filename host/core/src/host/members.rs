@@ -14,7 +14,7 @@ use tokio::sync::watch;
 
 use super::{Host, PAGE, Restored};
 use crate::bot::Bot;
-use crate::ids::{BotName, ConnectionName, InboxSeq, OutboxSeq};
+use crate::ids::{ConnectionName, InboxSeq, OutboxSeq};
 use crate::outbox::{Outbox, Policy};
 use crate::platform::{Connection, Platform};
 use crate::store::StoreError;
@@ -101,7 +101,7 @@ impl Host {
         self.turns.restore_state_of(&bot).await?;
         let mut restored = Restored::default();
         if self.turns.prepare(bot.name()) {
-            self.restore_events(&mut restored, Some(bot.name())).await?;
+            self.restore_events(&mut restored, Some(&bot)).await?;
         }
         self.turns.add_bot(bot.clone());
         Ok((bot, restored))
@@ -117,15 +117,15 @@ impl Host {
     }
 
     /// Takes up waiting events: those of one bot, or of all.
-    pub(super) async fn restore_events(&self, restored: &mut Restored, of: Option<&BotName>) -> Result<(), StoreError> {
+    pub(super) async fn restore_events(&self, restored: &mut Restored, of: Option<&Bot>) -> Result<(), StoreError> {
         let mut after = InboxSeq(0);
         loop {
             let page = self.store.waiting_events(after, PAGE).await?;
             let Some(last) = page.last() else { return Ok(()) };
             after = last.seq;
-            for row in page.into_iter().filter(|row| of.is_none_or(|of| row.bot == *of)) {
+            for row in page.into_iter().filter(|row| of.is_none_or(|of| row.bot == *of.name())) {
                 let bot = row.bot.clone();
-                if self.turns.restore(row) {
+                if self.turns.restore(row, of) {
                     restored.events += 1;
                 } else {
                     restored.unknown_bots.insert(bot);

@@ -16,7 +16,7 @@ use super::{Queue, Turns, Waiting};
 pub(super) struct Ticket {
     pub(super) bot: Arc<Bot>,
     pub(super) chat: Chat,
-    pub(super) stay: Stay,
+    pub(super) stay: Option<Stay>,
 }
 
 impl Turns {
@@ -28,7 +28,7 @@ impl Turns {
         reads: &Reads,
         commit: TurnCommit,
         ticket: Ticket,
-        again: impl FnOnce(Stay) -> Next<Waiting>,
+        again: impl FnOnce(Option<Stay>) -> Next<Waiting>,
         stands: impl FnOnce(&mut Queue),
     ) -> bool {
         // One step, or the commit could be over before the lane knows that the turn is.
