@@ -4,7 +4,10 @@
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread::JoinHandle;
+use std::time::{Duration, SystemTime};
 
 use hodhod_tests::{BotSetup, Running, Setup, component};
 use serde_json::Value;
@@ -124,6 +127,67 @@ async fn a_build_that_fails_at_its_first_turns_gives_way_and_its_events_are_answ
     replace(&file, &another("echo", 1));
     in_generation(&host, 4).await;
     host.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_is_touched_a_thousand_times_a_second_holds_nobody_up_and_its_new_build_is_taken() {
+    let (setup, file, _folder) = setup("").await;
+    let host = setup.start_ready().await;
+    let touching = Touching::start(&file);
+    for text in ["one", "two", "three"] {
+        setup.say("sara", text);
+    }
+    setup.answers(3).await;
+    touching.has_touched(1000);
+    assert_eq!(bot(&host.status().await)["generation"], 1, "it is what it was");
+    replace(&file, &another("echo", 1));
+    in_generation(&host, 2).await;
+    touching.has_touched(2000);
+    let status = host.status().await;
+    assert_eq!((&bot(&status)["generation"], &bot(&status)["trouble"]), (&2.into(), &Value::Null));
+    setup.say("sara", "four");
+    setup.answers(4).await;
+    assert_eq!(setup.sent_to("sara"), ["one", "two", "three", "four"]);
+    drop(touching);
+    host.stop().await;
+}
+
+/// A thread that sets the time of a file again and again, about a thousand times a second, until this is dropped.
+struct Touching {
+    stop: Arc<AtomicBool>,
+    touched: Arc<AtomicU64>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Touching {
+    fn start(file: &Path) -> Self {
+        let (stop, touched) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
+        let (file, ends, counts) = (file.to_owned(), stop.clone(), touched.clone());
+        let thread = std::thread::spawn(move || {
+            while !ends.load(Ordering::Relaxed) {
+                // It may just be being replaced.
+                if let Ok(file) = fs::File::options().append(true).open(&file) {
+                    file.set_modified(SystemTime::now()).unwrap();
+                    counts.fetch_add(1, Ordering::Relaxed);
+                }
+                std::thread::sleep(Duration::from_millis(1));
+            }
+        });
+        Self { stop, touched, thread: Some(thread) }
+    }
+
+    fn has_touched(&self, times: u64) {
+        while self.touched.load(Ordering::Relaxed) < times {
+            std::thread::yield_now();
+        }
+    }
+}
+
+impl Drop for Touching {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        self.thread.take().unwrap().join().unwrap();
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
