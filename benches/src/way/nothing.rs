@@ -5,13 +5,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use futures::future::BoxFuture;
-use hodhod_core::dead::DeadLetter;
+use hodhod_core::dead::{DeadLetter, Doomed};
 use hodhod_core::event::Event;
 use hodhod_core::health::Held;
 use hodhod_core::ids::{BotName, InboxSeq, OutboxSeq};
 use hodhod_core::quota::Usage;
 use hodhod_core::store::{
-    Appended, Arrival, QueuedSend, Settlement, Store, StoreError, Totals, TurnCommit, WaitingEvent, WaitingSend,
+    Appended, Arrival, QueuedSend, Settlement, Store, StoreError, Totals, TurnCommit, Upkeep, WaitingEvent, WaitingSend,
 };
 use hodhod_core::time::Millis;
 use hodhod_core::timers::{Firing, Standing, TimerKey};
@@ -122,8 +122,26 @@ impl Store for Nothing {
     fn totals(&self) -> Answer<Totals> {
         now(Totals::default())
     }
+}
 
-    fn dead_letters(&self, _limit: usize) -> Answer<Vec<DeadLetter>> {
+impl Upkeep for Nothing {
+    fn list_dead(&self, _bot: Option<BotName>, _before: Option<u64>, _limit: usize) -> Answer<Vec<DeadLetter>> {
         now(Vec::new())
+    }
+
+    fn dead_letter(&self, _seq: InboxSeq) -> Answer<Option<DeadLetter>> {
+        now(None)
+    }
+
+    fn dead_event(&self, _seq: InboxSeq) -> Answer<Option<Arc<Event>>> {
+        now(None)
+    }
+
+    fn retry_dead(&self, _seq: InboxSeq) -> Answer<Option<WaitingEvent>> {
+        now(None)
+    }
+
+    fn drop_dead(&self, _doomed: Doomed) -> Answer<u64> {
+        now(0)
     }
 }

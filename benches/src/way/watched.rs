@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use futures::future::BoxFuture;
-use hodhod_core::dead::DeadLetter;
+use hodhod_core::dead::{DeadLetter, Doomed};
 use hodhod_core::event::Event;
 use hodhod_core::health::Held;
 use hodhod_core::ids::{BotName, InboxSeq, OutboxSeq};
 use hodhod_core::quota::Usage;
 use hodhod_core::store::{
-    Appended, Arrival, QueuedSend, SendOutcome, Settlement, Store, StoreError, Totals, TurnCommit, WaitingEvent,
-    WaitingSend,
+    Appended, Arrival, QueuedSend, SendOutcome, Settlement, Store, StoreError, Totals, TurnCommit, Upkeep,
+    WaitingEvent, WaitingSend,
 };
 use hodhod_core::time::Millis;
 use hodhod_core::timers::{Firing, Standing, TimerKey};
@@ -142,8 +142,26 @@ impl Store for Watched {
     fn totals(&self) -> Answer<Totals> {
         self.inner.totals()
     }
+}
 
-    fn dead_letters(&self, limit: usize) -> Answer<Vec<DeadLetter>> {
-        self.inner.dead_letters(limit)
+impl Upkeep for Watched {
+    fn list_dead(&self, bot: Option<BotName>, before: Option<u64>, limit: usize) -> Answer<Vec<DeadLetter>> {
+        self.inner.list_dead(bot, before, limit)
+    }
+
+    fn dead_letter(&self, seq: InboxSeq) -> Answer<Option<DeadLetter>> {
+        self.inner.dead_letter(seq)
+    }
+
+    fn dead_event(&self, seq: InboxSeq) -> Answer<Option<Arc<Event>>> {
+        self.inner.dead_event(seq)
+    }
+
+    fn retry_dead(&self, seq: InboxSeq) -> Answer<Option<WaitingEvent>> {
+        self.inner.retry_dead(seq)
+    }
+
+    fn drop_dead(&self, doomed: Doomed) -> Answer<u64> {
+        self.inner.drop_dead(doomed)
     }
 }

@@ -21,4 +21,17 @@ pub struct DeadLetter {
     pub died: Millis,
     /// Why, for a person.
     pub reason: String,
+    /// Its place in the order in which letters died. A page goes on before the last one of the page before.
+    pub place: u64,
+}
+
+/// Dead letters to drop.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Doomed {
+    /// The one that had this row.
+    One(InboxSeq),
+    /// All that this bot has now.
+    Of(BotName),
+    /// All that died before this.
+    Before(Millis),
 }

@@ -3,6 +3,7 @@
 //! It owns no threads. The program polls [`Host::work`] on one thread per worker and
 //! [`Host::serve`] on its runtime; a test polls both where it likes.
 
+mod letters;
 mod members;
 
 use std::collections::BTreeSet;
@@ -12,6 +13,8 @@ use std::time::Duration;
 use futures::future::{join, select_all};
 use tokio::sync::watch;
 
+use self::letters::Letters;
+pub use self::letters::{OpenedLetter, RetryError};
 use self::members::Member;
 use crate::ids::{BotName, ConnectionName};
 use crate::inbox::Inbox;
@@ -45,6 +48,7 @@ pub struct Host {
     /// How many there are, for those who do something for each.
     count: watch::Sender<usize>,
     configuration: Mutex<Configuration>,
+    letters: Letters,
 }
 
 /// What was found of earlier runs.
@@ -73,7 +77,8 @@ impl Host {
         let timers = Timers::new(store.clone(), clock.clone(), turns.clone(), turns.timers_changed());
         let (members, count) = (RwLock::default(), watch::Sender::new(0));
         let configuration = Mutex::new(Configuration { read: clock.now(), refused: Vec::new(), pending: Vec::new() });
-        Self { store, clock, turns, inbox, timers, outboxes, members, count, configuration }
+        let letters = Letters::new(store.clone(), turns.clone());
+        Self { store, clock, turns, inbox, timers, outboxes, letters, members, count, configuration }
     }
 
     /// Takes up what earlier runs left: waiting events, waiting sends, sends in doubt. To be called
@@ -116,6 +121,7 @@ impl Host {
             Box::pin(self.turns.wake_on_time()) as futures::future::BoxFuture<'_, ()>,
             Box::pin(self.forget_on_time()),
             Box::pin(self.timers.run()),
+            Box::pin(self.letters.run()),
         ]);
         let (work, chores) = (std::pin::pin!(work), std::pin::pin!(chores));
         futures::future::select(work, chores).await;

@@ -5,6 +5,8 @@
 //! one caller are applied in the order of the calls, also when the caller does not wait between
 //! them. Dropping a future does not undo the call.
 
+mod upkeep;
+
 use std::sync::Arc;
 
 use futures::future::BoxFuture;
@@ -22,8 +24,10 @@ use crate::time::Millis;
 use crate::timers::{Firing, Standing, TimerKey, TimerWrite};
 use crate::values::{Bucket, ValueKey, Write};
 
+pub use self::upkeep::Upkeep;
+
 /// Durable storage of one host.
-pub trait Store: Send + Sync + 'static {
+pub trait Store: Upkeep {
     /// Stores arrivals, each unless its key was seen before, and gives each new row its place.
     /// The answer has one entry per arrival, in order.
     fn append(&self, arrivals: Vec<Arrival>) -> BoxFuture<'static, Result<Vec<Appended>, StoreError>>;
@@ -118,7 +122,9 @@ pub trait Store: Send + Sync + 'static {
     fn totals(&self) -> BoxFuture<'static, Result<Totals, StoreError>>;
 
     /// The newest dead letters, at most `limit`.
-    fn dead_letters(&self, limit: usize) -> BoxFuture<'static, Result<Vec<DeadLetter>, StoreError>>;
+    fn dead_letters(&self, limit: usize) -> BoxFuture<'static, Result<Vec<DeadLetter>, StoreError>> {
+        self.list_dead(None, None, limit)
+    }
 
     /// What it has done since it was opened. Nothing where there is nothing to be measured.
     fn work(&self) -> StoreWork {
@@ -307,8 +313,10 @@ pub struct Totals {
     pub handled: u64,
     /// Events that became dead letters.
     pub dead: u64,
-    /// Dead letters that were dropped because there were too many.
+    /// Dead letters that were dropped: by the operator, or because there were too many or they were too old.
     pub dead_dropped: u64,
+    /// Dead letters whose event went back into the inbox.
+    pub dead_retried: u64,
     /// Sends that were delivered.
     pub delivered: u64,
     /// Sends that failed for good.

@@ -21,6 +21,10 @@
 //! 5. [`forget_seen`](hodhod_core::store::Store::forget_seen): old hashes go, a few thousand looked
 //!    at in each transaction. A crash leaves the rest for the next call.
 //!
+//! Where an operator lets a dead letter be tried again
+//! ([`retry_dead`](hodhod_core::store::Upkeep::retry_dead)), its row goes and an inbox row comes, so
+//! it is never both and never neither.
+//!
 //! Sequence numbers and counters are one row, written by the transaction that changed them, so no
 //! number is used twice and no count is off after a crash.
 //!
@@ -50,6 +54,7 @@ mod forget;
 mod hash;
 mod hold;
 mod job;
+mod letters;
 mod meter;
 mod open;
 mod queue;

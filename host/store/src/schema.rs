@@ -7,6 +7,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0001-first.sql"),
     include_str!("../migrations/0002-timers-and-usage.sql"),
     include_str!("../migrations/0003-bot-state.sql"),
+    include_str!("../migrations/0004-dead-letters.sql"),
 ];
 
 /// The version that this program works with.

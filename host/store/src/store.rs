@@ -1,12 +1,13 @@
 //! The store: calls become jobs for the writer, or queries.
 
+mod upkeep;
+
 use std::path::Path;
 use std::pin::Pin;
 use std::sync::mpsc::sync_channel;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 
-use hodhod_core::dead::DeadLetter;
 use hodhod_core::event::Event;
 use hodhod_core::health::Held;
 use hodhod_core::ids::{BotName, InboxSeq, OutboxSeq};
@@ -233,10 +234,6 @@ impl Store for SqliteStore {
 
     fn totals(&self) -> Answer<Totals> {
         self.query("read the totals", tables::totals)
-    }
-
-    fn dead_letters(&self, limit: usize) -> Answer<Vec<DeadLetter>> {
-        self.query("list dead letters", move |connection| tables::newest_dead(connection, limit))
     }
 
     fn work(&self) -> StoreWork {

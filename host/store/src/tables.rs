@@ -14,7 +14,7 @@ mod values;
 use rusqlite::types::Type;
 use rusqlite::{Connection, Row};
 
-pub(crate) use self::dead::{Dead, Stillborn, newest as newest_dead};
+pub(crate) use self::dead::{Dead, Stillborn, event as dead_event, list as list_dead, one as dead_letter};
 pub(crate) use self::inbox::{Inbox, event, waiting as waiting_events};
 pub(crate) use self::outbox::{Outbox, send, waiting as waiting_sends};
 pub(crate) use self::seen::{Seen, Step};

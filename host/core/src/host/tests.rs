@@ -4,6 +4,7 @@ mod any_order;
 mod bounds;
 mod counts;
 mod health;
+mod letters;
 mod members;
 mod timers;
 

@@ -1,6 +1,8 @@
 //! A store in memory that keeps the promises of the joint, survives a "crash" of the host above
 //! it, and fails when a test wants.
 
+mod upkeep;
+
 use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -9,7 +11,7 @@ use futures::future::BoxFuture;
 use crate::dead::DeadLetter;
 use crate::event::Event;
 use crate::health::Held;
-use crate::ids::{BotName, Chat, InboxSeq, OutboxSeq};
+use crate::ids::{BotName, InboxSeq, OutboxSeq};
 use crate::quota::Usage;
 use crate::store::{
     Appended, Arrival, Mark, QueuedSend, SendOutcome, Settlement, Store, StoreError, Totals, TurnCommit, WaitingEvent,
@@ -34,6 +36,8 @@ pub enum Failpoint {
     Fire,
     /// The next record of a bot's state.
     BotState,
+    /// The next dead letter that goes back into the inbox.
+    RetryDead,
 }
 
 /// A store in memory. Clones share it, so a second host over a clone is the host after a crash.
@@ -48,7 +52,7 @@ struct Tables {
     outbox: BTreeMap<OutboxSeq, (WaitingSend, QueuedSend)>,
     values: BTreeMap<ValueKey, Vec<u8>>,
     timers: BTreeMap<TimerKey, Standing>,
-    dead: Vec<DeadLetter>,
+    dead: Vec<(DeadLetter, Arc<Event>)>,
     bots: BTreeMap<BotName, Held>,
     totals: Totals,
     failing: Vec<Failpoint>,
@@ -142,7 +146,14 @@ impl Tables {
         let rows = arrival.routes.into_iter().map(|route| {
             let seq = InboxSeq(self.seq());
             if let Some(reason) = route.overflow {
-                self.bury(seq, route.bot, arrival.chat.clone(), 0, arrival.received, reason);
+                let row = WaitingEvent {
+                    seq,
+                    bot: route.bot,
+                    chat: arrival.chat.clone(),
+                    attempts: 0,
+                    not_before: Millis(0),
+                };
+                self.bury(row, 0, arrival.received, reason, arrival.event.clone());
                 return None;
             }
             let chat = arrival.chat.clone();
@@ -153,9 +164,10 @@ impl Tables {
         rows.collect()
     }
 
-    fn bury(&mut self, seq: InboxSeq, bot: BotName, chat: Chat, attempts: u32, died: Millis, reason: String) {
+    fn bury(&mut self, row: WaitingEvent, attempts: u32, died: Millis, reason: String, event: Arc<Event>) {
         self.totals.dead += 1;
-        self.dead.push(DeadLetter { seq, bot, chat, attempts, died, reason });
+        let WaitingEvent { seq, bot, chat, .. } = row;
+        self.dead.push((DeadLetter { seq, bot, chat, attempts, died, reason, place: self.totals.dead }, event));
     }
 
     fn commit(&mut self, turn: TurnCommit) -> Vec<OutboxSeq> {
@@ -171,8 +183,8 @@ impl Tables {
                 self.inbox.remove(&turn.seq);
             }
             Mark::Dead { attempts, reason } => {
-                if let Some((row, _)) = self.inbox.remove(&turn.seq) {
-                    self.bury(turn.seq, row.bot, row.chat, attempts, turn.at, reason);
+                if let Some((row, event)) = self.inbox.remove(&turn.seq) {
+                    self.bury(row, attempts, turn.at, reason, event);
                 }
             }
         }
@@ -371,9 +383,5 @@ impl Store for MemoryStore {
             dead_letters: tables.dead.len() as u64,
             ..tables.totals
         })
-    }
-
-    fn dead_letters(&self, limit: usize) -> BoxFuture<'static, Result<Vec<DeadLetter>, StoreError>> {
-        self.call(None, |tables| tables.dead.iter().rev().take(limit).cloned().collect())
     }
 }

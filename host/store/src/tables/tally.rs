@@ -8,7 +8,7 @@ use rusqlite::{Connection, Row, Statement};
 use super::{number, stored};
 
 const READ: &str = "SELECT next_inbox, next_outbox, arrivals, duplicates, handled, dead, dead_dropped, delivered,
-    failed, in_doubt_resent, in_doubt_dropped, waiting_events, waiting_sends, dead_letters FROM tally WHERE id = 1";
+    failed, in_doubt_resent, in_doubt_dropped, waiting_events, waiting_sends, dead_letters, dead_retried FROM tally WHERE id = 1";
 
 pub(crate) struct Tally<'c> {
     read: Statement<'c>,
@@ -43,6 +43,7 @@ impl Numbers {
                 waiting_events: number(row, 11)?,
                 waiting_sends: number(row, 12)?,
                 dead_letters: number(row, 13)?,
+                dead_retried: number(row, 14)?,
             },
         })
     }
@@ -68,7 +69,8 @@ impl<'c> Tally<'c> {
             write: connection.prepare(
                 "UPDATE tally SET next_inbox = ?1, next_outbox = ?2, arrivals = ?3, duplicates = ?4, handled = ?5,
                  dead = ?6, dead_dropped = ?7, delivered = ?8, failed = ?9, in_doubt_resent = ?10,
-                 in_doubt_dropped = ?11, waiting_events = ?12, waiting_sends = ?13, dead_letters = ?14 WHERE id = 1",
+                 in_doubt_dropped = ?11, waiting_events = ?12, waiting_sends = ?13, dead_letters = ?14, dead_retried = ?15
+                 WHERE id = 1",
             )?,
             now: Numbers::default(),
             saved: Numbers::default(),
@@ -103,6 +105,7 @@ impl<'c> Tally<'c> {
             stored(totals.waiting_events),
             stored(totals.waiting_sends),
             stored(totals.dead_letters),
+            stored(totals.dead_retried),
         ])?;
         Ok(())
     }

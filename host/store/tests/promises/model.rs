@@ -1,10 +1,11 @@
 //! The store against a model: maps in memory that follow the contract's words.
 
-use std::collections::{BTreeMap, HashSet, VecDeque};
+use std::collections::BTreeMap;
 
+use hodhod_core::dead::Doomed;
 use hodhod_core::ids::{InboxSeq, OutboxSeq};
 use hodhod_core::store::{
-    Appended, Arrival, Mark, QueuedSend, Route, SendOutcome, Settlement, Store, Totals, TurnCommit,
+    Appended, Arrival, Mark, QueuedSend, Route, SendOutcome, Settlement, Store, Totals, TurnCommit, Upkeep,
 };
 use hodhod_core::time::Millis;
 use hodhod_core::values::{Bucket, ValueKey, Write};
@@ -23,6 +24,8 @@ enum Op {
     Attempt(Vec<OutboxSeq>),
     Settle(Vec<Settlement>),
     Forget(Millis),
+    RetryDead(InboxSeq),
+    DropDead(Doomed),
     Reopen,
 }
 
@@ -34,7 +37,7 @@ struct Model {
     inbox: BTreeMap<InboxSeq, Waiting>,
     outbox: BTreeMap<OutboxSeq, Sent>,
     values: BTreeMap<String, Vec<u8>>,
-    dead: VecDeque<(InboxSeq, String, String)>,
+    dead: Vec<Letter>,
     totals: Totals,
 }
 
@@ -43,6 +46,14 @@ struct Waiting {
     bot: String,
     attempts: u32,
     not_before: Millis,
+}
+
+struct Letter {
+    seq: InboxSeq,
+    arrival: Arrival,
+    bot: String,
+    died: Millis,
+    reason: String,
 }
 
 struct Sent {
@@ -67,7 +78,7 @@ impl Model {
             let bot = route.bot.to_string();
             rows.push(match &route.overflow {
                 Some(reason) => {
-                    self.bury(seq, bot, reason);
+                    self.bury(seq, bot, reason, arrival.clone(), arrival.received);
                     None
                 }
                 None => {
@@ -80,15 +91,36 @@ impl Model {
         Appended::Stored(rows)
     }
 
-    fn bury(&mut self, seq: InboxSeq, bot: String, reason: &str) {
-        self.dead.push_back((seq, bot.clone(), reason.into()));
+    fn bury(&mut self, seq: InboxSeq, bot: String, reason: &str, arrival: Arrival, died: Millis) {
+        self.dead.push(Letter { seq, arrival, bot: bot.clone(), died, reason: reason.into() });
         self.totals.dead += 1;
-        let of_bot = |letter: &(InboxSeq, String, String)| letter.1 == bot;
-        if self.dead.iter().filter(|letter| of_bot(letter)).count() > MOST_DEAD {
-            let oldest = self.dead.iter().position(of_bot).unwrap();
+        if self.dead.iter().filter(|letter| letter.bot == bot).count() > MOST_DEAD {
+            let oldest = self.dead.iter().position(|letter| letter.bot == bot).unwrap();
             self.dead.remove(oldest);
             self.totals.dead_dropped += 1;
         }
+    }
+
+    fn retry_dead(&mut self, seq: InboxSeq) -> Option<InboxSeq> {
+        self.next_inbox += 1;
+        let at = self.dead.iter().position(|letter| letter.seq == seq)?;
+        let Letter { arrival, bot, .. } = self.dead.remove(at);
+        self.totals.dead_retried += 1;
+        let again = InboxSeq(self.next_inbox);
+        self.inbox.insert(again, Waiting { arrival, bot, attempts: 0, not_before: Millis(0) });
+        Some(again)
+    }
+
+    fn drop_dead(&mut self, doomed: &Doomed) -> u64 {
+        let before = self.dead.len();
+        self.dead.retain(|letter| match doomed {
+            Doomed::One(seq) => letter.seq != *seq,
+            Doomed::Of(bot) => letter.bot != bot.as_str(),
+            Doomed::Before(when) => letter.died >= *when,
+        });
+        let dropped = (before - self.dead.len()) as u64;
+        self.totals.dead_dropped += dropped;
+        dropped
     }
 
     fn commit(&mut self, turn: &TurnCommit) -> Vec<OutboxSeq> {
@@ -99,9 +131,8 @@ impl Model {
                 return Vec::new();
             }
             Mark::Dead { reason, .. } => {
-                let bot = waiting.bot.clone();
-                self.inbox.remove(&turn.seq);
-                self.bury(turn.seq, bot, reason);
+                let Waiting { arrival, bot, .. } = self.inbox.remove(&turn.seq).unwrap();
+                self.bury(turn.seq, bot, reason, arrival, turn.at);
                 return Vec::new();
             }
             Mark::Done => {}
@@ -179,6 +210,11 @@ async fn apply(kit: &mut Kit, model: &mut Model, op: &Op) {
             model.seen.retain(|_, at| *at >= *before);
             kit.forget_seen(*before).await.unwrap();
         }
+        Op::RetryDead(seq) => {
+            let row = kit.retry_dead(*seq).await.unwrap();
+            assert_eq!(row.map(|row| row.seq), model.retry_dead(*seq));
+        }
+        Op::DropDead(doomed) => assert_eq!(kit.drop_dead(doomed.clone()).await.unwrap(), model.drop_dead(doomed)),
         Op::Reopen => kit.reopen().await,
     }
 }
@@ -205,10 +241,20 @@ async fn compare(kit: &Kit, model: &Model) {
     for (name, value) in &model.values {
         assert_eq!(kit.value(&key(name)).unwrap().as_ref(), Some(value));
     }
-    let dead = kit.dead_letters(usize::MAX).await.unwrap();
-    let dead: HashSet<_> = dead.into_iter().map(|dead| (dead.seq, dead.bot.to_string(), dead.reason)).collect();
-    assert_eq!(dead, model.dead.iter().cloned().collect());
-    assert_eq!(kit.counted().await, model.totals());
+    for bot in [None, Some("a"), Some("b")] {
+        let listed = kit.list_dead(bot.map(Into::into), None, usize::MAX).await.unwrap();
+        let listed: Vec<_> = listed.into_iter().map(|letter| (letter.seq, letter.died, letter.reason)).collect();
+        let expected = model.dead.iter().rev().filter(|letter| bot.is_none_or(|bot| bot == letter.bot));
+        let expected: Vec<_> = expected.map(|letter| (letter.seq, letter.died, letter.reason.clone())).collect();
+        assert_eq!(listed, expected);
+    }
+    for letter in &model.dead {
+        assert_eq!(kit.dead_event(letter.seq).await.unwrap().as_ref(), Some(&letter.arrival.event));
+        assert_eq!(kit.event(letter.seq).await.unwrap(), None, "never both dead and waiting");
+    }
+    let totals = kit.counted().await;
+    assert_eq!(totals.dead, totals.dead_letters + totals.dead_dropped + totals.dead_retried);
+    assert_eq!(totals, model.totals());
 }
 
 fn routes() -> impl Strategy<Value = Vec<Route>> {
@@ -265,6 +311,13 @@ fn an_op() -> impl Strategy<Value = Op> {
         1 => vec((1..40_u64).prop_map(OutboxSeq), 0..6).prop_map(Op::Attempt),
         2 => vec(a_settlement(), 0..6).prop_map(Op::Settle),
         1 => (0..100_u64).prop_map(|before| Op::Forget(Millis(before))),
+        2 => (1..40_u64).prop_map(|seq| Op::RetryDead(InboxSeq(seq))),
+        1 => prop_oneof![
+            (1..40_u64).prop_map(|seq| Doomed::One(InboxSeq(seq))),
+            "[ab]".prop_map(|bot| Doomed::Of(bot.into())),
+            (0..3000_u64).prop_map(|before| Doomed::Before(Millis(before))),
+        ]
+        .prop_map(Op::DropDead),
         1 => Just(Op::Reopen),
     ]
 }

@@ -1,0 +1,34 @@
+//! What an operator asks of the store, and what keeps it from growing: nothing that a turn needs.
+
+use std::sync::Arc;
+
+use futures::future::BoxFuture;
+
+use super::{StoreError, WaitingEvent};
+use crate::dead::{DeadLetter, Doomed};
+use crate::event::Event;
+use crate::ids::{BotName, InboxSeq};
+
+/// The part of [`Store`](super::Store) that operators use. Its calls keep the same promises.
+pub trait Upkeep: Send + Sync + 'static {
+    /// The newest dead letters of one bot or of all, those whose place is before `before`, at most `limit`.
+    fn list_dead(
+        &self,
+        bot: Option<BotName>,
+        before: Option<u64>,
+        limit: usize,
+    ) -> BoxFuture<'static, Result<Vec<DeadLetter>, StoreError>>;
+
+    /// One dead letter; `None` if there is none.
+    fn dead_letter(&self, seq: InboxSeq) -> BoxFuture<'static, Result<Option<DeadLetter>, StoreError>>;
+
+    /// The event of a dead letter; `None` if there is none.
+    fn dead_event(&self, seq: InboxSeq) -> BoxFuture<'static, Result<Option<Arc<Event>>, StoreError>>;
+
+    /// Puts the event of a dead letter back into the inbox, as a new row that was never tried; the letter
+    /// goes. `None` if there is none.
+    fn retry_dead(&self, seq: InboxSeq) -> BoxFuture<'static, Result<Option<WaitingEvent>, StoreError>>;
+
+    /// Drops dead letters and gives their number; done in steps that hold nobody up.
+    fn drop_dead(&self, doomed: Doomed) -> BoxFuture<'static, Result<u64, StoreError>>;
+}

@@ -1,0 +1,34 @@
+//! What an operator asks of the store.
+
+use std::sync::Arc;
+
+use hodhod_core::dead::{DeadLetter, Doomed};
+use hodhod_core::event::Event;
+use hodhod_core::ids::{BotName, InboxSeq};
+use hodhod_core::store::{Upkeep, WaitingEvent};
+
+use super::{Answer, SqliteStore};
+use crate::letters::{Discard, Retry};
+use crate::tables;
+
+impl Upkeep for SqliteStore {
+    fn list_dead(&self, bot: Option<BotName>, before: Option<u64>, limit: usize) -> Answer<Vec<DeadLetter>> {
+        self.query("list dead letters", move |connection| tables::list_dead(connection, bot.as_ref(), before, limit))
+    }
+
+    fn dead_letter(&self, seq: InboxSeq) -> Answer<Option<DeadLetter>> {
+        self.query("read a dead letter", move |connection| tables::dead_letter(connection, seq))
+    }
+
+    fn dead_event(&self, seq: InboxSeq) -> Answer<Option<Arc<Event>>> {
+        self.query("read the event of a dead letter", move |connection| tables::dead_event(connection, seq))
+    }
+
+    fn retry_dead(&self, seq: InboxSeq) -> Answer<Option<WaitingEvent>> {
+        self.submit(Ok(Retry(seq)))
+    }
+
+    fn drop_dead(&self, doomed: Doomed) -> Answer<u64> {
+        self.submit(Ok(Discard::new(doomed)))
+    }
+}
