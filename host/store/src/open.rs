@@ -4,6 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 use thiserror::Error;
 
@@ -80,8 +81,12 @@ pub enum OpenError {
         /// The folder.
         folder: PathBuf,
     },
-    /// The database was made by a later version of this program.
-    #[error("{} has schema version {found}, and this program knows versions up to {known}: use a newer program", file.display())]
+    /// The database was made by a later version of this program. Nothing was changed.
+    #[error(
+        "{} was written by {program}: it has schema version {found}, and hodhod {} knows versions up to {known}; \
+         run that program or a newer one, or restore a backup from before it; nothing was changed",
+        file.display(), env!("CARGO_PKG_VERSION")
+    )]
     Newer {
         /// The database.
         file: PathBuf,
@@ -89,6 +94,42 @@ pub enum OpenError {
         found: i64,
         /// The latest version that this program knows.
         known: i64,
+        /// The program that gave it that version, as in `hodhod 0.3.0`.
+        program: String,
+    },
+    /// The file is not a database of this program. Nothing was changed.
+    #[error(
+        "{} is not a database of hodhod: {what}; move it away, or choose another folder; nothing was changed",
+        file.display()
+    )]
+    Foreign {
+        /// The file.
+        file: PathBuf,
+        /// Why it is not.
+        what: String,
+    },
+    /// The file cannot be read.
+    #[error("cannot read {}: {source}", file.display())]
+    Unreadable {
+        /// The file.
+        file: PathBuf,
+        /// What the operating system says.
+        source: io::Error,
+    },
+    /// An older database could not be brought to this program's version. It is as it was.
+    #[error(
+        "{} cannot be brought from schema version {from} to {to}: {source}; it is left as it was, \
+         and the program that wrote it can go on with it", file.display()
+    )]
+    Migration {
+        /// The database.
+        file: PathBuf,
+        /// Its version.
+        from: i64,
+        /// The version that this program works with.
+        to: i64,
+        /// What SQLite says.
+        source: rusqlite::Error,
     },
     /// The file system cannot hold a write-ahead log.
     #[error("{} cannot have a write-ahead log, perhaps because it is on a network file system", file.display())]
@@ -117,17 +158,21 @@ impl OpenError {
 
 /// Opens the connection that writes, on a database of the current shape.
 pub(crate) fn writing(file: &Path, options: &Options) -> Result<Connection, OpenError> {
+    schema::look_at(file)?;
     let mut connection = connect(file, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(OpenError::database(file))?;
-    let (found, known) = (schema::version(&connection).map_err(OpenError::database(file))?, schema::known());
-    if found > known {
-        return Err(OpenError::Newer { file: file.into(), found, known });
-    }
+    let keep = |kept| connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, kept);
+    // What is refused is left as it was, its log too.
+    keep(true).map_err(OpenError::database(file))?;
+    let found = schema::identify(&connection, file)?;
+    keep(false).map_err(OpenError::database(file))?;
     let journal: String =
         connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0)).map_err(OpenError::database(file))?;
     if journal != "wal" {
         return Err(OpenError::NoLog { file: file.into() });
     }
-    set_up(&connection, options).and_then(|()| schema::migrate(&mut connection)).map_err(OpenError::database(file))?;
+    set_up(&connection, options).map_err(OpenError::database(file))?;
+    let failed = |source| OpenError::Migration { file: file.into(), from: found, to: schema::known(), source };
+    schema::migrate(&mut connection, found).map_err(failed)?;
     Ok(connection)
 }
 

@@ -27,3 +27,5 @@ mod timers;
 mod turns;
 #[cfg(test)]
 mod values;
+#[cfg(test)]
+mod versions;

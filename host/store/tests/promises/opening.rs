@@ -41,29 +41,6 @@ async fn a_second_host_on_the_folder_is_refused_until_the_first_closes() {
 }
 
 #[tokio::test]
-async fn a_database_of_a_newer_program_is_refused_and_left_alone() {
-    let mut kit = Kit::new();
-    kit.close().await;
-    kit.sqlite().pragma_update(None, "user_version", 99).unwrap();
-    let before = fs::read(kit.database()).unwrap();
-    let error = open_error(kit.folder());
-    assert!(matches!(error, OpenError::Newer { found: 99, .. }), "{error}");
-    assert!(error.to_string().contains("newer program"), "{error}");
-    assert_eq!(fs::read(kit.database()).unwrap(), before);
-}
-
-#[test]
-fn a_file_that_is_no_database_is_refused_and_left_alone() {
-    let folder = TempDir::new().unwrap();
-    let file = folder.path().join("hodhod.db");
-    let content = b"these are my notes, not a database, and I want to keep them ".repeat(50);
-    fs::write(&file, &content).unwrap();
-    let error = open_error(folder.path());
-    assert!(error.to_string().contains("hodhod.db"), "{error}");
-    assert_eq!(fs::read(&file).unwrap(), content);
-}
-
-#[tokio::test]
 async fn an_empty_file_becomes_a_database() {
     let folder = TempDir::new().unwrap();
     fs::write(folder.path().join("hodhod.db"), []).unwrap();
