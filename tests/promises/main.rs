@@ -17,3 +17,4 @@ mod reload;
 mod reread;
 mod sandbox;
 mod shutdown;
+mod upkeep;

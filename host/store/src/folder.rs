@@ -5,8 +5,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::open::OpenError;
+use crate::restore;
 
-const DATABASE: &str = "hodhod.db";
+pub(crate) const DATABASE: &str = "hodhod.db";
 const LOCK: &str = "hodhod.lock";
 
 /// The state folder, held by this process until dropped. The lock is the kernel's, so a host that
@@ -20,23 +21,35 @@ impl Folder {
     /// Makes the folder and an empty database file where they are missing, and takes the lock.
     pub(crate) fn hold(folder: &Path) -> Result<Self, OpenError> {
         let unusable = |source| OpenError::Folder { folder: folder.into(), source };
-        make_private_folder(folder).map_err(unusable)?;
+        make_private(folder).map_err(unusable)?;
+        let held = Self::take(folder)?;
+        drop(private_file(&held.database).map_err(unusable)?);
+        // SQLite syncs the folder only for files that it made itself.
+        File::open(folder).and_then(|folder| folder.sync_all()).map_err(unusable)?;
+        Ok(held)
+    }
+
+    /// Takes the lock of a folder that is there, and ends a restore that was begun in it.
+    pub(crate) fn take(folder: &Path) -> Result<Self, OpenError> {
+        let unusable = |source| OpenError::Folder { folder: folder.into(), source };
+        if !folder.is_dir() {
+            return Err(unusable(io::ErrorKind::NotFound.into()));
+        }
         let lock = private_file(&folder.join(LOCK)).map_err(unusable)?;
         match lock.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Err(OpenError::InUse { folder: folder.into() }),
             Err(TryLockError::Error(source)) => return Err(unusable(source)),
         }
-        let database = folder.join(DATABASE);
-        drop(private_file(&database).map_err(unusable)?);
-        // SQLite syncs the folder only for files that it made itself.
-        File::open(folder).and_then(|folder| folder.sync_all()).map_err(unusable)?;
-        Ok(Self { database, _lock: lock })
+        if let Some(aside) = restore::finish(folder).map_err(unusable)? {
+            tracing::warn!(aside = %aside.display(), "a restore that was cut off is finished; the old database is kept");
+        }
+        Ok(Self { database: folder.join(DATABASE), _lock: lock })
     }
 }
 
 /// Makes a folder that only its owner can enter. One that exists is left as the operator made it.
-fn make_private_folder(folder: &Path) -> io::Result<()> {
+pub(crate) fn make_private(folder: &Path) -> io::Result<()> {
     let mut builder = fs::DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]
@@ -52,7 +65,7 @@ fn make_private_folder(folder: &Path) -> io::Result<()> {
 
 /// Opens a file that only its owner can read, made where it is missing. SQLite gives the files
 /// beside the database the same mode.
-fn private_file(path: &Path) -> io::Result<File> {
+pub(crate) fn private_file(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false);
     #[cfg(unix)]

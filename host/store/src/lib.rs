@@ -46,6 +46,7 @@
 //! thousand pages and at [`close`](SqliteStore::close), it may still hold the pages as they were.
 
 mod append;
+mod backup;
 mod commit;
 mod encode;
 mod fire;
@@ -59,11 +60,14 @@ mod meter;
 mod open;
 mod queue;
 mod read;
+mod restore;
 mod schema;
 mod settle;
 mod store;
 mod tables;
 mod writer;
 
+pub use backup::{Backup, BackupError, backup_folder};
 pub use open::{Durability, OpenError, Options};
+pub use restore::{RestoreError, Restored, restore};
 pub use store::SqliteStore;

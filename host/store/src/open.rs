@@ -99,7 +99,7 @@ pub enum OpenError {
     },
     /// The file is not a database of this program. Nothing was changed.
     #[error(
-        "{} is not a database of hodhod: {what}; move it away, or choose another folder; nothing was changed",
+        "{} is not a database of hodhod: {what}; choose another file or state folder; nothing was changed",
         file.display()
     )]
     Foreign {
@@ -158,13 +158,9 @@ impl OpenError {
 
 /// Opens the connection that writes, on a database of the current shape.
 pub(crate) fn writing(file: &Path, options: &Options) -> Result<Connection, OpenError> {
-    schema::look_at(file)?;
-    let mut connection = connect(file, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(OpenError::database(file))?;
-    let keep = |kept| connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, kept);
-    // What is refused is left as it was, its log too.
-    keep(true).map_err(OpenError::database(file))?;
-    let found = schema::identify(&connection, file)?;
-    keep(false).map_err(OpenError::database(file))?;
+    let (mut connection, found) = looking(file)?;
+    let keep = connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false);
+    keep.map_err(OpenError::database(file))?;
     let journal: String =
         connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0)).map_err(OpenError::database(file))?;
     if journal != "wal" {
@@ -174,6 +170,22 @@ pub(crate) fn writing(file: &Path, options: &Options) -> Result<Connection, Open
     let failed = |source| OpenError::Migration { file: file.into(), from: found, to: schema::known(), source };
     schema::migrate(&mut connection, found).map_err(failed)?;
     Ok(connection)
+}
+
+/// Opens a database without changing it, also when the connection is closed; gives its version.
+pub(crate) fn looking(file: &Path) -> Result<(Connection, i64), OpenError> {
+    schema::look_at(file)?;
+    // To read a log that a crash left, SQLite has to make its index.
+    let connection = connect_to(file).map_err(OpenError::database(file))?;
+    let keep = connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true);
+    keep.map_err(OpenError::database(file))?;
+    let version = schema::identify(&connection, file)?;
+    Ok((connection, version))
+}
+
+/// Opens a connection that may write.
+pub(crate) fn connect_to(file: &Path) -> rusqlite::Result<Connection> {
+    connect(file, OpenFlags::SQLITE_OPEN_READ_WRITE)
 }
 
 /// Opens a connection that only reads. The writing one has to be open.

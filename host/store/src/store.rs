@@ -2,7 +2,7 @@
 
 mod upkeep;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::mpsc::sync_channel;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -23,6 +23,7 @@ use rusqlite::Connection;
 use tokio::sync::watch;
 
 use crate::append::Append;
+use crate::backup::{Backup, BackupError, Backups};
 use crate::commit::Commit;
 use crate::encode::{EndedTurn, NewArrival, Settled};
 use crate::fire::{Fire, Fired, Skip};
@@ -45,6 +46,8 @@ pub struct SqliteStore {
     queue: Arc<Queue>,
     readers: Arc<Readers>,
     meter: Arc<Meter>,
+    backups: Arc<Backups>,
+    database: PathBuf,
     writer: Mutex<Option<JoinHandle<()>>>,
     /// Its sender lives as long as the writer thread.
     ended: watch::Receiver<()>,
@@ -67,7 +70,28 @@ impl SqliteStore {
         let meter = Arc::new(Meter::default());
         let dead_per_bot = options.dead_letters_per_bot;
         let writer = start_writer(connection, queue.clone(), &folder.database, dead_per_bot, meter.clone(), alive)?;
-        Ok(Self { queue, readers, meter, writer: Mutex::new(Some(writer)), ended, folder: Mutex::new(Some(folder)) })
+        Ok(Self {
+            queue,
+            readers,
+            meter,
+            backups: Arc::default(),
+            database: folder.database.clone(),
+            writer: Mutex::new(Some(writer)),
+            ended,
+            folder: Mutex::new(Some(folder)),
+        })
+    }
+
+    /// Writes a copy of the database as it is now, while everything goes on. A file that is there is replaced
+    /// only where `replace` says so. Begun by the call; dropping the future does not end it, closing the store
+    /// does. One at a time.
+    ///
+    /// # Errors
+    /// When the file is there, or cannot be written.
+    pub fn backup(&self, to: &Path, replace: bool) -> impl Future<Output = Result<Backup, BackupError>> + Send + use<> {
+        let made = self.backups.begin(self.database.clone(), to.to_path_buf(), replace);
+        // The answer is lost only with the thread that makes it.
+        async { made.await.unwrap_or(Err(BackupError::Closed)) }
     }
 
     /// Takes no more calls, finishes those that were made, writes the log back into the database,
@@ -82,6 +106,7 @@ impl SqliteStore {
     }
 
     fn stop(&self) {
+        self.backups.close();
         self.readers.close();
         self.queue.close();
     }
@@ -91,6 +116,7 @@ impl SqliteStore {
         if writer.is_some_and(|writer| writer.join().is_err()) {
             tracing::error!("the writer of the store panicked");
         }
+        self.backups.wait();
         drop(self.folder.lock().unwrap_or_else(PoisonError::into_inner).take());
     }
 

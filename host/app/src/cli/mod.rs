@@ -1,5 +1,6 @@
 //! The command line: one file a verb.
 
+mod backup;
 mod chat;
 mod check;
 mod compile;
@@ -59,6 +60,10 @@ enum Verb {
     Rollback(generations::OfBot),
     /// Says which builds have served since the host started, and why others did not.
     Generations(generations::OfBot),
+    /// Copies the database into a file.
+    Backup(backup::MakeBackup),
+    /// Puts a backup in the place of the database.
+    Restore(backup::Restore),
     /// Talks to bots in this terminal, through a local Soroush server: no account, no network.
     Chat(chat::Chat),
     /// What the host starts to compile a component.
@@ -91,6 +96,8 @@ pub(crate) fn main() -> ExitCode {
         Verb::Reload(reload) => reload.run(),
         Verb::Rollback(bot) => bot.run(Version::RollBack),
         Verb::Generations(bot) => bot.run(Version::List),
+        Verb::Backup(backup) => backup.run(),
+        Verb::Restore(restore) => restore.run(),
         Verb::Chat(chat) => chat.run(),
         Verb::Compile(compile) => Ok(compile.run()),
     };

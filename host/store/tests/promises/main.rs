@@ -1,6 +1,8 @@
 //! What the store promises, one file per promise. The databases are real files.
 
 #[cfg(test)]
+mod backup;
+#[cfg(test)]
 mod crash;
 #[cfg(test)]
 mod dead;

@@ -1,0 +1,243 @@
+//! A copy of the database, made while the host goes on.
+//!
+//! `VACUUM INTO` writes what one moment of the database held into a new file, on a connection of its
+//! own that reads. In a database with a write-ahead log a reader holds no writer up; while the copy is
+//! made the log only cannot start over, and grows by what is written meanwhile. (The other way, SQLite's
+//! online backup, begins anew whenever somebody writes between its steps, or is the same long read if it
+//! has only one step; and it copies free pages too.) The copy has no free pages and no log, so nothing
+//! that was deleted is in it.
+//!
+//! It is made under another name, synced, and then put in its place: a file with the name that was asked
+//! for is a whole backup.
+
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+
+use rusqlite::{Connection, ErrorCode, InterruptHandle};
+use thiserror::Error;
+use tokio::sync::oneshot;
+
+use crate::folder::Folder;
+use crate::open::{self, OpenError};
+
+/// What the copy is called until it is whole, with some letters after it.
+const UNFINISHED: &str = ".hodhod-backup-";
+
+/// A backup that is on disk.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Backup {
+    /// Where it is.
+    pub file: PathBuf,
+    /// Its size, in bytes.
+    pub bytes: u64,
+}
+
+/// Why there is no backup. A file that was there is as it was.
+#[derive(Debug, Error)]
+pub enum BackupError {
+    /// There is such a file.
+    #[error("{} exists already: choose another name, or have it replaced", file.display())]
+    Exists {
+        /// The file.
+        file: PathBuf,
+    },
+    /// There is nothing to copy.
+    #[error("there is no database in {}", folder.display())]
+    NoDatabase {
+        /// The state folder.
+        folder: PathBuf,
+    },
+    /// SQLite takes no such name.
+    #[error("the name {file:?} is not text in UTF-8: choose another")]
+    Name {
+        /// The file.
+        file: PathBuf,
+    },
+    /// Another one is being made.
+    #[error("a backup is being made; ask again when it is over")]
+    UnderWay,
+    /// The host ended before it was whole.
+    #[error("the host ended before the backup was whole")]
+    Closed,
+    /// The operating system refused.
+    #[error("cannot write the backup {}: {source}", file.display())]
+    Write {
+        /// The backup.
+        file: PathBuf,
+        /// What it says.
+        source: io::Error,
+    },
+    /// SQLite refused.
+    #[error("cannot copy {} to {}: {source}", database.display(), file.display())]
+    Copy {
+        /// The database.
+        database: PathBuf,
+        /// The backup.
+        file: PathBuf,
+        /// What SQLite says.
+        source: rusqlite::Error,
+    },
+    /// The database cannot be opened.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+}
+
+/// The backups of a running store: one at a time, and none after its end.
+#[derive(Default)]
+pub(crate) struct Backups {
+    state: Mutex<State>,
+    over: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    under_way: bool,
+    /// Ends the copying; there once it has begun.
+    interrupt: Option<InterruptHandle>,
+    closed: bool,
+}
+
+impl Backups {
+    /// Begins a backup; the answer comes when it is whole. Whether somebody waits for it makes no difference.
+    pub(crate) fn begin(
+        self: &Arc<Self>,
+        database: PathBuf,
+        to: PathBuf,
+        replace: bool,
+    ) -> oneshot::Receiver<Result<Backup, BackupError>> {
+        let (reply, answer) = oneshot::channel();
+        {
+            let mut state = self.lock();
+            let refused = match (state.closed, state.under_way) {
+                (true, _) => Some(BackupError::Closed),
+                (_, true) => Some(BackupError::UnderWay),
+                _ => None,
+            };
+            if let Some(refused) = refused {
+                drop(reply.send(Err(refused)));
+                return answer;
+            }
+            state.under_way = true;
+        }
+        let under_way = UnderWay(self.clone());
+        let body = move || {
+            let made = under_way.make(&database, &to, replace);
+            drop(under_way);
+            drop(reply.send(made));
+        };
+        if let Err(error) = thread::Builder::new().name("store-backup".into()).spawn(body) {
+            // The thread's own ends of everything are gone with it.
+            tracing::error!(%error, "the thread for a backup cannot be started");
+        }
+        answer
+    }
+
+    /// Ends the one under way and lets none begin.
+    pub(crate) fn close(&self) {
+        let mut state = self.lock();
+        state.closed = true;
+        if let Some(interrupt) = &state.interrupt {
+            interrupt.interrupt();
+        }
+    }
+
+    /// Waits until none is under way.
+    pub(crate) fn wait(&self) {
+        let mut state = self.lock();
+        while state.under_way {
+            state = self.over.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // Every change under the lock is one assignment.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The one backup under way, until it is dropped.
+struct UnderWay(Arc<Backups>);
+
+impl UnderWay {
+    fn make(&self, database: &Path, to: &Path, replace: bool) -> Result<Backup, BackupError> {
+        let connection = open::reading(database)?;
+        {
+            let mut state = self.0.lock();
+            if state.closed {
+                return Err(BackupError::Closed);
+            }
+            state.interrupt = Some(connection.get_interrupt_handle());
+        }
+        let made = write(connection, database, to, replace);
+        match made {
+            Err(BackupError::Copy { source, .. })
+                if source.sqlite_error_code() == Some(ErrorCode::OperationInterrupted) =>
+            {
+                Err(BackupError::Closed)
+            }
+            made => made,
+        }
+    }
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        let mut state = self.0.lock();
+        state.under_way = false;
+        state.interrupt = None;
+        drop(state);
+        self.0.over.notify_all();
+    }
+}
+
+/// Copies the database of a state folder that no host uses. Blocks. An older version stays what it is.
+///
+/// # Errors
+/// When a host has the folder, the database is not of this program or is newer, or the copy cannot be written.
+pub fn backup_folder(folder: &Path, to: &Path, replace: bool) -> Result<Backup, BackupError> {
+    let held = Folder::take(folder)?;
+    let nothing = || BackupError::NoDatabase { folder: folder.into() };
+    if fs::metadata(&held.database).map_or(0, |metadata| metadata.len()) == 0 {
+        return Err(nothing());
+    }
+    let (connection, version) = open::looking(&held.database)?;
+    if version == 0 {
+        return Err(nothing());
+    }
+    write(connection, &held.database, to, replace)
+}
+
+/// Writes what the database holds now.
+fn write(connection: Connection, database: &Path, to: &Path, replace: bool) -> Result<Backup, BackupError> {
+    let failed = |source| BackupError::Write { file: to.into(), source };
+    // Absolute, so that SQLite cannot take it for an address.
+    let file = std::path::absolute(to).map_err(failed)?;
+    let folder = file.parent().ok_or_else(|| failed(io::ErrorKind::IsADirectory.into()))?;
+    if !replace && file.symlink_metadata().is_ok() {
+        return Err(BackupError::Exists { file });
+    }
+    // For its owner only, and gone if anything fails.
+    let unfinished = tempfile::Builder::new().prefix(UNFINISHED).tempfile_in(folder).map_err(failed)?;
+    let name = unfinished.path().to_str().ok_or_else(|| BackupError::Name { file: file.clone() })?;
+    connection.execute("VACUUM INTO ?1", [name]).map_err(|source| BackupError::Copy {
+        database: database.into(),
+        file: to.into(),
+        source,
+    })?;
+    drop(connection);
+    unfinished.as_file().sync_all().map_err(failed)?;
+    let bytes = unfinished.as_file().metadata().map_err(failed)?.len();
+    if replace {
+        unfinished.persist(&file).map_err(|error| failed(error.error))?;
+    } else {
+        unfinished.persist_noclobber(&file).map_err(|error| match error.error.kind() {
+            io::ErrorKind::AlreadyExists => BackupError::Exists { file: file.clone() },
+            _ => failed(error.error),
+        })?;
+    }
+    File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)?;
+    Ok(Backup { file, bytes })
+}
