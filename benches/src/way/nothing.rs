@@ -8,13 +8,14 @@ use futures::future::BoxFuture;
 use hodhod_core::dead::{DeadLetter, Doomed};
 use hodhod_core::event::Event;
 use hodhod_core::health::Held;
-use hodhod_core::ids::{BotName, InboxSeq, OutboxSeq};
+use hodhod_core::ids::{BotName, ConnectionName, InboxSeq, OutboxSeq};
+use hodhod_core::outbox::{ListedSend, SendsOf};
 use hodhod_core::quota::Usage;
 use hodhod_core::store::{
     Appended, Arrival, QueuedSend, Settlement, Store, StoreError, Totals, TurnCommit, Upkeep, WaitingEvent, WaitingSend,
 };
 use hodhod_core::time::Millis;
-use hodhod_core::timers::{Firing, Standing, TimerKey};
+use hodhod_core::timers::{Firing, ListedTimer, Standing, TimerKey, TimerPlace};
 use hodhod_core::values::{Bucket, ValueKey};
 
 #[derive(Default)]
@@ -143,5 +144,26 @@ impl Upkeep for Nothing {
 
     fn drop_dead(&self, _doomed: Doomed) -> Answer<u64> {
         now(0)
+    }
+
+    fn list_sends(&self, _of: SendsOf, _after: OutboxSeq, _limit: usize) -> Answer<Vec<ListedSend>> {
+        now(Vec::new())
+    }
+
+    fn send_pause(&self, _connection: ConnectionName) -> Answer<Option<Millis>> {
+        now(None)
+    }
+
+    fn set_send_pause(&self, _connection: ConnectionName, _since: Option<Millis>) -> Answer<()> {
+        now(())
+    }
+
+    fn list_timers(
+        &self,
+        _bot: Option<BotName>,
+        _after: Option<TimerPlace>,
+        _limit: usize,
+    ) -> Answer<Vec<ListedTimer>> {
+        now(Vec::new())
     }
 }

@@ -6,14 +6,15 @@ use futures::future::BoxFuture;
 use hodhod_core::dead::{DeadLetter, Doomed};
 use hodhod_core::event::Event;
 use hodhod_core::health::Held;
-use hodhod_core::ids::{BotName, InboxSeq, OutboxSeq};
+use hodhod_core::ids::{BotName, ConnectionName, InboxSeq, OutboxSeq};
+use hodhod_core::outbox::{ListedSend, SendsOf};
 use hodhod_core::quota::Usage;
 use hodhod_core::store::{
     Appended, Arrival, QueuedSend, SendOutcome, Settlement, Store, StoreError, Totals, TurnCommit, Upkeep,
     WaitingEvent, WaitingSend,
 };
 use hodhod_core::time::Millis;
-use hodhod_core::timers::{Firing, Standing, TimerKey};
+use hodhod_core::timers::{Firing, ListedTimer, Standing, TimerKey, TimerPlace};
 use hodhod_core::values::{Bucket, ValueKey};
 
 use super::board::{self, Board, Goal};
@@ -163,5 +164,21 @@ impl Upkeep for Watched {
 
     fn drop_dead(&self, doomed: Doomed) -> Answer<u64> {
         self.inner.drop_dead(doomed)
+    }
+
+    fn list_sends(&self, of: SendsOf, after: OutboxSeq, limit: usize) -> Answer<Vec<ListedSend>> {
+        self.inner.list_sends(of, after, limit)
+    }
+
+    fn send_pause(&self, connection: ConnectionName) -> Answer<Option<Millis>> {
+        self.inner.send_pause(connection)
+    }
+
+    fn set_send_pause(&self, connection: ConnectionName, since: Option<Millis>) -> Answer<()> {
+        self.inner.set_send_pause(connection, since)
+    }
+
+    fn list_timers(&self, bot: Option<BotName>, after: Option<TimerPlace>, limit: usize) -> Answer<Vec<ListedTimer>> {
+        self.inner.list_timers(bot, after, limit)
     }
 }

@@ -5,6 +5,7 @@
 
 mod letters;
 mod members;
+mod waiting;
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -16,6 +17,7 @@ use tokio::sync::watch;
 use self::letters::Letters;
 pub use self::letters::{OpenedLetter, RetryError};
 use self::members::Member;
+pub use self::waiting::PauseError;
 use crate::ids::{BotName, ConnectionName};
 use crate::inbox::Inbox;
 use crate::outbox::Outboxes;

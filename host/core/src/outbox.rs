@@ -11,6 +11,8 @@
 //! A send in doubt is tried again or dropped, as the connection's policy says, and counted.
 
 mod all;
+mod listed;
+mod pause;
 mod policy;
 mod stats;
 
@@ -24,6 +26,8 @@ use futures::stream::{FuturesUnordered, StreamExt};
 use tokio::sync::Notify;
 
 pub use self::all::Outboxes;
+pub use self::listed::{ListedSend, SendsOf};
+use self::pause::Pause;
 pub use self::policy::{OnDoubt, Policy};
 pub use self::stats::{SendCounts, SendStats};
 use crate::backoff;
@@ -82,6 +86,7 @@ pub struct Outbox {
     draining: AtomicBool,
     /// What has become of sends.
     pub stats: SendStats,
+    pause: Mutex<Pause>,
 }
 
 impl Outbox {
@@ -107,6 +112,7 @@ impl Outbox {
             wake: Notify::new(),
             draining: AtomicBool::new(false),
             stats: SendStats::default(),
+            pause: Mutex::default(),
         }
     }
 
@@ -196,6 +202,7 @@ impl Outbox {
     /// Sends what waits until [`Outboxes::drain`] and what was begun has ended. Cancelling leaves
     /// the sends under way in doubt; they are dealt with at the next start.
     pub async fn run(&self) {
+        self.take_up_pause().await;
         let mut under_way = FuturesUnordered::new();
         loop {
             let draining = self.draining.load(Ordering::Acquire);
@@ -238,6 +245,9 @@ impl Outbox {
 
     /// The next send that may go, or when there may be one.
     fn take(&self) -> Result<Out<BotName, ChatId, Queued>, Option<Millis>> {
+        if self.waits() {
+            return Err(None);
+        }
         let mut pace = self.pace.lock().unwrap_or_else(PoisonError::into_inner);
         let mut lanes = self.lanes();
         let now = self.clock.now();

@@ -30,6 +30,16 @@ impl Outgoing {
         Self { body: Body::Text(text.into()), keyboard: None, reply_to: None, report: false, annotations: Vec::new() }
     }
 
+    /// What kind of message it is, in one word.
+    pub fn kind(&self) -> &'static str {
+        match self.body {
+            Body::Text(_) => "text",
+            Body::Media(_) => "media",
+            Body::Location(_) => "location",
+            Body::KeyboardOnly => "keyboard",
+        }
+    }
+
     /// Bytes that it takes in memory or on disk, whichever is more, roughly.
     pub(crate) fn weight(&self) -> usize {
         let body = match &self.body {

@@ -131,6 +131,8 @@ pub struct ConnectionStatus {
     pub sending: usize,
     /// What became of others.
     pub sends: SendCounts,
+    /// Since when the operator lets the sends wait; absent where they go.
+    pub paused: Option<Millis>,
 }
 
 impl Status {
@@ -194,6 +196,7 @@ impl Status {
                     waiting,
                     sending,
                     sends: outbox.stats.counts(),
+                    paused: outbox.paused(),
                 }
             })
             .collect();

@@ -28,7 +28,7 @@ const BUSY_WAIT: Duration = Duration::from_millis(100);
 const STORE_WAIT: Duration = Duration::from_secs(1);
 
 /// The full name of a timer.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct TimerKey {
     /// Whose it is.
     pub bot: BotName,
@@ -59,6 +59,28 @@ pub struct Standing {
     /// What becomes of it if the host is not running then.
     pub missed: Missed,
 }
+
+/// A timer as an operator sees it: without what it carries.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ListedTimer {
+    /// Its name.
+    #[serde(flatten)]
+    pub key: TimerKey,
+    /// When it is due.
+    pub due: Millis,
+    /// What becomes of it if the host is not running then.
+    pub missed: Missed,
+}
+
+impl ListedTimer {
+    /// Its place among all timers.
+    pub fn place(&self) -> TimerPlace {
+        (self.due, self.key.clone())
+    }
+}
+
+/// A place in the order in which timers fire. A page goes on after that of the last timer of the page before.
+pub type TimerPlace = (Millis, TimerKey);
 
 /// A change of a timer: `None` cancels.
 pub type TimerWrite = (TimerKey, Option<Standing>);

@@ -58,6 +58,7 @@ mod job;
 mod letters;
 mod meter;
 mod open;
+mod pause;
 mod queue;
 mod read;
 mod restore;

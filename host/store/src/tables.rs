@@ -4,6 +4,7 @@
 mod dead;
 mod inbox;
 mod outbox;
+mod pauses;
 mod seen;
 mod states;
 mod tally;
@@ -16,11 +17,12 @@ use rusqlite::{Connection, Row};
 
 pub(crate) use self::dead::{Dead, Stillborn, event as dead_event, list as list_dead, one as dead_letter};
 pub(crate) use self::inbox::{Inbox, event, waiting as waiting_events};
-pub(crate) use self::outbox::{Outbox, send, waiting as waiting_sends};
+pub(crate) use self::outbox::{Outbox, list as list_sends, send, waiting as waiting_sends};
+pub(crate) use self::pauses::{Pauses, since as send_pause};
 pub(crate) use self::seen::{Seen, Step};
 pub(crate) use self::states::{States, states};
 pub(crate) use self::tally::{Tally, totals};
-pub(crate) use self::timers::{Timers, due as due_timers, has as has_timer, next as next_timer};
+pub(crate) use self::timers::{Timers, due as due_timers, has as has_timer, list as list_timers, next as next_timer};
 pub(crate) use self::usage::{Usage, usage};
 pub(crate) use self::values::{Values, keys, value};
 
@@ -36,6 +38,7 @@ pub(crate) struct Tables<'c> {
     pub(crate) timers: Timers<'c>,
     pub(crate) usage: Usage<'c>,
     pub(crate) states: States<'c>,
+    pub(crate) pauses: Pauses<'c>,
     pub(crate) tally: Tally<'c>,
 }
 
@@ -50,6 +53,7 @@ impl<'c> Tables<'c> {
             timers: Timers::new(connection)?,
             usage: Usage::new(connection)?,
             states: States::new(connection)?,
+            pauses: Pauses::new(connection)?,
             tally: Tally::new(connection)?,
         })
     }

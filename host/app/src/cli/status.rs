@@ -95,6 +95,10 @@ fn table(status: &Value) -> String {
             let asked = number(&connection["sends"], "asked_to_wait");
             let asked = if asked > 0 { format!(", was asked to wait {asked} times") } else { String::new() };
             writeln!(text, "connection {name}: {state}, {reconnects} reconnects, {waiting} messages waiting{asked}")?;
+            if let Some(since) = connection["paused"].as_u64() {
+                let seconds = number(status, "now").saturating_sub(since) / 1000;
+                writeln!(text, "  its messages wait because the operator paused them {seconds} s ago")?;
+            }
             if let Some(trouble) = connection["trouble"].as_str() {
                 writeln!(text, "  trouble: {trouble}")?;
             }

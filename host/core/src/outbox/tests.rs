@@ -1,5 +1,7 @@
 //! The promises of the outbox, over the doubles.
 
+mod pause;
+
 use std::num::NonZeroU32;
 use std::pin::pin;
 

@@ -7,7 +7,10 @@ use futures::future::BoxFuture;
 use super::{StoreError, WaitingEvent};
 use crate::dead::{DeadLetter, Doomed};
 use crate::event::Event;
-use crate::ids::{BotName, InboxSeq};
+use crate::ids::{BotName, ConnectionName, InboxSeq, OutboxSeq};
+use crate::outbox::{ListedSend, SendsOf};
+use crate::time::Millis;
+use crate::timers::{ListedTimer, TimerPlace};
 
 /// The part of [`Store`](super::Store) that operators use. Its calls keep the same promises.
 pub trait Upkeep: Send + Sync + 'static {
@@ -31,4 +34,30 @@ pub trait Upkeep: Send + Sync + 'static {
 
     /// Drops dead letters and gives their number; done in steps that hold nobody up.
     fn drop_dead(&self, doomed: Doomed) -> BoxFuture<'static, Result<u64, StoreError>>;
+
+    /// The undelivered sends of a connection, a chat or all, after `after`, in order, at most `limit`.
+    fn list_sends(
+        &self,
+        of: SendsOf,
+        after: OutboxSeq,
+        limit: usize,
+    ) -> BoxFuture<'static, Result<Vec<ListedSend>, StoreError>>;
+
+    /// Since when the sends of a connection wait because the operator wants it.
+    fn send_pause(&self, connection: ConnectionName) -> BoxFuture<'static, Result<Option<Millis>, StoreError>>;
+
+    /// Records since when they wait; `None` where they do not any more.
+    fn set_send_pause(
+        &self,
+        connection: ConnectionName,
+        since: Option<Millis>,
+    ) -> BoxFuture<'static, Result<(), StoreError>>;
+
+    /// The timers of a bot or of all, the next to fire first, those after `after`, at most `limit`.
+    fn list_timers(
+        &self,
+        bot: Option<BotName>,
+        after: Option<TimerPlace>,
+        limit: usize,
+    ) -> BoxFuture<'static, Result<Vec<ListedTimer>, StoreError>>;
 }

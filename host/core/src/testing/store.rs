@@ -11,7 +11,7 @@ use futures::future::BoxFuture;
 use crate::dead::DeadLetter;
 use crate::event::Event;
 use crate::health::Held;
-use crate::ids::{BotName, InboxSeq, OutboxSeq};
+use crate::ids::{BotName, ConnectionName, InboxSeq, OutboxSeq};
 use crate::quota::Usage;
 use crate::store::{
     Appended, Arrival, Mark, QueuedSend, SendOutcome, Settlement, Store, StoreError, Totals, TurnCommit, WaitingEvent,
@@ -38,6 +38,10 @@ pub enum Failpoint {
     BotState,
     /// The next dead letter that goes back into the inbox.
     RetryDead,
+    /// The next question whether sends are paused.
+    ReadPause,
+    /// The next record of a pause of sends.
+    Pause,
 }
 
 /// A store in memory. Clones share it, so a second host over a clone is the host after a crash.
@@ -54,6 +58,7 @@ struct Tables {
     timers: BTreeMap<TimerKey, Standing>,
     dead: Vec<(DeadLetter, Arc<Event>)>,
     bots: BTreeMap<BotName, Held>,
+    pauses: BTreeMap<ConnectionName, Millis>,
     totals: Totals,
     failing: Vec<Failpoint>,
     /// Rows up to this number cannot be read any more.

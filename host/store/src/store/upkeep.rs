@@ -4,11 +4,15 @@ use std::sync::Arc;
 
 use hodhod_core::dead::{DeadLetter, Doomed};
 use hodhod_core::event::Event;
-use hodhod_core::ids::{BotName, InboxSeq};
+use hodhod_core::ids::{BotName, ConnectionName, InboxSeq, OutboxSeq};
+use hodhod_core::outbox::{ListedSend, SendsOf};
 use hodhod_core::store::{Upkeep, WaitingEvent};
+use hodhod_core::time::Millis;
+use hodhod_core::timers::{ListedTimer, TimerPlace};
 
 use super::{Answer, SqliteStore};
 use crate::letters::{Discard, Retry};
+use crate::pause::Pause;
 use crate::tables;
 
 impl Upkeep for SqliteStore {
@@ -30,5 +34,23 @@ impl Upkeep for SqliteStore {
 
     fn drop_dead(&self, doomed: Doomed) -> Answer<u64> {
         self.submit(Ok(Discard::new(doomed)))
+    }
+
+    fn list_sends(&self, of: SendsOf, after: OutboxSeq, limit: usize) -> Answer<Vec<ListedSend>> {
+        self.query("list sends", move |connection| tables::list_sends(connection, &of, after, limit))
+    }
+
+    fn send_pause(&self, connection: ConnectionName) -> Answer<Option<Millis>> {
+        self.query("read whether sends are paused", move |reader| tables::send_pause(reader, &connection))
+    }
+
+    fn set_send_pause(&self, connection: ConnectionName, since: Option<Millis>) -> Answer<()> {
+        self.submit(Ok(Pause { connection, since }))
+    }
+
+    fn list_timers(&self, bot: Option<BotName>, after: Option<TimerPlace>, limit: usize) -> Answer<Vec<ListedTimer>> {
+        self.query("list timers", move |connection| {
+            tables::list_timers(connection, bot.as_ref(), after.as_ref(), limit)
+        })
     }
 }

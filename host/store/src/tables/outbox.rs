@@ -3,6 +3,8 @@
 use std::sync::Arc;
 
 use hodhod_core::ids::{Chat, InboxSeq, OutboxSeq, SendId};
+use hodhod_core::outbox::{ListedSend, SendsOf};
+use hodhod_core::outgoing::Outgoing;
 use hodhod_core::store::{QueuedSend, WaitingSend};
 use hodhod_core::time::Millis;
 use rusqlite::{Connection, OptionalExtension, Statement};
@@ -94,4 +96,33 @@ pub(crate) fn send(connection: &Connection, seq: OutboxSeq) -> rusqlite::Result<
             })
         })
         .optional()
+}
+
+/// As an operator sees them.
+pub(crate) fn list(
+    connection: &Connection,
+    of: &SendsOf,
+    after: OutboxSeq,
+    most: usize,
+) -> rusqlite::Result<Vec<ListedSend>> {
+    let (scope, chat) = (of.connection.as_ref().map(|name| name.as_str()), of.chat.as_ref().map(|chat| chat.as_str()));
+    connection
+        .prepare_cached(
+            "SELECT seq, bot, connection, chat, queued, attempts, not_before, attempted, message FROM outbox
+             WHERE seq > ?1 AND (?2 IS NULL OR connection = ?2) AND (?3 IS NULL OR chat = ?3) ORDER BY seq LIMIT ?4",
+        )?
+        .query_map((stored(after.0), scope, chat, limit(most)), |row| {
+            let message: Option<Outgoing> = serde_json::from_slice(row.get_ref(8)?.as_blob()?).ok();
+            Ok(ListedSend {
+                seq: OutboxSeq(number(row, 0)?),
+                bot: text(row, 1)?.into(),
+                chat: Chat::new(text(row, 2)?, text(row, 3)?),
+                queued: Millis(number(row, 4)?),
+                attempts: row.get(5)?,
+                not_before: Millis(number(row, 6)?),
+                attempted: row.get(7)?,
+                kind: message.map_or("unreadable", |message| message.kind()),
+            })
+        })?
+        .collect()
 }

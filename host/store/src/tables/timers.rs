@@ -2,7 +2,7 @@
 
 use hodhod_core::ids::{BotName, Chat};
 use hodhod_core::time::Millis;
-use hodhod_core::timers::{Missed, Standing, TimerKey};
+use hodhod_core::timers::{ListedTimer, Missed, Standing, TimerKey, TimerPlace};
 use rusqlite::{Connection, Params, Statement};
 
 use super::{limit, number, stored, text};
@@ -73,7 +73,7 @@ impl<'c> Timers<'c> {
 }
 
 /// Bots as a list that a statement takes as one parameter.
-fn list(bots: &[BotName]) -> String {
+fn names(bots: &[BotName]) -> String {
     let names: Vec<_> = bots.iter().map(BotName::as_str).collect();
     serde_json::Value::from(names).to_string()
 }
@@ -90,7 +90,7 @@ pub(crate) fn due(
             "SELECT bot, connection, chat, id, due, skip, payload FROM timer
              WHERE due <= ?1 AND bot IN (SELECT value FROM json_each(?2)) ORDER BY due LIMIT ?3",
         )?
-        .query_map((stored(now.0), list(bots), limit(most)), |row| {
+        .query_map((stored(now.0), names(bots), limit(most)), |row| {
             let (scope, id) = (text(row, 1)?, text(row, 2)?);
             let chat = (!scope.is_empty()).then(|| Chat::new(scope, id));
             let key = TimerKey { bot: text(row, 0)?.into(), chat, id: row.get(3)? };
@@ -111,10 +111,39 @@ pub(crate) fn has(connection: &Connection, key: &TimerKey) -> rusqlite::Result<b
 /// When the next timer is due.
 pub(crate) fn next(connection: &Connection, bots: &[BotName]) -> rusqlite::Result<Option<Millis>> {
     connection.prepare_cached("SELECT min(due) FROM timer WHERE bot IN (SELECT value FROM json_each(?1))")?.query_row(
-        [list(bots)],
+        [names(bots)],
         |row| {
             let due: Option<i64> = row.get(0)?;
             Ok(due.map(|due| Millis(u64::try_from(due).unwrap_or(0))))
         },
     )
+}
+
+/// Timers in the order in which they fire, after a place.
+pub(crate) fn list(
+    connection: &Connection,
+    bot: Option<&BotName>,
+    after: Option<&TimerPlace>,
+    most: usize,
+) -> rusqlite::Result<Vec<ListedTimer>> {
+    // Before any other.
+    let (mut due, mut key) = (-1, ("", "", "", ""));
+    if let Some((after, name)) = after {
+        let (scope, chat) = columns(name);
+        (due, key) = (stored(after.0), (name.bot.as_str(), scope, chat, name.id.as_str()));
+    }
+    connection
+        .prepare_cached(
+            "SELECT bot, connection, chat, id, due, skip FROM timer
+             WHERE due >= ?1 AND (due, bot, connection, chat, id) > (?1, ?2, ?3, ?4, ?5) AND (?6 IS NULL OR bot = ?6)
+             ORDER BY due, bot, connection, chat, id LIMIT ?7",
+        )?
+        .query_map((due, key.0, key.1, key.2, key.3, bot.map(BotName::as_str), limit(most)), |row| {
+            let (scope, id) = (text(row, 1)?, text(row, 2)?);
+            let chat = (!scope.is_empty()).then(|| Chat::new(scope, id));
+            let key = TimerKey { bot: text(row, 0)?.into(), chat, id: row.get(3)? };
+            let missed = if row.get(5)? { Missed::Skip } else { Missed::Fire };
+            Ok(ListedTimer { key, due: Millis(number(row, 4)?), missed })
+        })?
+        .collect()
 }

@@ -13,6 +13,8 @@ mod faults;
 #[cfg(test)]
 mod kit;
 #[cfg(test)]
+mod listing;
+#[cfg(test)]
 mod model;
 #[cfg(test)]
 mod opening;

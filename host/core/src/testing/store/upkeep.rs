@@ -1,5 +1,6 @@
 //! What an operator asks of the store in memory.
 
+use std::ops::Bound;
 use std::sync::Arc;
 
 use futures::future::BoxFuture;
@@ -7,9 +8,11 @@ use futures::future::BoxFuture;
 use super::{Failpoint, MemoryStore, Tables};
 use crate::dead::{DeadLetter, Doomed};
 use crate::event::Event;
-use crate::ids::{BotName, InboxSeq};
+use crate::ids::{BotName, ConnectionName, InboxSeq, OutboxSeq};
+use crate::outbox::{ListedSend, SendsOf};
 use crate::store::{StoreError, Upkeep, WaitingEvent};
 use crate::time::Millis;
+use crate::timers::{ListedTimer, TimerPlace};
 
 impl Tables {
     fn retry_dead(&mut self, seq: InboxSeq) -> Option<WaitingEvent> {
@@ -64,5 +67,70 @@ impl Upkeep for MemoryStore {
 
     fn drop_dead(&self, doomed: Doomed) -> BoxFuture<'static, Result<u64, StoreError>> {
         self.call(None, |tables| tables.drop_dead(&doomed))
+    }
+
+    fn list_sends(
+        &self,
+        of: SendsOf,
+        after: OutboxSeq,
+        limit: usize,
+    ) -> BoxFuture<'static, Result<Vec<ListedSend>, StoreError>> {
+        self.call(None, |tables| {
+            let rows = tables.outbox.range((Bound::Excluded(after), Bound::Unbounded)).map(|(_, row)| row);
+            let wanted = rows.filter(|(row, _)| {
+                of.connection.as_ref().is_none_or(|connection| row.chat.connection == *connection)
+                    && of.chat.as_ref().is_none_or(|chat| row.chat.id == *chat)
+            });
+            let listed = wanted.map(|(row, send)| ListedSend {
+                seq: row.seq,
+                bot: row.bot.clone(),
+                chat: row.chat.clone(),
+                queued: send.queued,
+                attempts: row.attempts,
+                not_before: row.not_before,
+                attempted: row.attempted,
+                kind: send.message.kind(),
+            });
+            listed.take(limit).collect()
+        })
+    }
+
+    fn send_pause(&self, connection: ConnectionName) -> BoxFuture<'static, Result<Option<Millis>, StoreError>> {
+        self.call(Some(Failpoint::ReadPause), |tables| tables.pauses.get(&connection).copied())
+    }
+
+    fn set_send_pause(
+        &self,
+        connection: ConnectionName,
+        since: Option<Millis>,
+    ) -> BoxFuture<'static, Result<(), StoreError>> {
+        self.call(Some(Failpoint::Pause), |tables| {
+            match since {
+                Some(since) => tables.pauses.insert(connection, since),
+                None => tables.pauses.remove(&connection),
+            };
+        })
+    }
+
+    fn list_timers(
+        &self,
+        bot: Option<BotName>,
+        after: Option<TimerPlace>,
+        limit: usize,
+    ) -> BoxFuture<'static, Result<Vec<ListedTimer>, StoreError>> {
+        self.call(None, |tables| {
+            let all = tables.timers.iter().map(|(key, standing)| ListedTimer {
+                key: key.clone(),
+                due: standing.due,
+                missed: standing.missed,
+            });
+            let mut listed: Vec<_> = all
+                .filter(|timer| bot.as_ref().is_none_or(|bot| timer.key.bot == *bot))
+                .filter(|timer| after.as_ref().is_none_or(|after| timer.place() > *after))
+                .collect();
+            listed.sort_by_key(ListedTimer::place);
+            listed.truncate(limit);
+            listed
+        })
     }
 }
