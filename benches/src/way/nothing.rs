@@ -12,7 +12,8 @@ use hodhod_core::ids::{BotName, ConnectionName, InboxSeq, OutboxSeq};
 use hodhod_core::outbox::{ListedSend, SendsOf};
 use hodhod_core::quota::Usage;
 use hodhod_core::store::{
-    Appended, Arrival, QueuedSend, Settlement, Store, StoreError, Totals, TurnCommit, Upkeep, WaitingEvent, WaitingSend,
+    Appended, Arrival, Disk, QueuedSend, Settlement, Store, StoreError, Totals, TurnCommit, Upkeep, WaitingEvent,
+    WaitingSend,
 };
 use hodhod_core::time::Millis;
 use hodhod_core::timers::{Firing, ListedTimer, Standing, TimerKey, TimerPlace};
@@ -165,5 +166,9 @@ impl Upkeep for Nothing {
         _limit: usize,
     ) -> Answer<Vec<ListedTimer>> {
         now(Vec::new())
+    }
+
+    fn disk(&self) -> Answer<Disk> {
+        now(Disk::default())
     }
 }

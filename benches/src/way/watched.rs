@@ -10,7 +10,7 @@ use hodhod_core::ids::{BotName, ConnectionName, InboxSeq, OutboxSeq};
 use hodhod_core::outbox::{ListedSend, SendsOf};
 use hodhod_core::quota::Usage;
 use hodhod_core::store::{
-    Appended, Arrival, QueuedSend, SendOutcome, Settlement, Store, StoreError, Totals, TurnCommit, Upkeep,
+    Appended, Arrival, Disk, QueuedSend, SendOutcome, Settlement, Store, StoreError, Totals, TurnCommit, Upkeep,
     WaitingEvent, WaitingSend,
 };
 use hodhod_core::time::Millis;
@@ -180,5 +180,9 @@ impl Upkeep for Watched {
 
     fn list_timers(&self, bot: Option<BotName>, after: Option<TimerPlace>, limit: usize) -> Answer<Vec<ListedTimer>> {
         self.inner.list_timers(bot, after, limit)
+    }
+
+    fn disk(&self) -> Answer<Disk> {
+        self.inner.disk()
     }
 }

@@ -136,7 +136,9 @@ pub(crate) fn host(
         .mode(0o700)
         .create(&spool)
         .with_context(|| format!("the folder {} cannot be made", spool.display()))?;
-    let host = Host::new(store.clone(), Arc::new(SystemClock::new()), config.host.workers, config.host.turns as usize);
+    let mut host =
+        Host::new(store.clone(), Arc::new(SystemClock::new()), config.host.workers, config.host.turns as usize);
+    host.set_retention(config.host.retention);
     let seal = seal(key);
     let mut by_name = HashMap::new();
     for (connection, platform) in config.connections.iter().zip(platforms) {

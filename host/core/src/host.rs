@@ -3,17 +3,18 @@
 //! It owns no threads. The program polls [`Host::work`] on one thread per worker and
 //! [`Host::serve`] on its runtime; a test polls both where it likes.
 
+mod keep;
 mod letters;
 mod members;
 mod waiting;
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
-use std::time::Duration;
 
 use futures::future::{join, select_all};
 use tokio::sync::watch;
 
+pub use self::keep::Retention;
 use self::letters::Letters;
 pub use self::letters::{OpenedLetter, RetryError};
 use self::members::Member;
@@ -30,13 +31,6 @@ use crate::turns::Turns;
 /// Rows read at once when taking up an earlier run.
 const PAGE: usize = 1000;
 
-/// How long a key of an arrival is remembered: longer than a platform may keep a message for a
-/// host that was away, and come back with it.
-const REMEMBERED: Duration = Duration::from_secs(7 * 24 * 3600);
-
-/// How often old keys are forgotten.
-const FORGET_EVERY: Duration = Duration::from_secs(3600);
-
 /// A host.
 pub struct Host {
     store: Arc<dyn Store>,
@@ -51,6 +45,7 @@ pub struct Host {
     count: watch::Sender<usize>,
     configuration: Mutex<Configuration>,
     letters: Letters,
+    retention: Retention,
 }
 
 /// What was found of earlier runs.
@@ -80,7 +75,8 @@ impl Host {
         let (members, count) = (RwLock::default(), watch::Sender::new(0));
         let configuration = Mutex::new(Configuration { read: clock.now(), refused: Vec::new(), pending: Vec::new() });
         let letters = Letters::new(store.clone(), turns.clone());
-        Self { store, clock, turns, inbox, timers, outboxes, letters, members, count, configuration }
+        let retention = Retention::default();
+        Self { store, clock, turns, inbox, timers, outboxes, letters, retention, members, count, configuration }
     }
 
     /// Takes up what earlier runs left: waiting events, waiting sends, sends in doubt. To be called
@@ -173,16 +169,6 @@ impl Host {
     /// The clock.
     pub fn clock(&self) -> &Arc<dyn Clock> {
         &self.clock
-    }
-
-    async fn forget_on_time(&self) {
-        loop {
-            let now = self.clock.now();
-            if let Err(error) = self.store.forget_seen(now - REMEMBERED).await {
-                tracing::warn!(%error, "old keys of arrivals cannot be forgotten");
-            }
-            self.clock.sleep_until(now + FORGET_EVERY).await;
-        }
     }
 }
 

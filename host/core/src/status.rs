@@ -12,7 +12,7 @@ use crate::histogram::Distribution;
 use crate::host::Host;
 use crate::ids::{BotName, ConnectionName};
 use crate::outbox::SendCounts;
-use crate::store::{StoreError, StoreWork, Totals};
+use crate::store::{Disk, StoreError, StoreWork, Totals};
 use crate::time::{Millis, whole_millis};
 
 /// A snapshot of a host.
@@ -33,6 +33,8 @@ pub struct Status {
     /// How the store did it; for metrics only.
     #[serde(skip)]
     pub store: StoreWork,
+    /// The room that the store takes.
+    pub disk: Disk,
     /// The bots, by name.
     pub bots: Vec<BotStatus>,
     /// The connections, in the order of the configuration.
@@ -208,6 +210,7 @@ impl Status {
             turns_under_way: host.turns().under_way(),
             totals: host.store().totals().await?,
             store: host.store().work(),
+            disk: host.store().disk().await?,
             bots,
             connections,
         })

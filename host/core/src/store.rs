@@ -24,7 +24,7 @@ use crate::time::Millis;
 use crate::timers::{Firing, Standing, TimerKey, TimerWrite};
 use crate::values::{Bucket, ValueKey, Write};
 
-pub use self::upkeep::Upkeep;
+pub use self::upkeep::{Disk, Upkeep};
 
 /// Durable storage of one host.
 pub trait Store: Upkeep {

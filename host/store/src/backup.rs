@@ -210,6 +210,16 @@ pub fn backup_folder(folder: &Path, to: &Path, replace: bool) -> Result<Backup, 
     write(connection, &held.database, to, replace)
 }
 
+/// Lets the copy give pages back that it does not use, also where the database cannot, because an older program
+/// made it.
+fn can_shrink(connection: &Connection) {
+    let mode = connection.query_row("PRAGMA auto_vacuum", [], |row| row.get::<_, i64>(0));
+    if mode == Ok(0) {
+        // Changes nothing in the database; without it the copy is as able as that.
+        let _unable = connection.pragma_update(None, "auto_vacuum", "INCREMENTAL");
+    }
+}
+
 /// Writes what the database holds now.
 fn write(connection: Connection, database: &Path, to: &Path, replace: bool) -> Result<Backup, BackupError> {
     let failed = |source| BackupError::Write { file: to.into(), source };
@@ -222,6 +232,7 @@ fn write(connection: Connection, database: &Path, to: &Path, replace: bool) -> R
     // For its owner only, and gone if anything fails.
     let unfinished = tempfile::Builder::new().prefix(UNFINISHED).tempfile_in(folder).map_err(failed)?;
     let name = unfinished.path().to_str().ok_or_else(|| BackupError::Name { file: file.clone() })?;
+    can_shrink(&connection);
     connection.execute("VACUUM INTO ?1", [name]).map_err(|source| BackupError::Copy {
         database: database.into(),
         file: to.into(),

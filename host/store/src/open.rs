@@ -161,6 +161,11 @@ pub(crate) fn writing(file: &Path, options: &Options) -> Result<Connection, Open
     let (mut connection, found) = looking(file)?;
     let keep = connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false);
     keep.map_err(OpenError::database(file))?;
+    if found == 0 {
+        // Before anything is in it, or it would never be able to give pages back.
+        let incremental = connection.pragma_update(None, "auto_vacuum", "INCREMENTAL");
+        incremental.map_err(OpenError::database(file))?;
+    }
     let journal: String =
         connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0)).map_err(OpenError::database(file))?;
     if journal != "wal" {

@@ -98,6 +98,11 @@ impl Queue {
         Some(group)
     }
 
+    /// True if nobody waits.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.lock().jobs.is_empty()
+    }
+
     /// Lets nothing more in.
     pub(crate) fn close(&self) {
         self.lock().closed = true;

@@ -6,6 +6,7 @@ mod inbox;
 mod outbox;
 mod pauses;
 mod seen;
+mod spare;
 mod states;
 mod tally;
 mod timers;
@@ -20,6 +21,7 @@ pub(crate) use self::inbox::{Inbox, event, waiting as waiting_events};
 pub(crate) use self::outbox::{Outbox, list as list_sends, send, waiting as waiting_sends};
 pub(crate) use self::pauses::{Pauses, since as send_pause};
 pub(crate) use self::seen::{Seen, Step};
+pub(crate) use self::spare::{Spare, free_bytes};
 pub(crate) use self::states::{States, states};
 pub(crate) use self::tally::{Tally, totals};
 pub(crate) use self::timers::{Timers, due as due_timers, has as has_timer, list as list_timers, next as next_timer};
@@ -40,6 +42,7 @@ pub(crate) struct Tables<'c> {
     pub(crate) states: States<'c>,
     pub(crate) pauses: Pauses<'c>,
     pub(crate) tally: Tally<'c>,
+    pub(crate) spare: Spare<'c>,
 }
 
 impl<'c> Tables<'c> {
@@ -55,6 +58,7 @@ impl<'c> Tables<'c> {
             states: States::new(connection)?,
             pauses: Pauses::new(connection)?,
             tally: Tally::new(connection)?,
+            spare: Spare::new(connection)?,
         })
     }
 

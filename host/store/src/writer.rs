@@ -16,6 +16,9 @@ use crate::tables::Tables;
 /// Most shares of keys sorted in after one group.
 const SHARES: usize = 8;
 
+/// While calls wait, pages that nothing uses are given back after one group of so many.
+const GROUPS_BETWEEN: u32 = 64;
+
 /// Runs until the queue is closed and empty. `ready` hears first whether the thread can work.
 pub(crate) fn run(
     connection: Connection,
@@ -55,6 +58,8 @@ struct Writer<'c> {
     tables: Tables<'c>,
     /// False after a rollback: what the tables keep in memory has to be read anew.
     loaded: bool,
+    /// Groups since pages were given back.
+    groups: u32,
 }
 
 /// Where a transaction failed.
@@ -82,6 +87,7 @@ impl<'c> Writer<'c> {
             commit: connection.prepare("COMMIT")?,
             tables: Tables::new(connection, dead_per_bot)?,
             loaded: true,
+            groups: 0,
         })
     }
 
@@ -89,6 +95,30 @@ impl<'c> Writer<'c> {
         while let Some(group) = self.queue.take() {
             self.write(group);
             self.sort_in();
+            self.give_back();
+        }
+    }
+
+    /// Gives pages back that nothing uses, step by step as long as nobody waits.
+    fn give_back(&mut self) {
+        self.groups += 1;
+        if self.groups < GROUPS_BETWEEN && !self.queue.is_empty() {
+            return;
+        }
+        self.groups = 0;
+        loop {
+            let given = match self.tables.spare.is_much() {
+                Ok(false) => return,
+                Ok(true) => self.transaction(|tables| tables.spare.give_back().map(drop)),
+                Err(error) => Err(Failure::Transaction(error)),
+            };
+            if let Err(Failure::Job(error) | Failure::Transaction(error)) = given {
+                tracing::warn!(file = %self.file.display(), %error, "the database stays as large as it is until the next start");
+                return self.tables.spare.stop();
+            }
+            if !self.queue.is_empty() {
+                return;
+            }
         }
     }
 

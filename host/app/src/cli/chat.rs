@@ -14,6 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
+use hodhod_core::host::Retention;
 use hodhod_core::outbox::{OnDoubt, Policy};
 use hodhod_core::pace::Rate;
 use hodhod_core::runtime::{Grants, Limits};
@@ -142,6 +143,7 @@ impl Chat {
             grace: Duration::from_secs(2),
             workers: 1,
             turns: 32,
+            retention: Retention::default(),
         };
         Ok(Config { host, connections, bots })
     }

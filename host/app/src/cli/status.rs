@@ -88,6 +88,14 @@ fn table(status: &Value) -> String {
         for line in lines(&status["configuration"]["pending"]) {
             writeln!(text, "the configuration: {line}")?;
         }
+        let mib = |key: &str| number(&status["disk"], key).div_ceil(1 << 20);
+        writeln!(
+            text,
+            "disk: {} MiB of database, {} MiB of it free, {} MiB of log",
+            mib("database"),
+            mib("free"),
+            mib("log")
+        )?;
         for connection in status["connections"].as_array().into_iter().flatten() {
             let state = if connection["connected"].as_bool() == Some(true) { "connected" } else { "not connected" };
             let name = word(connection, "name");

@@ -14,6 +14,7 @@ use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use hodhod_core::host::Retention;
 use hodhod_core::ids::ConnectionName;
 use hodhod_core::outbox::{OnDoubt, Policy};
 use hodhod_core::pace::Rate;
@@ -44,6 +45,8 @@ pub(crate) struct HostConfig {
     pub(crate) workers: usize,
     /// Turns under way at once.
     pub(crate) turns: u32,
+    /// How long things are kept.
+    pub(crate) retention: Retention,
 }
 
 /// A connection.
@@ -239,7 +242,26 @@ fn check_host(raw: &RawHost, folder: &Path, problems: &mut Vec<Problem>) -> Opti
         grace: read("host.grace", raw.grace.as_ref(), Duration::from_secs(2), units::duration, problems),
         workers,
         turns,
+        retention: check_retention(raw, problems),
     })
+}
+
+fn check_retention(raw: &RawHost, problems: &mut Vec<Problem>) -> Retention {
+    const HOUR: Duration = Duration::from_secs(3600);
+    let default = Retention::default();
+    let mut time = |key: &str, written: Option<&String>, default| {
+        let at = format!("host.{key}");
+        let time = read(&at, written, default, units::duration, problems);
+        if !(HOUR..=365 * 24 * HOUR).contains(&time) {
+            let days = default.as_secs() / (24 * 3600);
+            problems.push(Problem::new(at, "must be from 1 h to 365 d").write(format!("{key} = \"{days} d\"")));
+        }
+        time
+    };
+    Retention {
+        remember: time("remember", raw.remember.as_ref(), default.remember),
+        keep_dead: time("keep_dead", raw.keep_dead.as_ref(), default.keep_dead),
+    }
 }
 
 fn check_connection(

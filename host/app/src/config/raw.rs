@@ -25,6 +25,8 @@ pub(crate) struct RawHost {
     pub(crate) grace: Option<String>,
     pub(crate) workers: Option<usize>,
     pub(crate) turns: Option<u32>,
+    pub(crate) remember: Option<String>,
+    pub(crate) keep_dead: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]

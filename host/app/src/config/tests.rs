@@ -102,6 +102,22 @@ fn what_is_missing_is_told_with_the_line_to_write() {
 }
 
 #[test]
+fn times_for_which_things_are_kept_are_days_or_hours_and_have_bounds() {
+    let host = |lines: &str| with("listen = \"127.0.0.1:8600\"", lines);
+    let config = parse(&host("remember = \"2 d\"\nkeep_dead = \"30d\""), "hodhod.toml", Path::new("/")).unwrap();
+    let days = |days: u64| Duration::from_secs(days * 24 * 3600);
+    assert_eq!(config.host.retention, Retention { remember: days(2), keep_dead: days(30) });
+    let config = parse(GOOD, "hodhod.toml", Path::new("/")).unwrap();
+    assert_eq!(config.host.retention, Retention { remember: days(7), keep_dead: days(30) });
+    insta::assert_snapshot!(problems(&host("remember = \"0 s\"\nkeep_dead = \"366 d\"")), @r#"
+    host.remember: must be from 1 h to 365 d
+        write: remember = "7 d"
+    host.keep_dead: must be from 1 h to 365 d
+        write: keep_dead = "30 d"
+    "#);
+}
+
+#[test]
 fn what_is_no_toml_is_told_with_its_line() {
     let text = problems("[host]\nstate = \n");
     assert!(text.starts_with("hodhod.toml:2: "), "{text}");

@@ -146,6 +146,8 @@ fn pending(old: &Settings, new: &Settings) -> Vec<String> {
         ("grace", old.grace != new.grace),
         ("workers", old.workers != new.workers),
         ("turns", old.turns != new.turns),
+        ("remember", old.retention.remember != new.retention.remember),
+        ("keep_dead", old.retention.keep_dead != new.retention.keep_dead),
     ];
     let mut keys: Vec<&str> = differs.into_iter().filter(|(_, differs)| *differs).map(|(key, _)| key).collect();
     if keys.is_empty() && old != new {

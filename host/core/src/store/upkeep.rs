@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use futures::future::BoxFuture;
+use serde::Serialize;
 
 use super::{StoreError, WaitingEvent};
 use crate::dead::{DeadLetter, Doomed};
@@ -60,4 +61,18 @@ pub trait Upkeep: Send + Sync + 'static {
         after: Option<TimerPlace>,
         limit: usize,
     ) -> BoxFuture<'static, Result<Vec<ListedTimer>, StoreError>>;
+
+    /// The room that the store takes.
+    fn disk(&self) -> BoxFuture<'static, Result<Disk, StoreError>>;
+}
+
+/// The room that a store takes, in bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Disk {
+    /// The database.
+    pub database: u64,
+    /// Its log, from which the database is brought up to date.
+    pub log: u64,
+    /// Of the database, what is free: used again, or given back.
+    pub free: u64,
 }

@@ -1,12 +1,14 @@
 //! What an operator asks of the store.
 
+use std::fs;
+use std::path::Path;
 use std::sync::Arc;
 
 use hodhod_core::dead::{DeadLetter, Doomed};
 use hodhod_core::event::Event;
 use hodhod_core::ids::{BotName, ConnectionName, InboxSeq, OutboxSeq};
 use hodhod_core::outbox::{ListedSend, SendsOf};
-use hodhod_core::store::{Upkeep, WaitingEvent};
+use hodhod_core::store::{Disk, Upkeep, WaitingEvent};
 use hodhod_core::time::Millis;
 use hodhod_core::timers::{ListedTimer, TimerPlace};
 
@@ -51,6 +53,16 @@ impl Upkeep for SqliteStore {
     fn list_timers(&self, bot: Option<BotName>, after: Option<TimerPlace>, limit: usize) -> Answer<Vec<ListedTimer>> {
         self.query("list timers", move |connection| {
             tables::list_timers(connection, bot.as_ref(), after.as_ref(), limit)
+        })
+    }
+
+    fn disk(&self) -> Answer<Disk> {
+        let database = self.database.clone();
+        self.query("read the size of the database", move |connection| {
+            let log = database.with_extension("db-wal");
+            // What cannot be seen now has no size: the log comes with the first write.
+            let length = |file: &Path| fs::metadata(file).map_or(0, |metadata| metadata.len());
+            Ok(Disk { database: length(&database), log: length(&log), free: tables::free_bytes(connection)? })
         })
     }
 }

@@ -50,6 +50,10 @@ impl Kit {
 
     pub(crate) async fn reopen(&mut self) {
         self.close().await;
+        self.open_again();
+    }
+
+    pub(crate) fn open_again(&mut self) {
         self.store = Some(SqliteStore::open(self.folder(), &self.options).unwrap());
     }
 

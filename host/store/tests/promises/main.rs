@@ -7,6 +7,8 @@ mod crash;
 #[cfg(test)]
 mod dead;
 #[cfg(test)]
+mod disk;
+#[cfg(test)]
 mod duplicates;
 #[cfg(test)]
 mod faults;

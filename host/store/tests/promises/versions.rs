@@ -33,7 +33,7 @@ fn of_version(version: usize) -> TempDir {
     for step in &STEPS[..version] {
         database.execute_batch(step).unwrap();
     }
-    database.pragma_update(None, "user_version", version).unwrap();
+    database.pragma_update(None, "user_version", version as i64).unwrap();
     let event = serde_json::to_vec(&*event("kept")).unwrap();
     let message = serde_json::to_vec(&Outgoing::text("kept")).unwrap();
     database

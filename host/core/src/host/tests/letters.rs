@@ -144,6 +144,21 @@ fn a_letter_that_went_back_before_a_crash_is_handled_after_it_once() {
 }
 
 #[test]
+fn letters_that_are_too_old_go_by_themselves() {
+    run(async {
+        let store = MemoryStore::default();
+        let (rig, rows) = after_rejecting(&store, &["a"], Limits::default()).await;
+        rig.clock.advance(Retention::default().keep_dead);
+        rig.settle().await;
+        assert_eq!(rig.host.dead_letters(None, None, 9).await.unwrap()[0].seq, rows[0]);
+        rig.clock.advance(std::time::Duration::from_secs(3601));
+        rig.settle().await;
+        assert_eq!(rig.host.dead_letters(None, None, 9).await.unwrap(), []);
+        rig.stop().await;
+    });
+}
+
+#[test]
 fn letters_are_dropped_one_by_one_and_all_of_a_bot() {
     run(async {
         let store = MemoryStore::default();

@@ -10,7 +10,7 @@ use crate::dead::{DeadLetter, Doomed};
 use crate::event::Event;
 use crate::ids::{BotName, ConnectionName, InboxSeq, OutboxSeq};
 use crate::outbox::{ListedSend, SendsOf};
-use crate::store::{StoreError, Upkeep, WaitingEvent};
+use crate::store::{Disk, StoreError, Upkeep, WaitingEvent};
 use crate::time::Millis;
 use crate::timers::{ListedTimer, TimerPlace};
 
@@ -132,5 +132,9 @@ impl Upkeep for MemoryStore {
             listed.truncate(limit);
             listed
         })
+    }
+
+    fn disk(&self) -> BoxFuture<'static, Result<Disk, StoreError>> {
+        self.call(None, |_| Disk::default())
     }
 }

@@ -94,7 +94,7 @@ fn an_op() -> impl Strategy<Value = Op> {
 
 fn database() -> Connection {
     let mut connection = Connection::open_in_memory().unwrap();
-    schema::migrate(&mut connection).unwrap();
+    schema::migrate(&mut connection, 0).unwrap();
     connection
 }
 
