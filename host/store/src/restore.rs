@@ -141,7 +141,10 @@ fn steps(folder: &Path, database: &Path, backup: &Path, force: bool, kill: Kill<
 fn prepare(copy: &Path, backup: &Path) -> Result<(i64, u64), RestoreError> {
     let damaged = |what: String| RestoreError::Damaged { backup: backup.into(), what };
     let connection = open::connect_to(copy).map_err(OpenError::database(backup))?;
-    let version = schema::identify(&connection, backup)?;
+    let version = schema::identify(&connection, backup).map_err(|error| match error {
+        OpenError::Database { source, .. } => damaged(source.to_string()),
+        other => other.into(),
+    })?;
     if version == 0 {
         return Err(damaged("it is empty".to_owned()));
     }

@@ -109,7 +109,7 @@ impl<'c> Writer<'c> {
         loop {
             let given = match self.tables.spare.is_much() {
                 Ok(false) => return,
-                Ok(true) => self.transaction(|tables| tables.spare.give_back().map(drop)),
+                Ok(true) => self.transaction(|tables| tables.spare.give_back()),
                 Err(error) => Err(Failure::Transaction(error)),
             };
             if let Err(Failure::Job(error) | Failure::Transaction(error)) = given {

@@ -249,7 +249,7 @@ fn check_host(raw: &RawHost, folder: &Path, problems: &mut Vec<Problem>) -> Opti
 fn check_retention(raw: &RawHost, problems: &mut Vec<Problem>) -> Retention {
     const HOUR: Duration = Duration::from_secs(3600);
     let default = Retention::default();
-    let mut time = |key: &str, written: Option<&String>, default| {
+    let mut time = |key: &str, written: Option<&String>, default: Duration| {
         let at = format!("host.{key}");
         let time = read(&at, written, default, units::duration, problems);
         if !(HOUR..=365 * 24 * HOUR).contains(&time) {

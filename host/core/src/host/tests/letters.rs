@@ -151,7 +151,7 @@ fn letters_that_are_too_old_go_by_themselves() {
         rig.clock.advance(Retention::default().keep_dead);
         rig.settle().await;
         assert_eq!(rig.host.dead_letters(None, None, 9).await.unwrap()[0].seq, rows[0]);
-        rig.clock.advance(std::time::Duration::from_secs(3601));
+        rig.clock.advance(Duration::from_secs(3601));
         rig.settle().await;
         assert_eq!(rig.host.dead_letters(None, None, 9).await.unwrap(), []);
         rig.stop().await;
