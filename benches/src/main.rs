@@ -1,4 +1,4 @@
-//! Measures hodhod: a turn, the way of a message, what its parts cost, and fairness.
+//! Measures hodhod: a turn, the way of a message, what its parts cost, fairness, and the two long proofs.
 //!
 //! ```text
 //! cargo build --profile plugin --target wasm32-wasip2 -p echo -p counter -p guests
@@ -6,11 +6,16 @@
 //! cargo run --release -p hodhod-bench -- pipeline
 //! cargo run --release -p hodhod-bench -- parts
 //! cargo run --release -p hodhod-bench -- fairness
+//! cargo build --release -p hodhod && cargo run --release -p hodhod-bench -- reloads
+//! cargo build --release -p hodhod && cargo run --release -p hodhod-bench -- unattended --minutes 10
 //! ```
 //!
-//! Each takes about a minute and prints its table with the machine above it. Cases run in turn;
+//! Each but the last two takes about a minute and prints its table with the machine above it. Cases run in turn;
 //! figures are medians of the rounds, with the least and the most. When others keep cores busy, the
 //! last line says so, and only ratios within one table mean anything.
+//!
+//! `reloads` takes about six minutes. Both of the last run the real program, and exit with 1 where a message was
+//! lost, doubled or out of order.
 //!
 //! `load` runs the whole way for some seconds under full load, for a profiler. The comparison with
 //! another host is a workspace of its own, in `peers/`.
@@ -19,7 +24,9 @@
 
 mod fairness;
 mod pipeline;
+mod reloads;
 mod turn;
+mod unattended;
 mod way;
 
 use std::path::PathBuf;
@@ -29,6 +36,7 @@ use std::time::Duration;
 use clap::{Parser, ValueEnum};
 use hodhod_bench::machine::{self, Load};
 use hodhod_bench::rounds::Plan;
+use hodhod_tests::soak::{Reloads, Wear};
 
 /// What the program uses.
 #[global_allocator]
@@ -51,6 +59,21 @@ struct Arguments {
     /// `load` only: messages in flight.
     #[arg(long, default_value_t = 1024)]
     in_flight: u32,
+    /// `reloads` and `unattended` only: messages a second.
+    #[arg(long, default_value_t = 500.0)]
+    rate: f64,
+    /// `reloads` and `unattended` only: chats.
+    #[arg(long, default_value_t = 50)]
+    chats: usize,
+    /// `reloads` only: how often the file of the bot is replaced.
+    #[arg(long, default_value_t = 100)]
+    replacements: usize,
+    /// `unattended` only: for how long.
+    #[arg(long, default_value_t = 10.0)]
+    minutes: f64,
+    /// `unattended` only: what decides what happens when; by default another one each time, which is printed.
+    #[arg(long)]
+    seed: Option<u64>,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -65,6 +88,10 @@ enum What {
     Fairness,
     /// The way of a message under full load, for a profiler.
     Load,
+    /// New builds of a bot, good and bad, while people write to it.
+    Reloads,
+    /// Cuts, kills and new builds at random, and the account of all messages.
+    Unattended,
 }
 
 impl Arguments {
@@ -78,13 +105,24 @@ fn main() -> anyhow::Result<ExitCode> {
     let folder = arguments.folder.as_path();
     println!("{}; {}", machine::describe(), machine::file_system(folder));
     let load = Load::start();
+    let mut holds = true;
     match arguments.what {
         What::Turn => turn::measure(arguments.plan(9, 0.3))?,
         What::Pipeline => pipeline::measure(arguments.plan(3, 2.0), folder)?,
         What::Parts => pipeline::measure_parts(arguments.plan(3, 2.0), folder)?,
         What::Fairness => fairness::measure(arguments.plan(2, 5.0), folder)?,
         What::Load => pipeline::load(arguments.plan(1, 10.0), folder, arguments.in_flight)?,
+        What::Reloads => {
+            let Arguments { replacements, rate, chats, .. } = arguments;
+            holds = reloads::measure(Reloads { replacements, rate, chats, gap: reloads::GAP }, folder)?;
+        }
+        What::Unattended => {
+            let Arguments { rate, chats, .. } = arguments;
+            let length = Duration::try_from_secs_f64(arguments.minutes * 60.0)?;
+            let seed = arguments.seed.unwrap_or_else(rand::random);
+            holds = unattended::measure(Wear { length, rate, chats, seed }, folder)?;
+        }
     }
     println!("\nOther processes kept {:.2} cores busy meanwhile.", load.others());
-    Ok(ExitCode::SUCCESS)
+    Ok(if holds { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

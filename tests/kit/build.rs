@@ -22,7 +22,18 @@ pub fn component(name: &str) -> PathBuf {
     built(target().join("wasm32-wasip2/plugin").join(format!("{name}.wasm")))
 }
 
-/// The program.
+/// The program, built as whoever asks was.
 pub fn program() -> PathBuf {
-    built(target().join("debug/hodhod"))
+    let profile = if cfg!(debug_assertions) { "debug" } else { "release" };
+    built(target().join(profile).join("hodhod"))
+}
+
+/// Puts another file in the place of one, as a careful person does.
+///
+/// # Panics
+/// Where it cannot be written.
+pub fn replace(file: &Path, bytes: &[u8]) {
+    let beside = file.with_extension("new");
+    std::fs::write(&beside, bytes).expect("a file beside it");
+    std::fs::rename(beside, file).expect("the file takes its place");
 }

@@ -83,6 +83,11 @@ impl BotSetup {
 impl Setup {
     /// A server, and a configuration of these bots on one connection that may send fast.
     pub async fn new(bots: impl IntoIterator<Item = BotSetup>) -> Self {
+        Self::within(&std::env::temp_dir(), bots).await
+    }
+
+    /// The same, with its folder in this one.
+    pub async fn within(folder: &Path, bots: impl IntoIterator<Item = BotSetup>) -> Self {
         let server = SoroushServer::start(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await.expect("a local server");
         server.add_bot(TOKEN);
         // The port is free a moment later, when the program takes it.
@@ -90,7 +95,7 @@ impl Setup {
         let listen = free.local_addr().expect("its address");
         let setup = Self {
             server,
-            folder: tempfile::tempdir().expect("a folder"),
+            folder: tempfile::tempdir_in(folder).expect("a folder"),
             listen,
             bots: bots.into_iter().collect(),
             host: String::new(),
@@ -98,6 +103,14 @@ impl Setup {
         };
         setup.write();
         setup
+    }
+
+    /// Adds a bot.
+    #[must_use]
+    pub fn bot(mut self, bot: BotSetup) -> Self {
+        self.bots.push(bot);
+        self.write();
+        self
     }
 
     /// Adds lines to `[host]`.
@@ -234,16 +247,26 @@ pub struct Running {
 impl Running {
     /// Waits until the host is connected.
     pub async fn ready(&mut self, folder: &Path) {
+        if let Err(status) = self.ready_or_ended().await {
+            let log = std::fs::read_to_string(folder.join("log")).unwrap_or_default();
+            panic!("the host has ended: {status}\n{log}");
+        }
+    }
+
+    /// Waits until the host is connected, or has ended.
+    ///
+    /// # Errors
+    /// How it has ended.
+    pub async fn ready_or_ended(&mut self) -> Result<(), ExitStatus> {
         let url = format!("http://{}/readyz", self.listen);
         eventually("the host is ready", async || {
             if let Some(status) = self.child.try_wait().expect("a child can be asked") {
-                let log = std::fs::read_to_string(folder.join("log")).unwrap_or_default();
-                panic!("the host has ended: {status}\n{log}");
+                return Ok(Err(status));
             }
             let answer = self.client.get(&url).send().await.map_err(|error| error.to_string())?;
-            if answer.status().is_success() { Ok(()) } else { Err(answer.text().await.unwrap_or_default()) }
+            if answer.status().is_success() { Ok(Ok(())) } else { Err(answer.text().await.unwrap_or_default()) }
         })
-        .await;
+        .await
     }
 
     /// What the host says of itself.

@@ -6,10 +6,13 @@
 
 mod build;
 mod host;
+mod parts;
 mod python;
+pub mod soak;
 mod wait;
 
-pub use build::{component, program, repository};
+pub use build::{component, program, replace, repository};
 pub use host::{BotSetup, Running, Setup, TOKEN};
+pub use parts::{around, beside, noted, wat};
 pub use python::python;
 pub use wait::{PATIENCE, eventually};

@@ -17,4 +17,5 @@ mod reload;
 mod reread;
 mod sandbox;
 mod shutdown;
+mod soak;
 mod upkeep;

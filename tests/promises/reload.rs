@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime};
 
-use hodhod_tests::{BotSetup, Running, Setup, component};
+use hodhod_tests::{BotSetup, Running, Setup, component, noted, replace};
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -23,19 +23,9 @@ async fn setup(limits: &str) -> (Setup, PathBuf, TempDir) {
     (Setup::new([BotSetup::new("echo").at(&file).called("bot").limits(limits)]).await, file, folder)
 }
 
-/// Puts another build in the place of a file, as a careful person does.
-fn replace(file: &Path, bytes: &[u8]) {
-    let beside = file.with_extension("new");
-    fs::write(&beside, bytes).unwrap();
-    fs::rename(beside, file).unwrap();
-}
-
-/// The same bot in another build: a custom section more.
-fn another(name: &str, number: u8) -> Vec<u8> {
-    let mut bytes = fs::read(component(name)).unwrap();
-    // Section 0, six bytes, a name of four.
-    bytes.extend([0, 6, 4, b'n', b'o', b't', b'e', number]);
-    bytes
+/// The same bot in another build.
+fn another(name: &str, number: u32) -> Vec<u8> {
+    noted(&fs::read(component(name)).unwrap(), number)
 }
 
 fn bot(status: &Value) -> &Value {

@@ -3,7 +3,7 @@
 
 use std::fs;
 
-use hodhod_tests::{BotSetup, Running, Setup, component};
+use hodhod_tests::{BotSetup, Running, Setup, component, noted, replace};
 use serde_json::Value;
 
 const OTHER: &str = "another-SECRET-token_9876543210";
@@ -115,11 +115,7 @@ async fn what_an_operator_takes_away_is_gone_from_the_next_turn_on_and_no_older_
     fs::copy(component("guests"), &file).unwrap();
     let setup = Setup::new([BotSetup::new("guests").at(&file).called("bot").limits("sends = 3")]).await;
     let host = setup.start_ready().await;
-    let mut another = fs::read(&file).unwrap();
-    another.extend([0, 6, 4, b'n', b'o', b't', b'e', 1]);
-    let beside = file.with_extension("new");
-    fs::write(&beside, another).unwrap();
-    fs::rename(beside, &file).unwrap();
+    replace(&file, &noted(&fs::read(&file).unwrap(), 1));
     host.status_when("the new build serves", |status| status["bots"][0]["generation"] == 2).await;
 
     setup.edit(|text| text.replace("sends = 3", "sends = 1"));

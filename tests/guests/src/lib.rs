@@ -1,6 +1,7 @@
 //! One component that does what the text of the message says, well or badly, so that a test of the
 //! host needs no component of its own. `Guest::on_text` is the list of what it understands.
 
+mod build;
 mod damage;
 mod effects;
 mod files;
@@ -25,6 +26,7 @@ impl Bot for Guest {
         let (verb, rest) = one(text);
         let answer: Answer = match verb {
             "echo" => Ok(Some(rest.to_owned())),
+            "build" => build::answer(rest),
 
             "retry" => return Err(retry(rest)),
             "reject" => return Err(Failure::reject(rest)),

@@ -9,7 +9,8 @@ mod platform;
 mod rig;
 
 pub(crate) use attack::{Attack, looked_at};
-pub(crate) use guest::{Guest, around, beside, import, wat};
+pub(crate) use guest::{Guest, import};
+pub(crate) use hodhod_tests::{around, beside, wat};
 
 use std::path::PathBuf;
 
