@@ -17,7 +17,7 @@ pub(crate) fn measure(wear: Wear, folder: &Path) -> anyhow::Result<bool> {
     for (name, times) in &ended.happened {
         table.row([name.clone(), times.to_string()]);
     }
-    table.row(["starts that a bad build in place refused".to_owned(), ended.refused_starts.to_string()]);
+    table.row(["starts with a bad build in place".to_owned(), ended.bad_starts.to_string()]);
     say(&table);
 
     let account = &ended.account;

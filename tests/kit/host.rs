@@ -247,26 +247,16 @@ pub struct Running {
 impl Running {
     /// Waits until the host is connected.
     pub async fn ready(&mut self, folder: &Path) {
-        if let Err(status) = self.ready_or_ended().await {
-            let log = std::fs::read_to_string(folder.join("log")).unwrap_or_default();
-            panic!("the host has ended: {status}\n{log}");
-        }
-    }
-
-    /// Waits until the host is connected, or has ended.
-    ///
-    /// # Errors
-    /// How it has ended.
-    pub async fn ready_or_ended(&mut self) -> Result<(), ExitStatus> {
         let url = format!("http://{}/readyz", self.listen);
         eventually("the host is ready", async || {
             if let Some(status) = self.child.try_wait().expect("a child can be asked") {
-                return Ok(Err(status));
+                let log = std::fs::read_to_string(folder.join("log")).unwrap_or_default();
+                panic!("the host has ended: {status}\n{log}");
             }
             let answer = self.client.get(&url).send().await.map_err(|error| error.to_string())?;
-            if answer.status().is_success() { Ok(Ok(())) } else { Err(answer.text().await.unwrap_or_default()) }
+            if answer.status().is_success() { Ok(()) } else { Err(answer.text().await.unwrap_or_default()) }
         })
-        .await
+        .await;
     }
 
     /// What the host says of itself.

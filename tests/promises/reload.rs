@@ -120,6 +120,39 @@ async fn a_build_that_fails_at_its_first_turns_gives_way_and_its_events_are_answ
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_host_that_starts_while_a_bad_build_is_in_place_serves_with_the_build_before() {
+    let (setup, file, _folder) = setup("backoff = \"50 ms\", attempts = 20, failures = 1000").await;
+    let host = setup.start_ready().await;
+    setup.say("sara", "echo hello");
+    setup.answers(1).await;
+    // One that cannot be loaded.
+    let whole = fs::read(component("guests")).unwrap();
+    replace(&file, &whole[..whole.len() / 2]);
+    host.kill().await;
+    let host = setup.start_ready().await;
+    setup.say("sara", "trap 1");
+    setup.answers(2).await;
+    let status = host.status_when("the file is refused", |status| bot(status)["trouble"] != Value::Null).await;
+    assert_eq!((&bot(&status)["generation"], &bot(&status)["trouble"]["step"]), (&1.into(), &"rejected".into()));
+    host.kill().await;
+    // One that is loaded, and fails at what it is told.
+    fs::write(&file, &whole).unwrap();
+    let host = setup.start_ready().await;
+    setup.say("sara", "trap 2");
+    setup.answers(3).await;
+    assert_eq!(setup.sent_to("sara"), ["echo hello", "trap 1", "trap 2"]);
+    let status = host.status().await;
+    assert_eq!((&bot(&status)["generation"], &bot(&status)["trouble"]["step"]), (&2.into(), &"rolled-back".into()));
+    assert_eq!(status["totals"]["dead"], 0);
+    host.kill().await;
+    // A good one ends it.
+    let host = setup.start_ready().await;
+    replace(&file, &another("echo", 1));
+    in_generation(&host, 2).await;
+    host.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_file_that_is_touched_a_thousand_times_a_second_holds_nobody_up_and_its_new_build_is_taken() {
     let (setup, file, _folder) = setup("").await;
     let host = setup.start_ready().await;

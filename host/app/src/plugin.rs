@@ -27,13 +27,16 @@ pub(crate) fn read(path: &Path) -> Result<Vec<u8>, String> {
 /// Loads the plugin of one bot, with warnings for the operator. A plugin that wants more than it was
 /// granted is not loaded, whatever an earlier build of it wanted.
 pub(crate) fn load(engine: &Engine, bot: &BotEntry) -> Result<(Component, Vec<String>), Vec<Problem>> {
-    let path = bot.plugin.display();
-    let bytes = read(&bot.plugin)
-        .map_err(|what| vec![Problem::new(format!("bots.{}.plugin", bot.name), format!("{path}: {what}"))])?;
-    load_bytes(engine, bot, &bytes)
+    load_bytes(engine, bot, &read_of(bot)?)
 }
 
-/// The same, for bytes that were read from its file.
+/// Reads the file of one bot.
+pub(crate) fn read_of(bot: &BotEntry) -> Result<Vec<u8>, Vec<Problem>> {
+    let path = bot.plugin.display();
+    read(&bot.plugin).map_err(|what| vec![Problem::new(format!("bots.{}.plugin", bot.name), format!("{path}: {what}"))])
+}
+
+/// The same, for bytes that were read.
 pub(crate) fn load_bytes(
     engine: &Engine,
     bot: &BotEntry,

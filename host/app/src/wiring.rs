@@ -20,6 +20,7 @@ use tokio::runtime::Handle;
 
 use crate::clock::SystemClock;
 use crate::config::{BotEntry, Config, ConnectionConfig, Problem};
+use crate::reload::Kept;
 use crate::state_key::StateKey;
 use crate::{plugin, secret};
 
@@ -120,11 +121,59 @@ pub(crate) fn plugins(engine: &Engine, config: &Config) -> Result<(Vec<Component
     if problems.is_empty() { Ok((loaded, warnings)) } else { Err(problems) }
 }
 
+/// What a bot begins with.
+pub(crate) struct First {
+    serves: Component,
+    /// What served in an earlier run, where that was another build.
+    before: Option<Component>,
+}
+
+impl From<Component> for First {
+    fn from(serves: Component) -> Self {
+        Self { serves, before: None }
+    }
+}
+
+/// Loads the plugins of all bots for a host that is to serve. Where a bot's file is no good, what was kept
+/// of it in an earlier run serves on; where nothing was, that is a problem.
+pub(crate) fn plugins_or_kept(engine: &Engine, config: &Config, kept: &Kept) -> Result<Vec<First>, Vec<Problem>> {
+    let mut loaded = Vec::new();
+    let mut problems = Vec::new();
+    for bot in &config.bots {
+        match first(engine, bot, kept) {
+            Ok(first) => loaded.push(first),
+            Err(of_bot) => problems.extend(of_bot),
+        }
+    }
+    if problems.is_empty() { Ok(loaded) } else { Err(problems) }
+}
+
+fn first(engine: &Engine, bot: &BotEntry, kept: &Kept) -> Result<First, Vec<Problem>> {
+    let bytes = plugin::read_of(bot)?;
+    let digest = hodhod_engine::digest(&bytes);
+    let others = || kept.others(&bot.name, &digest).find_map(|bytes| plugin::load_bytes(engine, bot, &bytes).ok());
+    match plugin::load_bytes(engine, bot, &bytes) {
+        Ok((serves, warnings)) => {
+            warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
+            let before = others().map(|(component, _warned)| component);
+            kept.begins(&bot.name, &digest, &bytes);
+            Ok(First { serves, before })
+        }
+        Err(problems) => {
+            let Some((serves, _warned)) = others() else { return Err(problems) };
+            for problem in &problems {
+                tracing::error!(bot = %bot.name, "the build before its file serves: {problem}");
+            }
+            Ok(serves.into())
+        }
+    }
+}
+
 /// Puts a host together.
 pub(crate) fn host(
     config: &Config,
     platforms: Vec<Arc<dyn Platform>>,
-    plugins: Vec<Component>,
+    plugins: Vec<First>,
     key: &StateKey,
 ) -> anyhow::Result<(Host, Arc<SqliteStore>)> {
     let store = SqliteStore::open(&config.host.state, &hodhod_store::Options::default())
@@ -146,7 +195,10 @@ pub(crate) fn host(
         host.add_connection(connection.name.clone(), platform, connection.policy);
     }
     for (entry, plugin) in config.bots.iter().zip(plugins) {
-        host.add_bot(Bot::new(actor(entry, &by_name, &host, &seal), Arc::new(plugin)));
+        let bot = host.add_bot(Bot::new(actor(entry, &by_name, &host, &seal), Arc::new(plugin.serves)));
+        if let Some(before) = plugin.before {
+            bot.generations.set_before(Arc::new(before));
+        }
     }
     Ok((host, store))
 }

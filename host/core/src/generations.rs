@@ -72,8 +72,14 @@ impl Generation {
         one_less(turns_left) > 0 && failed && one_less(failures_left) == 1
     }
 
-    fn is_on_probation(&self) -> bool {
+    /// True while too few of its turns have ended for it to be trusted.
+    pub fn is_on_probation(&self) -> bool {
         self.probation.turns_left.load(Ordering::Relaxed) > 0
+    }
+
+    /// True if one of the turns that count failed.
+    pub fn has_failed_on_probation(&self) -> bool {
+        self.probation.failures_left.load(Ordering::Relaxed) < FAILURES
     }
 }
 
@@ -147,9 +153,15 @@ impl Past {
 }
 
 impl Generations {
-    /// With the first one, which has none to go back to.
+    /// With the first one, which has none to go back to but what [`set_before`](Self::set_before) says.
     pub fn new(plugin: Arc<dyn Plugin>, actor: Arc<Actor>) -> Self {
         Self { current: ArcSwap::from_pointee(Generation::new(1, plugin, actor)), past: Mutex::default() }
+    }
+
+    /// Says what served in an earlier run, to go back to where the first one does not prove itself.
+    pub fn set_before(&self, plugin: Arc<dyn Plugin>) {
+        plugin.waits_for_turns(false);
+        self.past().previous = Some(plugin);
     }
 
     /// The one that serves.

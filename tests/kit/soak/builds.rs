@@ -39,11 +39,6 @@ impl Kind {
             Self::TrapsAtMessages => "rolled-back",
         }
     }
-
-    /// True if a host can begin with it.
-    pub fn begins(self) -> bool {
-        matches!(self, Self::Good | Self::TrapsAtMessages)
-    }
 }
 
 impl Display for Kind {

@@ -46,8 +46,8 @@ pub struct Unattended {
     pub lost: Vec<usize>,
     /// What happened, by kind.
     pub happened: BTreeMap<String, usize>,
-    /// Starts that ended at once because a build was in place with which none can begin.
-    pub refused_starts: usize,
+    /// Starts while a bad build was in place.
+    pub bad_starts: usize,
     /// What the store has counted.
     pub totals: Value,
 }
@@ -115,6 +115,7 @@ impl Wear {
                 }
             }
         }
+        tokio::time::sleep_until((began + self.length).into()).await;
         traffic.hush().await;
         site.setup.server.clear_faults();
         site.put(Kind::Good);
@@ -128,8 +129,8 @@ impl Wear {
         let account = Account::of(&book, self.chats);
         let (in_the_gap, lost) = apart(&account.unanswered, &wire);
         let totals = status["totals"].clone();
-        let Site { happened, refused_starts, .. } = site;
-        Unattended { book, account, in_the_gap, lost, happened, refused_starts, totals }
+        let Site { happened, bad_starts, .. } = site;
+        Unattended { book, account, in_the_gap, lost, happened, bad_starts, totals }
     }
 }
 
@@ -141,7 +142,7 @@ struct Site {
     in_place: Kind,
     number: u32,
     happened: BTreeMap<String, usize>,
-    refused_starts: usize,
+    bad_starts: usize,
 }
 
 impl Site {
@@ -152,7 +153,7 @@ impl Site {
         let file = setup.folder.path().join("bot.wasm");
         setup = setup.bot(BotSetup::new("guests").called("bot").at(&file).limits(limits));
         let (builds, happened) = (Builds::default(), BTreeMap::new());
-        let mut site = Self { setup, file, builds, in_place: Kind::Good, number: 0, happened, refused_starts: 0 };
+        let mut site = Self { setup, file, builds, in_place: Kind::Good, number: 0, happened, bad_starts: 0 };
         site.put(Kind::Good);
         site
     }
@@ -164,25 +165,10 @@ impl Site {
         self.in_place = kind;
     }
 
-    /// Starts the host. A file with which it cannot begin, or can do nothing, is replaced: a host that
-    /// has no build before this one has nothing else to serve with.
+    /// Starts the host, whatever lies in the place of its bot's file.
     async fn start(&mut self) -> Running {
-        loop {
-            let mut host = self.setup.start();
-            match host.ready_or_ended().await {
-                Ok(()) => {
-                    if self.in_place != Kind::Good {
-                        self.put(Kind::Good);
-                    }
-                    return host;
-                }
-                Err(status) => {
-                    assert!(!self.in_place.begins(), "the host has ended: {status}\n{}", self.setup.log());
-                    self.refused_starts += 1;
-                    self.put(Kind::Good);
-                }
-            }
-        }
+        self.bad_starts += usize::from(self.in_place != Kind::Good);
+        self.setup.start_ready().await
     }
 
     fn count(&mut self, action: &Action) {

@@ -23,7 +23,7 @@ use tokio::sync::watch;
 
 use self::talk::Talk;
 use crate::config::{BotEntry, Config, ConnectionConfig, HostConfig, HttpConfig, SecretSource};
-use crate::reload::Reloader;
+use crate::reload::{Kept, Reloader};
 use crate::serve::{Wish, Wishes};
 use crate::state_key::StateKey;
 use crate::{log, serve, wiring};
@@ -62,12 +62,13 @@ impl Chat {
             engine = engine.with_cache(wiring::cache(&config.host.state, &key)?);
         }
         let (plugins, _) = wiring::plugins(&engine, &config).map_err(first)?;
+        let plugins = plugins.into_iter().map(Into::into).collect();
         let (host, store) = wiring::host(&config, platforms, plugins, &key)?;
         let host = Arc::new(host);
         let (wish, wishes) = watch::channel(Wish::Serve);
         let serving = tokio::spawn({
             let host = host.clone();
-            let reloader = Arc::new(Reloader::new(engine, &config, host.clone()));
+            let reloader = Arc::new(Reloader::new(engine, &config, host.clone(), Kept::new(&config.host.state)));
             async move { serve::serve(host, store, reloader, &config.host, Wishes(wishes)).await }
         });
         let talk = Talk::new(server, &self.names()?)?;

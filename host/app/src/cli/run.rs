@@ -7,7 +7,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
 use super::{ConfigFile, output};
-use crate::reload::Reloader;
+use crate::reload::{Kept, Reloader};
 use crate::reread::{Rereader, Settings};
 use crate::serve::{Wish, Wishes};
 use crate::state_key::StateKey;
@@ -36,11 +36,9 @@ impl Run {
         let in_runtime = runtime.enter();
         let engine = wiring::engine(&config)?.with_cache(wiring::cache(&config.host.state, &key)?);
         drop(in_runtime);
-        let plugins = match wiring::plugins(&engine, &config) {
-            Ok((plugins, warnings)) => {
-                warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
-                plugins
-            }
+        let kept = Kept::new(&config.host.state);
+        let plugins = match wiring::plugins_or_kept(&engine, &config, &kept) {
+            Ok(plugins) => plugins,
             Err(problems) => return Ok(wrong(&problems)),
         };
         runtime.block_on(async {
@@ -62,7 +60,7 @@ impl Run {
             });
             let (host, store) = wiring::host(&config, platforms, plugins, &key)?;
             let host = Arc::new(host);
-            let reloader = Arc::new(Reloader::new(engine.clone(), &config, host.clone()));
+            let reloader = Arc::new(Reloader::new(engine.clone(), &config, host.clone(), kept));
             let (at, settings) = (config.host.clone(), Settings::of(config));
             let (file, seal) = (self.file.config, wiring::seal(&key));
             let rereader = Rereader::new(file, settings, engine, host.clone(), seal, reloader.clone());

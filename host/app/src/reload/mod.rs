@@ -5,6 +5,7 @@
 //! after the other, so what is newest is what is looked at last. A file may be half written when it
 //! is looked at; it is not believed to be wrong before it has stayed as it is for a while.
 
+mod kept;
 mod stamp;
 mod watch;
 mod watched;
@@ -22,8 +23,10 @@ use hodhod_core::turn::{Actor, Turn};
 use hodhod_engine::{Component, Engine};
 use thiserror::Error;
 use tokio::sync::{oneshot, watch as channel};
+use tokio::task::spawn_blocking;
 use tokio::time::Instant;
 
+pub(crate) use self::kept::Kept;
 use self::stamp::Stamp;
 pub(crate) use self::watched::{Held, Watched};
 use crate::config::{BotEntry, Config};
@@ -77,18 +80,19 @@ pub(crate) struct Reloader {
     bots: RwLock<Vec<Arc<Watched>>>,
     /// Told when there are others.
     changed: channel::Sender<()>,
+    kept: Kept,
 }
 
 impl Reloader {
     /// For a host that was just put together by this configuration.
-    pub(crate) fn new(engine: Engine, config: &Config, host: Arc<Host>) -> Self {
+    pub(crate) fn new(engine: Engine, config: &Config, host: Arc<Host>, kept: Kept) -> Self {
         let running = host.turns().bots();
         let bots = config.bots.iter().filter_map(|entry| {
             let bot = running.iter().find(|bot| *bot.name() == entry.name)?.clone();
             Some(Arc::new(Watched::new(entry.clone(), bot)))
         });
         let bots = RwLock::new(bots.collect());
-        Self { engine, host, bots, changed: channel::Sender::new(()) }
+        Self { engine, host, bots, changed: channel::Sender::new(()), kept }
     }
 
     /// What loads the plugins, and runs them.
@@ -114,8 +118,8 @@ impl Reloader {
                 let _changed = changed.changed().await;
             }
         };
-        let (watching, following) = (std::pin::pin!(watch::run(seen_files, told)), std::pin::pin!(following));
-        futures::future::select(watching, following).await;
+        let keeping = self.kept.follow(|| self.bots().iter().map(|watched| watched.bot.clone()).collect());
+        tokio::join!(watch::run(seen_files, told), following, keeping);
     }
 
     async fn follow(&self, watched: &Watched, mut changes: channel::Receiver<()>) {
@@ -210,10 +214,12 @@ impl Reloader {
                         *seen = stamp;
                         return Ok(Reloaded::Unchanged(before));
                     }
-                    Ok(Staged::New(component)) => {
+                    Ok(Staged::New(component, bytes)) => {
                         *seen = stamp;
+                        let digest = component.digest().to_owned();
                         let number = bot.generations.replace(Arc::new(component), self.host.clock().now());
                         self.renew(bot, number).await;
+                        self.keep(bot.name(), digest, bytes).await;
                         return Ok(Reloaded::Applied(number));
                     }
                     // The host's own trouble says nothing of the file, which is looked at again.
@@ -258,11 +264,18 @@ impl Reloader {
     async fn stage(&self, entry: &BotEntry, bot: &Arc<Bot>, asked: bool) -> Result<Staged, Refusal> {
         let (engine, entry, serving) = (self.engine.clone(), entry.clone(), bot.clone());
         let loaded = aside(move || load(&engine, &entry, &serving, asked)).await.map_err(Refusal::hosts)??;
-        let Staged::New(component) = loaded else { return Ok(loaded) };
+        let Staged::New(component, bytes) = loaded else { return Ok(loaded) };
         match self.probe(&component, &bot.actor()).await {
-            Ok(()) => Ok(Staged::New(component)),
+            Ok(()) => Ok(Staged::New(component, bytes)),
             Err((reason, is_the_hosts)) => Err(Refusal { digest: component.digest().to_owned(), is_the_hosts, reason }),
         }
+    }
+
+    /// Keeps a build that began to serve, for a start of the host when another lies in its place.
+    pub(crate) async fn keep(&self, bot: &BotName, digest: String, bytes: Vec<u8>) {
+        let (kept, bot) = (self.kept.clone(), bot.clone());
+        // It is in the log where that went wrong.
+        let _panicked = spawn_blocking(move || kept.begins(&bot, &digest, &bytes)).await;
     }
 
     /// Begins a component as a turn would, without effects. Gives why it does not begin, and whether that is
@@ -288,14 +301,14 @@ enum Staged {
     Served,
     /// What was refused before, and nobody asks for.
     Refused,
-    /// Something that can serve.
-    New(Component),
+    /// Something that can serve, and its file.
+    New(Component, Vec<u8>),
 }
 
 impl Staged {
     fn as_ref(&self) -> Option<&Component> {
         match self {
-            Self::New(component) => Some(component),
+            Self::New(component, _) => Some(component),
             Self::Served | Self::Refused => None,
         }
     }
@@ -342,7 +355,7 @@ fn load(engine: &Engine, entry: &BotEntry, bot: &Bot, asked: bool) -> Result<Sta
     match plugin::load_bytes(engine, entry, &bytes) {
         Ok((component, warnings)) => {
             warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
-            Ok(Staged::New(component))
+            Ok(Staged::New(component, bytes))
         }
         Err(problems) => {
             let problems: Vec<_> = problems.iter().map(ToString::to_string).collect();

@@ -55,6 +55,7 @@ struct Ready {
     entry: BotEntry,
     actor: Arc<Actor>,
     component: Component,
+    bytes: Vec<u8>,
 }
 
 impl Rereader {
@@ -166,11 +167,15 @@ impl Rereader {
             let bot = self.reloader.watched(&entry.name).ok().map(|watched| watched.bot().clone());
             let actor = self.actor(entry, platforms, bot.as_deref());
             let (engine, of) = (self.engine.clone(), entry.clone());
-            let loaded = match aside(move || plugin::load(&engine, &of)).await {
+            let load = move || {
+                let bytes = plugin::read_of(&of)?;
+                plugin::load_bytes(&engine, &of, &bytes).map(|(component, warnings)| (component, warnings, bytes))
+            };
+            let loaded = match aside(load).await {
                 Ok(loaded) => loaded,
                 Err(what) => Err(vec![Problem::new(&at, what)]),
             };
-            let (component, warnings) = match loaded {
+            let (component, warnings, bytes) = match loaded {
                 Ok(loaded) => loaded,
                 Err(wrong) => {
                     problems.extend(wrong);
@@ -188,7 +193,7 @@ impl Rereader {
                 problems.push(Problem::new(format!("{at}.plugin"), reason));
                 continue;
             }
-            ready.push(Ready { entry: entry.clone(), actor, component });
+            ready.push(Ready { entry: entry.clone(), actor, component, bytes });
         }
         if problems.is_empty() { Ok(ready) } else { Err(problems) }
     }
@@ -211,7 +216,8 @@ impl Rereader {
             }
         }
         let mut watched = Vec::new();
-        for Ready { entry, actor, component } in ready {
+        for Ready { entry, actor, component, bytes } in ready {
+            let digest = component.digest().to_owned();
             let running = self.reloader.watched(&entry.name).ok().map(|watched| watched.bot().clone());
             let bot = match running {
                 Some(bot) => {
@@ -220,6 +226,7 @@ impl Rereader {
                 }
                 None => host.restore_bot(Bot::shared(actor, Arc::new(component))).await?.0,
             };
+            self.reloader.keep(&entry.name, digest, bytes).await;
             watched.push(Watched::new(entry, bot));
         }
         for entry in new.config.bots.iter().filter(|entry| difference.reconnects(&entry.name)) {

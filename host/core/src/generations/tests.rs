@@ -53,6 +53,18 @@ fn a_generation_that_keeps_failing_on_probation_gives_way_to_the_one_before() {
 }
 
 #[test]
+fn the_first_generation_gives_way_to_what_served_in_an_earlier_run() {
+    let generations = generations();
+    let one = generations.current();
+    let end = || generations.judge(&one, &trap(), Millis(2));
+    generations.set_before(Arc::new(Named("earlier")));
+    assert_eq!([end(), end()], [None, None]);
+    assert!(end().is_some());
+    assert_eq!(serves(&generations), (2, "earlier".to_owned()));
+    assert!(generations.has_refused("one"));
+}
+
+#[test]
 fn a_generation_that_has_proven_itself_stays_whatever_it_does() {
     let generations = generations();
     generations.replace(Arc::new(Named("two")), Millis(1));
