@@ -25,11 +25,13 @@ const OVER: Duration = Duration::from_millis(1500);
 pub(crate) fn measure(plan: Reloads, folder: &Path) -> anyhow::Result<bool> {
     let reloaded = runtime()?.block_on(plan.run(folder));
     let Reloads { replacements, rate, chats, .. } = plan;
-    say(&format!("{replacements} replacements, {rate} messages a second over {chats} chats"));
+    say(&format!("{replacements} new builds, {rate} messages a second over {chats} chats"));
     let account = &reloaded.account;
+    let failures: Vec<String> =
+        reloaded.failures.iter().map(|(reason, turns)| format!("{turns} by {reason}")).collect();
     say(&format!(
         "said {}, answered {}, without an answer {}, more than once {}, out of order {}, by a build that did not \
-         serve {}, dead letters {}, sends in doubt {}; turns that failed: {:?}",
+         serve {}, dead letters {}, sends in doubt {}; turns that failed: {}",
         account.said,
         account.answered,
         account.unanswered.len(),
@@ -38,7 +40,7 @@ pub(crate) fn measure(plan: Reloads, folder: &Path) -> anyhow::Result<bool> {
         reloaded.by_another.len(),
         reloaded.totals["dead"],
         reloaded.totals["in_doubt_resent"],
-        reloaded.failures,
+        failures.join(", "),
     ));
     say(&fates(&reloaded.replaced));
     say(&answers(&reloaded));
@@ -68,8 +70,11 @@ fn fates(replaced: &[Replaced]) -> Table {
 
 /// A step with the beginning of its reason, without the path that it begins with.
 fn shown(step: &str, reason: &str) -> String {
-    let words: String = reason.split_once(".wasm: ").map_or(reason, |(_, words)| words).chars().take(60).collect();
-    if words.is_empty() { step.to_owned() } else { format!("{step} ({words})") }
+    let words = reason.split_once(".wasm: ").map_or(reason, |(_, words)| words);
+    let words = words.split_once(" (").map_or(words, |(words, _)| words);
+    let beginning: String = words.chars().take(60).collect();
+    let more = if beginning.len() < words.len() { "…" } else { "" };
+    if words.is_empty() { step.to_owned() } else { format!("{step}: {beginning}{more}") }
 }
 
 /// How long answers took, in quiet and near replacements.

@@ -30,7 +30,7 @@ pub(crate) fn measure(wear: Wear, folder: &Path) -> anyhow::Result<bool> {
     row("lost: read and not answered", ended.lost.len() as u64);
     row("sends in doubt, sent again", ended.total("in_doubt_resent"));
     row("answered once more, right after", account.repeated.len() as u64);
-    row("doubled: answered once more than sends in doubt explain", ended.unexplained());
+    row("doubled: answered once more than sends in doubt explain", ended.unexplained as u64);
     row("out of order", account.out_of_order.len() as u64);
     row("dead letters", ended.total("dead"));
     say(&table);

@@ -16,7 +16,7 @@ pub enum Kind {
     Good,
     /// It imports what is not granted.
     Unlinkable,
-    /// The half of its file is missing.
+    /// Half of its file is missing.
     Truncated,
     /// It traps as soon as there is an instance of it.
     TrapsAtOnce,
@@ -41,13 +41,14 @@ impl Kind {
     }
 }
 
+/// What it does, after "a build that".
 impl Display for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Good => "good",
+            Self::Good => "is good",
             Self::Unlinkable => "imports what is not granted",
-            Self::Truncated => "half of a file",
-            Self::TrapsAtOnce => "traps at once",
+            Self::Truncated => "is half of a file",
+            Self::TrapsAtOnce => "traps as it begins",
             Self::Hangs => "hangs as it begins",
             Self::TrapsAtMessages => "traps at each message",
         })

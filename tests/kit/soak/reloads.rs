@@ -131,7 +131,7 @@ impl Reloads {
         Reloaded {
             account: Account::of(&book, self.chats),
             by_another: by_another(&book, &replaced, began),
-            failures: serde_json::from_value(status["bots"][0]["failures"].clone()).expect("numbers by reason"),
+            failures: failures(&status),
             totals: status["totals"].clone(),
             book,
             replaced,
@@ -175,6 +175,12 @@ async fn read_records(setup: &Setup, records: &mut Vec<Value>) {
         None => new.cloned().collect(),
     };
     records.extend(new);
+}
+
+/// The turns of the bot that failed, by reason.
+fn failures(status: &Value) -> BTreeMap<String, u64> {
+    let told = status["bots"][0]["failures"].as_object().expect("numbers by reason").iter();
+    told.filter_map(|(reason, turns)| Some((reason.clone(), turns.as_u64().filter(|turns| *turns > 0)?))).collect()
 }
 
 /// Writes to each replacement what became of it.

@@ -48,6 +48,9 @@ pub struct Unattended {
     pub happened: BTreeMap<String, usize>,
     /// Starts while a bad build was in place.
     pub bad_starts: usize,
+    /// Messages that were answered once more without a send in doubt in their chat, of which the host's
+    /// log has a line each.
+    pub unexplained: usize,
     /// What the store has counted.
     pub totals: Value,
 }
@@ -58,22 +61,18 @@ impl Unattended {
         self.totals[name].as_u64().unwrap_or_default()
     }
 
-    /// Answers that came twice, beyond the sends that the host knows it has sent again in doubt.
-    pub fn unexplained(&self) -> u64 {
-        (self.account.repeated.len() as u64).saturating_sub(self.total("in_doubt_resent"))
-            + self.account.doubled.len() as u64
-    }
-
     /// Everything that is wrong with the account, in words.
     pub fn flaws(&self) -> Vec<String> {
         let answered = self.account.answered as u64;
         let handed = (self.account.said - self.in_the_gap.len()) as u64;
+        let (repeated, resent) = (self.account.repeated.len() as u64, self.total("in_doubt_resent"));
         let checks = [
             (self.lost.is_empty(), format!("lost: {:?}", self.lost)),
             (self.total("arrivals") == answered, format!("{} stored, {answered} answered", self.total("arrivals"))),
             (self.total("handled") == answered, format!("{} handled, {answered} answered", self.total("handled"))),
             (handed == answered, format!("{handed} arrived for all that is known, {answered} answered")),
-            (self.unexplained() == 0, format!("{} answers too many", self.unexplained())),
+            (self.unexplained == 0, format!("{} answers too many", self.unexplained)),
+            (repeated <= resent, format!("{repeated} answers came twice, {resent} sends were in doubt")),
             (self.account.out_of_order.is_empty(), format!("out of order: {:?}", self.account.out_of_order)),
             (self.account.strays == 0, format!("{} strays: {:?}", self.account.strays, self.book.strays)),
             (self.total("dead") == 0, format!("{} dead letters", self.total("dead"))),
@@ -129,8 +128,9 @@ impl Wear {
         let account = Account::of(&book, self.chats);
         let (in_the_gap, lost) = apart(&account.unanswered, &wire);
         let totals = status["totals"].clone();
+        let unexplained = unexplained(&account, self.chats, &site.setup.log());
         let Site { happened, bad_starts, .. } = site;
-        Unattended { book, account, in_the_gap, lost, happened, bad_starts, totals }
+        Unattended { book, account, in_the_gap, lost, happened, bad_starts, unexplained, totals }
     }
 }
 
@@ -176,7 +176,7 @@ impl Site {
         match action {
             Action::Cut(_) => one("connections cut".to_owned(), 1),
             Action::FailSends(count, _) => one("sends that go wrong".to_owned(), *count),
-            Action::Build(kind) => one(format!("builds: {kind}"), 1),
+            Action::Build(kind) => one(format!("new builds: one that {kind}"), 1),
             Action::Kill(more) => one("kills".to_owned(), 1 + more.len()),
         }
     }
@@ -196,6 +196,26 @@ async fn settled(setup: &Setup, traffic: &Traffic) {
         }
         assert!(Instant::now() < deadline, "the host does not answer; log:\n{}", setup.log());
     }
+}
+
+/// The answers that came once more, beyond the sends in doubt that the host has logged for their chat.
+fn unexplained(account: &Account, chats: usize, log: &str) -> usize {
+    let mut doubts = vec![0_usize; chats];
+    for line in log.lines().filter(|line| line.contains("in doubt")) {
+        let line: Value = serde_json::from_str(line).unwrap_or_default();
+        let number = || line["chat"].as_str()?.rsplit_once("person-")?.1.parse::<usize>().ok();
+        if let Some(doubts) = number().and_then(|number| doubts.get_mut(number)) {
+            *doubts += 1;
+        }
+    }
+    let mut unexplained = account.doubled.len();
+    for message in &account.repeated {
+        match &mut doubts[message % chats] {
+            0 => unexplained += 1,
+            doubts => *doubts -= 1,
+        }
+    }
+    unexplained
 }
 
 /// The unanswered messages that are the end of what went into a connection that has ended, and the
