@@ -103,7 +103,7 @@ impl Letters {
         let again = row.seq;
         tracing::info!(%bot, chat = %row.chat, letter = %seq, seq = %again, "a dead letter is tried again");
         // If the bot has gone in between, the event waits for it like any other of such a bot.
-        let _known = self.turns.restore(row);
+        let _known = self.turns.restore(row, None);
         Ok(again)
     }
 }
