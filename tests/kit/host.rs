@@ -139,6 +139,19 @@ impl Setup {
         self.folder.path().join("state")
     }
 
+    /// The socket of a running host.
+    pub fn socket(&self) -> PathBuf {
+        self.state().join("control.sock")
+    }
+
+    /// What is asked over the socket of a running host, by its method and path, and sent.
+    pub async fn ask(&self, method: &str, path: &str) -> (u16, Value) {
+        let client = reqwest::Client::builder().unix_socket(self.socket()).build().expect("a client");
+        let method = method.parse().expect("a method");
+        let answer = client.request(method, format!("http://localhost{path}")).send().await.expect("the host answers");
+        (answer.status().as_u16(), answer.json().await.expect("JSON"))
+    }
+
     /// What the program wrote to its log, in all its runs.
     pub fn log(&self) -> String {
         std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
@@ -247,7 +260,7 @@ pub struct Running {
 impl Running {
     /// Waits until the host is connected.
     pub async fn ready(&mut self, folder: &Path) {
-        let url = format!("http://{}/readyz", self.listen);
+        let url = self.url("/readyz");
         eventually("the host is ready", async || {
             if let Some(status) = self.child.try_wait().expect("a child can be asked") {
                 let log = std::fs::read_to_string(folder.join("log")).unwrap_or_default();
@@ -261,8 +274,7 @@ impl Running {
 
     /// What the host says of itself.
     pub async fn status(&self) -> Value {
-        let url = format!("http://{}/status", self.listen);
-        let answer = self.client.get(url).send().await.expect("the host answers");
+        let answer = self.client.get(self.url("/status")).send().await.expect("the host answers");
         answer.json().await.expect("JSON")
     }
 
@@ -291,8 +303,13 @@ impl Running {
 
     /// A page of the host.
     pub async fn page(&self, path: &str) -> String {
-        let answer = self.client.get(format!("http://{}{path}", self.listen)).send().await.expect("the host answers");
+        let answer = self.client.get(self.url(path)).send().await.expect("the host answers");
         answer.text().await.expect("text")
+    }
+
+    /// Where a page or a part of the API is, over TCP.
+    pub fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.listen)
     }
 
     /// Asks the process to end.

@@ -99,7 +99,7 @@ async fn status_tells_how_a_host_is_doing() {
     let setup = Setup::new([BotSetup::new("guests")]).await;
     let (code, _, complaint) = run(&setup, "status", &[]).await;
     assert_eq!(code, 1);
-    assert!(complaint.contains("no host answers"), "{complaint}");
+    assert!(complaint.contains("no host runs with the state folder"), "{complaint}");
 
     let host = setup.start_ready().await;
     setup.say("sara", "reject no");

@@ -1,6 +1,7 @@
 //! The promises of hodhod, kept by the real program: one file each.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod admin;
 mod answers;
 mod architecture;
 mod command_line;

@@ -12,8 +12,7 @@ use std::time::{Duration, SystemTime};
 use hodhod_tests::{BotSetup, Running, Setup, component, noted, replace};
 use serde_json::Value;
 use tempfile::TempDir;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::UnixStream;
+use tokio::task::JoinSet;
 
 /// A setup of one bot whose file is its own copy of `echo`.
 async fn setup(limits: &str) -> (Setup, PathBuf, TempDir) {
@@ -290,21 +289,20 @@ async fn reloads_that_last_hold_no_other_order_up_and_are_not_taken_without_end(
     let host = setup.start_ready().await;
     // Each takes as long as it takes to believe that a file is wrong, one after the other.
     replace(&file, b"no component");
-    let mut asked = Vec::new();
+    let mut asked = JoinSet::new();
+    let setup = Arc::new(setup);
     for _ in 0..12 {
-        let mut stream = UnixStream::connect(setup.state().join("control.sock")).await.unwrap();
-        stream.write_all(b"{\"order\":\"reload\",\"bot\":\"bot\"}\n").await.unwrap();
-        asked.push(stream);
+        let setup = setup.clone();
+        asked.spawn(async move { setup.ask("POST", "/api/bots/bot/reload").await });
     }
     let (well, said) = says(&setup, &["pause", "bot"]).await;
     assert!(well, "{said}");
-    let mut too_many = 0;
-    for mut stream in asked {
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).await.unwrap();
-        assert!(answer.contains("generation 1 serves on") || answer.contains("too many reloads"), "{answer}");
-        too_many += usize::from(answer.contains("too many reloads"));
+    let answers = asked.join_all().await;
+    for (status, answer) in &answers {
+        let error = answer["error"].as_str().unwrap();
+        let expected = if *status == 429 { "too many reloads" } else { "generation 1 serves on" };
+        assert!(matches!(*status, 422 | 429) && error.contains(expected), "{status}: {answer}");
     }
-    assert_eq!(too_many, 4);
+    assert_eq!(answers.iter().filter(|(status, _)| *status == 429).count(), 4);
     host.stop().await;
 }

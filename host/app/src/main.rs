@@ -1,15 +1,16 @@
 //! hodhod: a host for chat bots that runs each as a sandboxed component.
 
+mod admin;
 mod cli;
 mod clock;
 mod config;
-mod control;
 mod log;
 mod plugin;
 mod reload;
 mod reread;
 mod secret;
 mod serve;
+mod socket;
 mod state_key;
 mod wiring;
 

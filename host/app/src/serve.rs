@@ -13,12 +13,13 @@ use anyhow::Context;
 use futures::FutureExt;
 use hodhod_core::host::Host;
 use hodhod_store::SqliteStore;
+use hodhod_web::{AdminToken, Door, Web};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use crate::config::HostConfig;
-use crate::control::Control;
 use crate::reload::Reloader;
+use crate::socket::Socket;
 
 /// What the last commits may take after the grace.
 const LAST_COMMITS: Duration = Duration::from_secs(5);
@@ -64,6 +65,7 @@ pub(crate) async fn serve(
     store: Arc<SqliteStore>,
     reloader: Arc<Reloader>,
     config: &HostConfig,
+    token: Option<AdminToken>,
     mut wishes: Wishes,
 ) -> anyhow::Result<()> {
     let restored = tokio::select! {
@@ -87,18 +89,19 @@ pub(crate) async fn serve(
         .await
         .with_context(|| format!("{} cannot be listened on: choose another `listen` in [host]", config.listen))?;
     let address = listener.local_addr()?;
-    tracing::info!(%address, "status and metrics");
+    tracing::info!(%address, api = token.is_some(), "status and metrics");
     if !address.ip().is_loopback() {
-        tracing::warn!(%address, "whoever reaches this address sees status and metrics");
+        let api = if token.is_some() { ", and the token of the API on its way, as nothing is encrypted" } else { "" };
+        tracing::warn!(%address, "whoever reaches this address sees status and metrics{api}");
     }
     let engine = reloader.engine().clone();
     let pool = Box::new(move || engine.pool_use());
-    let web = tokio::spawn(hodhod_web::serve(listener, host.clone(), host.clock().now(), pool));
-
-    let control = match Control::bind(&config.state) {
-        Ok(control) => Some(tokio::spawn(control.serve(host.clone(), reloader.clone()))),
+    let web = Web::new(host.clone(), reloader.clone(), pool, host.clock().now());
+    let listening = tokio::spawn(web.clone().serve(listener, Door::Anyone(token)));
+    let socket = match Socket::bind(&config.state) {
+        Ok(socket) => Some(tokio::spawn(socket.serve(web))),
         Err(error) => {
-            tracing::error!(%error, "no control socket: `hodhod pause`, `kill` and the like cannot reach this host");
+            tracing::error!(%error, "no control socket: `hodhod status`, `pause`, `kill` and the like cannot reach this host by it");
             None
         }
     };
@@ -165,7 +168,7 @@ pub(crate) async fn serve(
         serving.abort();
         finished(&mut serving).await;
     }
-    for page in [Some(web), control].into_iter().flatten() {
+    for page in [Some(listening), socket].into_iter().flatten() {
         page.abort();
         let _cancelled = page.await;
     }

@@ -1,4 +1,5 @@
-//! Text of strangers, where an operator reads it: in logs, on a terminal, in a status.
+//! Text between the host and a person: what strangers wrote, where an operator reads it in logs, on a
+//! terminal or in a status; and what an operator wrote and may have meant otherwise.
 
 /// The text without control characters, line breaks and direction marks that reorder what follows, at
 /// most `longest` bytes of it.
@@ -27,6 +28,16 @@ pub fn is_clean(text: &str) -> bool {
 /// True for what a terminal does rather than shows. The marks that join and part Persian letters are text.
 fn commands(c: char) -> bool {
     c.is_control() || matches!(c, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// The known word that is nearest to what was written, if one is near.
+pub fn suggest<'a>(written: &str, known: &[&'a str]) -> Option<&'a str> {
+    known
+        .iter()
+        .map(|known| (strsim::damerau_levenshtein(written, known), *known))
+        .filter(|(distance, known)| *distance <= 1 + known.len() / 4)
+        .min()
+        .map(|(_, known)| known)
 }
 
 #[cfg(test)]

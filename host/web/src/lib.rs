@@ -1,4 +1,4 @@
-//! The HTTP side of a host: is it alive, is it ready, how is it doing.
+//! The HTTP side of a host: how it is doing, and the operator's hand on it.
 //!
 //! | path | what |
 //! |---|---|
@@ -6,72 +6,72 @@
 //! | `/readyz` | 200 while the store can be read and every connection is up, else 503 and why |
 //! | `/status` | the whole snapshot as JSON |
 //! | `/metrics` | the numbers of it for Prometheus |
+//! | `/api/…` | orders, and what only an operator may read: see [`admin`] |
+//!
+//! The same is served at every listener; what differs is the [`Door`] in front of `/api`.
 
+pub mod admin;
+mod door;
 mod metrics;
 mod page;
+mod pages;
+mod patient;
 mod process;
+mod refusal;
+mod server;
 
 use std::sync::Arc;
 
-use axum::extract::State;
-use axum::http::{StatusCode, header};
-use axum::response::{IntoResponse, Response};
-use axum::routing::get;
-use axum::{Json, Router};
+use axum::Router;
+use axum::serve::Listener;
 use hodhod_core::host::Host;
 use hodhod_core::runtime::PoolUse;
 use hodhod_core::status::Status;
+use hodhod_core::store::StoreError;
 use hodhod_core::time::Millis;
-use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
 
-struct Web {
-    host: Arc<Host>,
-    started: Millis,
-    pool: Pool,
-}
+pub use self::admin::Plugins;
+pub use self::door::{AdminToken, BadToken, Door};
+pub use self::refusal::Refusal;
 
 /// Tells how much of the sandbox's pool is in use.
 pub type Pool = Box<dyn Fn() -> PoolUse + Send + Sync>;
 
-/// Serves until the future is dropped.
-pub async fn serve(listener: TcpListener, host: Arc<Host>, started: Millis, pool: Pool) {
-    let web = Arc::new(Web { host, started, pool });
-    let router = Router::new()
-        .route("/healthz", get(|| async { "ok\n" }))
-        .route("/readyz", get(ready))
-        .route("/status", get(status))
-        .route("/metrics", get(metrics))
-        .with_state(web);
-    if let Err(error) = axum::serve(listener, router).await {
-        tracing::error!(%error, "status and metrics are not served any more");
-    }
+/// What is served, at as many listeners as there are.
+#[derive(Clone)]
+pub struct Web(Arc<Parts>);
+
+struct Parts {
+    host: Arc<Host>,
+    plugins: Arc<dyn Plugins>,
+    started: Millis,
+    pool: Pool,
+    /// Places for looking at new builds, of all listeners together.
+    reloads: Arc<Semaphore>,
 }
 
 impl Web {
-    async fn snapshot(&self) -> Result<Status, Response> {
-        Status::of(&self.host, self.started)
-            .await
-            .map_err(|error| (StatusCode::SERVICE_UNAVAILABLE, format!("{error}\n")).into_response())
+    /// Puts together what is served of a host that started then.
+    pub fn new(host: Arc<Host>, plugins: Arc<dyn Plugins>, pool: Pool, started: Millis) -> Self {
+        let reloads = Arc::new(Semaphore::new(admin::RELOADS));
+        Self(Arc::new(Parts { host, plugins, pool, started, reloads }))
     }
-}
 
-async fn status(State(web): State<Arc<Web>>) -> Result<Json<Status>, Response> {
-    web.snapshot().await.map(Json)
-}
-
-async fn ready(State(web): State<Arc<Web>>) -> Result<Response, Response> {
-    let status = web.snapshot().await?;
-    let down: Vec<_> = status.connections.iter().filter(|connection| !connection.connected).collect();
-    if down.is_empty() {
-        return Ok("ready\n".into_response());
+    /// Serves at a listener until the future is dropped, and with it every connection.
+    pub async fn serve(self, listener: impl Listener, door: Door) {
+        server::serve(listener, self.router(door)).await;
     }
-    let names: Vec<_> = down.iter().map(|connection| connection.name.as_str()).collect();
-    Err((StatusCode::SERVICE_UNAVAILABLE, format!("not connected: {}\n", names.join(", "))).into_response())
-}
 
-async fn metrics(State(web): State<Arc<Web>>) -> Result<Response, Response> {
-    let status = web.snapshot().await?;
-    let page = metrics::render(&status, (web.pool)())
-        .map_err(|error| (StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n")).into_response())?;
-    Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], page).into_response())
+    fn router(self, door: Door) -> Router {
+        pages::routes().nest("/api", admin::routes(door)).with_state(self)
+    }
+
+    fn host(&self) -> &Arc<Host> {
+        &self.0.host
+    }
+
+    async fn snapshot(&self) -> Result<Status, StoreError> {
+        Status::of(&self.0.host, self.0.started).await
+    }
 }

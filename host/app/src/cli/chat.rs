@@ -69,7 +69,7 @@ impl Chat {
         let serving = tokio::spawn({
             let host = host.clone();
             let reloader = Arc::new(Reloader::new(engine, &config, host.clone(), Kept::new(&config.host.state)));
-            async move { serve::serve(host, store, reloader, &config.host, Wishes(wishes)).await }
+            async move { serve::serve(host, store, reloader, &config.host, None, Wishes(wishes)).await }
         });
         let talk = Talk::new(server, &self.names()?)?;
         let result = tokio::select! {
@@ -141,6 +141,7 @@ impl Chat {
         let host = HostConfig {
             state,
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            admin_token: None,
             grace: Duration::from_secs(2),
             workers: 1,
             turns: 32,

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::{ConfigFile, output};
 use crate::config::{self, Problem};
-use crate::wiring;
+use crate::{admin, wiring};
 
 /// Checks the configuration and the plugins without connecting to anything.
 #[derive(Debug, clap::Args)]
@@ -42,6 +42,7 @@ impl Check {
             Err(problems) => return Ok((problems, Vec::new())),
         };
         let mut problems = wiring::connections(&config).err().unwrap_or_default();
+        problems.extend(admin::token(&config.host).err());
         let engine = wiring::engine(&config)?;
         let mut warnings = Vec::new();
         match wiring::plugins(&engine, &config) {

@@ -6,11 +6,11 @@ use std::time::{Duration, UNIX_EPOCH};
 use hodhod_core::generations::{Record, Step};
 use hodhod_core::limits::COMPILE_TIME;
 use hodhod_core::time::Millis;
+use hodhod_web::admin::{Records, Serving};
+use serde::Deserialize;
 
-use super::control::{self, PATIENCE};
-use super::{ConfigFile, output};
-use crate::config;
-use crate::control::{Answer, Request, Version};
+use super::client::{Asked, Client, PATIENCE};
+use super::output::Answer;
 
 /// Looks at the files of plugins now.
 #[derive(Debug, clap::Args)]
@@ -18,7 +18,7 @@ pub(super) struct Reload {
     /// The bot, by its name in the configuration; without it, all of them.
     bot: Option<String>,
     #[command(flatten)]
-    file: ConfigFile,
+    asked: Asked,
     /// Prints JSON, one line a bot.
     #[arg(long)]
     json: bool,
@@ -30,7 +30,7 @@ pub(super) struct OfBot {
     /// The bot, by its name in the configuration.
     bot: String,
     #[command(flatten)]
-    file: ConfigFile,
+    asked: Asked,
     /// Prints JSON.
     #[arg(long)]
     json: bool,
@@ -38,58 +38,63 @@ pub(super) struct OfBot {
 
 impl Reload {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
-        ask(&self.file, self.bot, Version::Reload, self.json)
+        let (client, bots) = match self.bots() {
+            Ok(found) => found,
+            Err(error) => return Answer::<Serving>::from(Err(error)).print(self.json, |_| String::new()),
+        };
+        let mut code = ExitCode::SUCCESS;
+        for bot in bots {
+            // A new build is compiled before the answer comes.
+            let patience = PATIENCE + Duration::from_millis(COMPILE_TIME);
+            let serving = client.post(&["api", "bots", &bot, "reload"]).patience(patience).answer();
+            let printed = Answer::<Serving>::from(serving).print(self.json, |serving| match serving {
+                Serving { changed: false, generation } => {
+                    format!("{bot}: its file is what serves, as generation {generation}")
+                }
+                Serving { generation, .. } => format!("{bot}: its new build serves, as generation {generation}"),
+            })?;
+            if printed != ExitCode::SUCCESS {
+                code = printed;
+            }
+        }
+        Ok(code)
+    }
+
+    /// Whom to ask about which bots.
+    fn bots(&self) -> anyhow::Result<(Client, Vec<String>)> {
+        #[derive(Deserialize)]
+        struct Bots {
+            bots: Vec<Named>,
+        }
+        #[derive(Deserialize)]
+        struct Named {
+            name: String,
+        }
+        let client = self.asked.client()?;
+        let bots = match &self.bot {
+            Some(bot) => vec![bot.clone()],
+            None => client.get(&["api", "bots"]).answer::<Bots>()?.bots.into_iter().map(|bot| bot.name).collect(),
+        };
+        Ok((client, bots))
     }
 }
 
 impl OfBot {
-    pub(super) fn run(self, order: Version) -> anyhow::Result<ExitCode> {
-        ask(&self.file, Some(self.bot), order, self.json)
+    pub(super) fn roll_back(self) -> anyhow::Result<ExitCode> {
+        let path = ["api", "bots", &self.bot, "rollback"];
+        let serving: anyhow::Result<Serving> = self.asked.client().and_then(|client| client.post(&path).answer());
+        Answer::from(serving).print(self.json, |serving| {
+            format!("{}: the build before serves again, as generation {}", self.bot, serving.generation)
+        })
     }
-}
 
-fn ask(file: &ConfigFile, bot: Option<String>, order: Version, json: bool) -> anyhow::Result<ExitCode> {
-    let config = match config::load(&file.config) {
-        Ok(config) => config,
-        Err(problems) => {
-            output::problems(&problems);
-            return Ok(ExitCode::FAILURE);
-        }
-    };
-    let all = || config.bots.iter().map(|bot| bot.name.as_str().to_owned()).collect();
-    let bots: Vec<String> = bot.map_or_else(all, |bot| vec![bot]);
-    // A new build is compiled before the answer comes.
-    let patience = if order == Version::Reload { PATIENCE + Duration::from_millis(COMPILE_TIME) } else { PATIENCE };
-    let mut code = ExitCode::SUCCESS;
-    for bot in bots {
-        let request = Request { order: order.as_str().to_owned(), bot: bot.clone() };
-        let answer = control::ask(&config.host.state, &request, patience);
-        let answer = answer.unwrap_or_else(|error| Answer::refusal(format!("{error:#}")));
-        if !answer.ok {
-            code = ExitCode::FAILURE;
-        }
-        if json {
-            output::say(&serde_json::to_string(&answer)?);
-        } else if answer.ok {
-            output::say(sentence(&bot, order, &answer).trim_end());
-        } else {
-            output::complain(&format!("error: {}", answer.error.as_deref().unwrap_or("the host refused")));
-        }
-    }
-    Ok(code)
-}
-
-/// The answer for a person.
-fn sentence(bot: &str, order: Version, answer: &Answer) -> String {
-    let generation = answer.generation.unwrap_or(0);
-    match (order, answer.changed) {
-        (Version::Reload, Some(false)) => format!("{bot}: its file is what serves, as generation {generation}"),
-        (Version::Reload, _) => format!("{bot}: its new build serves, as generation {generation}"),
-        (Version::RollBack, _) => format!("{bot}: the build before serves again, as generation {generation}"),
-        (Version::List, _) => match answer.records.as_deref() {
-            None | Some([]) => format!("{bot} has served with one build since the host started"),
-            Some(records) => records.iter().map(|record| line(record) + "\n").collect(),
-        },
+    pub(super) fn list(self) -> anyhow::Result<ExitCode> {
+        let path = ["api", "bots", &self.bot, "generations"];
+        let records: anyhow::Result<Records> = self.asked.client().and_then(|client| client.get(&path).answer());
+        Answer::from(records).print(self.json, |told| match told.records.as_slice() {
+            [] => format!("{} has served with one build since the host started", self.bot),
+            records => records.iter().map(|record| line(record) + "\n").collect(),
+        })
     }
 }
 

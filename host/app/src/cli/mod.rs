@@ -3,6 +3,7 @@
 mod backup;
 mod chat;
 mod check;
+mod client;
 mod compile;
 mod control;
 mod embed;
@@ -19,7 +20,6 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use hodhod_core::health::Order;
 
-use crate::control::Version;
 use crate::wiring;
 
 /// Runs chat bots as sandboxed WebAssembly components.
@@ -94,8 +94,8 @@ pub(crate) fn main() -> ExitCode {
         Verb::Quarantine(bot) => bot.run(Order::Quarantine),
         Verb::Release(bot) => bot.run(Order::Release),
         Verb::Reload(reload) => reload.run(),
-        Verb::Rollback(bot) => bot.run(Version::RollBack),
-        Verb::Generations(bot) => bot.run(Version::List),
+        Verb::Rollback(bot) => bot.roll_back(),
+        Verb::Generations(bot) => bot.list(),
         Verb::Backup(backup) => backup.run(),
         Verb::Restore(restore) => restore.run(),
         Verb::Chat(chat) => chat.run(),

@@ -11,7 +11,7 @@ use crate::reload::{Kept, Reloader};
 use crate::reread::{Rereader, Settings};
 use crate::serve::{Wish, Wishes};
 use crate::state_key::StateKey;
-use crate::{config, log, serve, wiring};
+use crate::{admin, config, log, serve, wiring};
 
 /// Runs the host.
 #[derive(Debug, clap::Args)]
@@ -25,9 +25,10 @@ impl Run {
         log::start(false);
         let loaded = config::load(&self.file.config).and_then(|config| {
             let platforms = wiring::connections(&config)?;
-            Ok((config, platforms))
+            let token = admin::token(&config.host).map_err(|problem| vec![problem])?;
+            Ok((config, platforms, token))
         });
-        let (config, platforms) = match loaded {
+        let (config, platforms, token) = match loaded {
             Ok(loaded) => loaded,
             Err(problems) => return Ok(wrong(&problems)),
         };
@@ -65,7 +66,7 @@ impl Run {
             let (file, seal) = (self.file.config, wiring::seal(&key));
             let rereader = Rereader::new(file, settings, engine, host.clone(), seal, reloader.clone());
             let rereading = tokio::spawn(reread_when_told(rereader, hangup));
-            serve::serve(host, store, reloader, &at, Wishes(wishes)).await?;
+            serve::serve(host, store, reloader, &at, token, Wishes(wishes)).await?;
             rereading.abort();
             Ok(ExitCode::SUCCESS)
         })

@@ -2,18 +2,17 @@
 
 use std::fmt::Write as _;
 use std::process::ExitCode;
-use std::time::Duration;
 
 use serde_json::Value;
 
-use super::{ConfigFile, output};
-use crate::config;
+use super::client::Asked;
+use super::output;
 
 /// Asks a running host how it is doing.
 #[derive(Debug, clap::Args)]
 pub(super) struct Status {
     #[command(flatten)]
-    file: ConfigFile,
+    asked: Asked,
     /// Prints JSON.
     #[arg(long)]
     json: bool,
@@ -21,28 +20,9 @@ pub(super) struct Status {
 
 impl Status {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
-        let host = match config::load_host(&self.file.config) {
-            Ok(host) => host,
-            Err(problems) => {
-                output::problems(&problems);
-                return Ok(ExitCode::FAILURE);
-            }
-        };
-        let url = format!("http://{}/status", host.listen);
-        let answer = super::runtime()?.block_on(async {
-            let client = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(5)).build()?;
-            client.get(&url).send().await?.error_for_status()?.json::<Value>().await
-        });
-        match answer {
-            Ok(status) => {
-                output::say(if self.json { status.to_string() } else { table(&status) }.trim_end());
-                Ok(ExitCode::SUCCESS)
-            }
-            Err(error) => {
-                output::complain(&format!("no host answers at {}: {}", host.listen, error.without_url()));
-                Ok(ExitCode::FAILURE)
-            }
-        }
+        let status: Value = self.asked.client()?.get(&["status"]).answer()?;
+        output::say(if self.json { status.to_string() } else { table(&status) }.trim_end());
+        Ok(ExitCode::SUCCESS)
     }
 }
 

@@ -18,6 +18,7 @@ use hodhod_core::host::Retention;
 use hodhod_core::ids::ConnectionName;
 use hodhod_core::outbox::{OnDoubt, Policy};
 use hodhod_core::pace::Rate;
+use hodhod_core::text::suggest;
 use hodhod_platforms::soroush;
 
 pub(crate) use bot::{BotEntry, limit_line};
@@ -39,6 +40,8 @@ pub(crate) struct HostConfig {
     pub(crate) state: PathBuf,
     /// Where status and metrics are served.
     pub(crate) listen: SocketAddr,
+    /// The token of the API there. Without it the API is only on the socket in the state folder.
+    pub(crate) admin_token: Option<SecretSource>,
     /// How long what is under way may take to end after SIGTERM.
     pub(crate) grace: Duration,
     /// Threads that run turns.
@@ -102,29 +105,37 @@ impl fmt::Display for Problem {
 
 /// Reads and checks the file.
 pub(crate) fn load(path: &Path) -> Result<Config, Vec<Problem>> {
-    let (text, name, folder) = read_file(path)?;
-    parse(&text, &name, folder)
+    let (text, folder) = open(path).map_err(|problem| vec![problem])?;
+    parse(&text, &path.display().to_string(), folder)
 }
 
-/// Reads what the file says of the host itself, for those who only want to find it: whatever else is wrong
-/// there, a running host can be asked.
-pub(crate) fn load_host(path: &Path) -> Result<HostConfig, Vec<Problem>> {
-    let (text, name, folder) = read_file(path)?;
-    let shape = |error: &toml::de::Error| vec![explain(error, &text, &name)];
-    let mut table: toml::Table = toml::from_str(&text).map_err(|error| shape(&error))?;
-    let raw = table.remove("host").map_or(Ok(RawHost::default()), toml::Value::try_into);
-    let mut problems = Vec::new();
-    let host = check_host(&raw.map_err(|error| shape(&error))?, folder, &mut problems);
-    host.filter(|_| problems.is_empty()).ok_or(problems)
-}
-
-/// The text of a file, its name, and the folder that paths in it are relative to.
-fn read_file(path: &Path) -> Result<(String, String, &Path), Vec<Problem>> {
-    let name = path.display().to_string();
+/// The text of a file, and the folder that it is in.
+fn open(path: &Path) -> Result<(String, &Path), Problem> {
     let text = std::fs::read_to_string(path)
-        .map_err(|error| vec![Problem::new(name.clone(), format!("cannot be read: {error}"))])?;
+        .map_err(|error| Problem::new(path.display().to_string(), format!("cannot be read: {error}")))?;
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    Ok((text, name, folder))
+    Ok((text, folder))
+}
+
+fn state_folder(written: Option<&Path>, folder: &Path) -> PathBuf {
+    folder.join(written.unwrap_or(Path::new("state")))
+}
+
+/// Where the state folder is, for who has to reach the host of a file: what is wrong elsewhere in it
+/// keeps nobody from that.
+pub(crate) fn state(path: &Path) -> Result<PathBuf, Problem> {
+    #[derive(serde::Deserialize)]
+    struct File {
+        #[serde(default)]
+        host: Host,
+    }
+    #[derive(Default, serde::Deserialize)]
+    struct Host {
+        state: Option<PathBuf>,
+    }
+    let (text, folder) = open(path)?;
+    let file: File = toml::from_str(&text).map_err(|error| explain(&error, &text, &path.display().to_string()))?;
+    Ok(state_folder(file.host.state.as_deref(), folder))
 }
 
 /// Checks the text of a file called `name`, whose paths are relative to `folder`.
@@ -184,16 +195,6 @@ fn without_text(message: &str) -> String {
     }
 }
 
-/// The known word that is nearest to what was written, if one is near.
-pub(crate) fn suggest<'a>(written: &str, known: &[&'a str]) -> Option<&'a str> {
-    known
-        .iter()
-        .map(|known| (strsim::damerau_levenshtein(written, known), *known))
-        .filter(|(distance, known)| *distance <= 1 + known.len() / 4)
-        .min()
-        .map(|(_, known)| known)
-}
-
 fn per_second(count: u32) -> Rate {
     Rate::per_second(NonZeroU32::new(count).unwrap_or(NonZeroU32::MIN))
 }
@@ -237,8 +238,12 @@ fn check_host(raw: &RawHost, folder: &Path, problems: &mut Vec<Problem>) -> Opti
         problems.push(Problem::new("host.turns", "must be from 1 to 10000"));
     }
     Some(HostConfig {
-        state: folder.join(raw.state.as_deref().unwrap_or(Path::new("state"))),
+        state: state_folder(raw.state.as_deref(), folder),
         listen: listen?,
+        admin_token: raw.admin_token.as_ref().and_then(|token| {
+            let example = "admin_token = { env = \"HODHOD_TOKEN\" }".to_owned();
+            secret(token, "host.admin_token", example, folder, problems)
+        }),
         grace: read("host.grace", raw.grace.as_ref(), Duration::from_secs(2), units::duration, problems),
         workers,
         turns,
@@ -264,6 +269,25 @@ fn check_retention(raw: &RawHost, problems: &mut Vec<Problem>) -> Retention {
     }
 }
 
+/// Where a token is kept, if it is not in the file itself.
+fn secret(
+    raw: &RawSecret,
+    at: &str,
+    example: String,
+    folder: &Path,
+    problems: &mut Vec<Problem>,
+) -> Option<SecretSource> {
+    match raw {
+        RawSecret::Env { env } => Some(SecretSource::Env(env.clone())),
+        RawSecret::File { file } => Some(SecretSource::File(folder.join(file))),
+        RawSecret::Other(_) => {
+            let what = "a token is not written into this file; say where it is kept";
+            problems.push(Problem::new(at, what).write(example));
+            None
+        }
+    }
+}
+
 fn check_connection(
     name: &str,
     raw: &RawConnection,
@@ -281,13 +305,7 @@ fn check_connection(
     }
     let example = format!("token = {{ env = \"{}_TOKEN\" }}", name.to_uppercase().replace('-', "_"));
     let token = match &raw.token {
-        Some(RawSecret::Env { env }) => Some(SecretSource::Env(env.clone())),
-        Some(RawSecret::File { file }) => Some(SecretSource::File(folder.join(file))),
-        Some(RawSecret::Other(_)) => {
-            let what = "a token is not written into this file; say where it is kept";
-            problems.push(Problem::new(format!("{at}.token"), what).write(example));
-            None
-        }
+        Some(token) => secret(token, &format!("{at}.token"), example, folder, problems),
         None => {
             problems.push(Problem::new(&at, "the token is missing").write(example));
             None

@@ -22,6 +22,7 @@ pub(crate) struct RawConfig {
 pub(crate) struct RawHost {
     pub(crate) state: Option<PathBuf>,
     pub(crate) listen: Option<String>,
+    pub(crate) admin_token: Option<RawSecret>,
     pub(crate) grace: Option<String>,
     pub(crate) workers: Option<usize>,
     pub(crate) turns: Option<u32>,

@@ -14,7 +14,6 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use hodhod_core::bot::Bot;
-use hodhod_core::generations::Record;
 use hodhod_core::host::Host;
 use hodhod_core::ids::BotName;
 use hodhod_core::runtime::Plugin as _;
@@ -149,11 +148,6 @@ impl Reloader {
             watched.bot.generations.roll_back(reason, self.host.clock().now()).ok_or(ReloadError::NoneBefore)?;
         self.renew(&watched.bot, number).await;
         Ok(number)
-    }
-
-    /// What became of each file of a bot, the oldest first.
-    pub(crate) fn records(&self, name: &BotName) -> Result<Vec<Record>, ReloadError> {
-        Ok(self.watched(name)?.bot.generations.records())
     }
 
     fn bots(&self) -> Vec<Arc<Watched>> {
