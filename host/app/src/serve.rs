@@ -101,7 +101,7 @@ pub(crate) async fn serve(
     let socket = match Socket::bind(&config.state) {
         Ok(socket) => Some(tokio::spawn(socket.serve(web))),
         Err(error) => {
-            tracing::error!(%error, "no control socket: `hodhod status`, `pause`, `kill` and the like cannot reach this host by it");
+            tracing::error!(%error, "no control socket: `hodhod status`, `kill` and the like find no host at the state folder");
             None
         }
     };

@@ -71,6 +71,30 @@ fn a_token_in_the_file_is_refused_and_not_printed() {
 }
 
 #[test]
+fn the_token_of_the_api_is_kept_like_any_other() {
+    let listen = "listen = \"127.0.0.1:8600\"";
+    let host = |token: &str| with(listen, &format!("{listen}\nadmin_token = {token}"));
+    let config = parse(&host("{ file = \"token\" }"), "hodhod.toml", Path::new("/etc/hodhod")).unwrap();
+    assert_eq!(config.host.admin_token, Some(SecretSource::File("/etc/hodhod/token".into())));
+    let text = problems(&host("\"abcSECRETdef\""));
+    assert!(!text.contains("SECRET"), "{text}");
+    insta::assert_snapshot!(text, @r#"
+    host.admin_token: a token is not written into this file; say where it is kept
+        write: admin_token = { env = "HODHOD_TOKEN" }
+    "#);
+}
+
+#[test]
+fn who_asks_a_host_finds_the_folder_of_who_runs_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("hodhod.toml");
+    for text in [GOOD.to_owned(), with("state = \"state\"\n", ""), with("\"state\"", "\"/var/lib/hodhod\"")] {
+        std::fs::write(&file, text).unwrap();
+        assert_eq!(state(&file).unwrap(), load(&file).unwrap().host.state);
+    }
+}
+
+#[test]
 fn everything_that_is_wrong_is_told_at_once() {
     let text = with("\"32 MiB\"", "\"32 MB\"")
         .replace("connections = [\"shop\"]", "connections = [\"shoop\"]")
