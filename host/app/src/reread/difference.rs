@@ -143,6 +143,7 @@ fn pending(old: &Settings, new: &Settings) -> Vec<String> {
     let differs = [
         ("state", old.state != new.state),
         ("listen", old.listen != new.listen),
+        ("admin_token", old.admin_token != new.admin_token),
         ("grace", old.grace != new.grace),
         ("workers", old.workers != new.workers),
         ("turns", old.turns != new.turns),
