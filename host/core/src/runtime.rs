@@ -41,7 +41,7 @@ pub struct Ended {
 }
 
 /// How much of a sandbox's room for instances is in use.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PoolUse {
     /// Instances that there are: those of turns, and those that wait for another turn of their bot.
     pub instances: u64,

@@ -11,7 +11,7 @@ use hodhod_core::bot::Bot;
 use hodhod_core::host::Host;
 use hodhod_core::ids::BotName;
 use hodhod_core::limits::Limits;
-use hodhod_core::runtime::TurnResult;
+use hodhod_core::runtime::{PoolUse, TurnResult};
 use hodhod_core::testing::{MemoryStore, Native, TestClock};
 use hodhod_core::time::Clock;
 use hodhod_core::turn::{Actor, Turn};
@@ -55,7 +55,9 @@ async fn serving(plugins: Arc<Slow>) -> SocketAddr {
     host.add_bot(Bot::new(actor, Arc::new(Native(idle))));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    tokio::spawn(Web::new(Arc::new(host), plugins, clock.now()).serve(listener, Door::Owner));
+    tokio::spawn(
+        Web::new(Arc::new(host), plugins, Box::new(PoolUse::default), clock.now()).serve(listener, Door::Owner),
+    );
     address
 }
 
