@@ -176,7 +176,8 @@ pub(crate) fn host(
     plugins: Vec<First>,
     key: &StateKey,
 ) -> anyhow::Result<(Host, Arc<SqliteStore>)> {
-    let store = SqliteStore::open(&config.host.state, &hodhod_store::Options::default())
+    let options = hodhod_store::Options { keep_free: config.host.keep_free, ..hodhod_store::Options::default() };
+    let store = SqliteStore::open(&config.host.state, &options)
         .with_context(|| format!("the state folder {} cannot be used", config.host.state.display()))?;
     let store = Arc::new(store);
     let spool = spool(config);

@@ -10,6 +10,7 @@ mod waiting;
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::Duration;
 
 use futures::future::{join, select_all};
 use tokio::sync::watch;
@@ -22,6 +23,7 @@ pub use self::waiting::PauseError;
 use crate::ids::{BotName, ConnectionName};
 use crate::inbox::Inbox;
 use crate::outbox::Outboxes;
+use crate::refusals::Refusals;
 use crate::status::Configuration;
 use crate::store::{Store, StoreError};
 use crate::time::Clock;
@@ -30,6 +32,9 @@ use crate::turns::Turns;
 
 /// Rows read at once when taking up an earlier run.
 const PAGE: usize = 1000;
+
+/// The wait before the store is asked again after it refused.
+const STORE_WAIT: Duration = Duration::from_millis(500);
 
 /// A host.
 pub struct Host {
@@ -83,12 +88,12 @@ impl Host {
     /// once, after bots and connections were added and before anything is served.
     ///
     /// # Errors
-    /// When the store cannot be read, or cannot record what becomes of sends in doubt.
+    /// When the store cannot be read. One that takes no writes is asked again without end.
     pub async fn restore(&self) -> Result<Restored, StoreError> {
         self.turns.restore_states().await?;
         let mut restored = Restored::default();
         self.restore_events(&mut restored, None).await?;
-        restored.skipped_timers = self.store.skip_timers(self.clock.now()).await?;
+        restored.skipped_timers = self.skip_timers().await?;
         self.restore_sends(&mut restored, None).await?;
         Ok(restored)
     }
@@ -169,6 +174,21 @@ impl Host {
     /// The clock.
     pub fn clock(&self) -> &Arc<dyn Clock> {
         &self.clock
+    }
+
+    async fn skip_timers(&self) -> Result<u64, StoreError> {
+        let (now, refusals) = (self.clock.now(), Refusals::default());
+        loop {
+            match self.store.skip_timers(now).await {
+                Err(error) if !matches!(error, StoreError::Closed) => {
+                    if refusals.refused(self.clock.now()) {
+                        tracing::error!(%error, "what earlier runs left cannot be taken up; nothing begins until it can");
+                    }
+                    self.clock.sleep_until(self.clock.now() + STORE_WAIT).await;
+                }
+                done => return done,
+            }
+        }
     }
 }
 

@@ -16,8 +16,9 @@ use tokio::sync::Notify;
 
 use crate::ids::{BotName, OutboxSeq};
 use crate::quota::Usage;
+use crate::refusals::Refusals;
 use crate::store::{Mark, Store, StoreError, TurnCommit};
-use crate::time::Clock;
+use crate::time::{Clock, whole_millis};
 use crate::timers::{TimerKey, TimerWrite};
 use crate::turn::ValueView;
 use crate::values::{Bucket, Reads, Recent, Stamp, ValueKey, Write};
@@ -45,6 +46,7 @@ pub struct Ledger<T> {
     clock: Arc<dyn Clock>,
     inner: Mutex<Inner<T>>,
     more: Notify,
+    refusals: Refusals,
 }
 
 struct Inner<T> {
@@ -86,7 +88,7 @@ impl<T: Send> Ledger<T> {
     /// A ledger over a store.
     pub fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>) -> Self {
         let inner = Inner { recent: HashMap::new(), queue: Vec::new(), writing: 0, held: 0, closing: false };
-        Self { store, clock, inner: Mutex::new(inner), more: Notify::new() }
+        Self { store, clock, inner: Mutex::new(inner), more: Notify::new(), refusals: Refusals::default() }
     }
 
     /// Notes that a turn of `bot` begins; the guard notes its end.
@@ -181,13 +183,20 @@ impl<T: Send> Ledger<T> {
         loop {
             let commits = batch.iter().map(|entry| entry.commit.clone()).collect();
             match self.store.commit(commits).await {
-                Ok(rows) => return Some(rows),
+                Ok(rows) => {
+                    if let Some(lasted) = self.refusals.over(self.clock.now()) {
+                        tracing::info!(lasted_ms = whole_millis(lasted), "turns are committed again");
+                    }
+                    return Some(rows);
+                }
                 Err(StoreError::Closed) => {
                     tracing::error!(turns = batch.len(), "the store closed before these turns were committed");
                     return None;
                 }
                 Err(error) => {
-                    tracing::error!(%error, turns = batch.len(), "turns cannot be committed; their chats wait");
+                    if self.refusals.refused(self.clock.now()) {
+                        tracing::error!(%error, turns = batch.len(), "turns cannot be committed; their chats wait");
+                    }
                     self.clock.sleep_until(self.clock.now() + REFUSED_WAIT).await;
                 }
             }

@@ -7,6 +7,7 @@
 mod ages;
 mod backoff;
 pub mod bot;
+pub mod condition;
 pub mod dead;
 pub mod egress;
 pub mod event;
@@ -27,6 +28,7 @@ pub mod outgoing;
 pub mod pace;
 pub mod platform;
 pub mod quota;
+pub mod refusals;
 pub mod runtime;
 pub mod status;
 pub mod store;

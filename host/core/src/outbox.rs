@@ -36,8 +36,9 @@ use crate::ids::{BotName, ChatId, ConnectionName, InboxSeq, OutboxSeq};
 use crate::lanes::{Lanes, Next, Out};
 use crate::pace::Pace;
 use crate::platform::{Platform, SendError, Sent};
+use crate::refusals::Refusals;
 use crate::store::{Arrival, QueuedSend, SendOutcome, Settlement, Store, StoreError, WaitingSend};
-use crate::time::{Clock, Millis};
+use crate::time::{Clock, Millis, whole_millis};
 
 /// Bytes of sends kept in memory per connection beside their rows.
 const BODIES: usize = 4 << 20;
@@ -87,6 +88,7 @@ pub struct Outbox {
     /// What has become of sends.
     pub stats: SendStats,
     pause: Mutex<Pause>,
+    refusals: Refusals,
 }
 
 impl Outbox {
@@ -113,6 +115,7 @@ impl Outbox {
             draining: AtomicBool::new(false),
             stats: SendStats::default(),
             pause: Mutex::default(),
+            refusals: Refusals::default(),
         }
     }
 
@@ -167,7 +170,7 @@ impl Outbox {
     /// Takes up a send of an earlier run. One that was being tried is in doubt.
     ///
     /// # Errors
-    /// When the store cannot record what becomes of it.
+    /// When the store cannot be read, or has been closed.
     pub async fn restore(&self, row: WaitingSend) -> Result<(), StoreError> {
         let (mut attempts, mut not_before) = (row.attempts, row.not_before);
         if row.attempted {
@@ -177,8 +180,7 @@ impl Outbox {
                     let again = SendOutcome::Again { attempts: row.attempts + 1, not_before: now, in_doubt: true };
                     tracing::warn!(connection = %self.connection, chat = %row.chat, seq = %row.seq,
                         "a send was in doubt when the host stopped; it is sent again");
-                    self.store.settle(vec![Settlement { seq: row.seq, outcome: again.clone(), report: None }]).await?;
-                    self.stats.settled(&again);
+                    self.record(&Settlement { seq: row.seq, outcome: again, report: None }).await?;
                     attempts += 1;
                     not_before = Millis(0);
                 }
@@ -273,7 +275,9 @@ impl Outbox {
             Ok(Some((attempts, not_before))) => Next::At(not_before, Queued { seq, attempts, body: None }),
             Err(error) => {
                 // What the store did not take is as it was before; the row decides after a restart.
-                tracing::error!(connection = %self.connection, %seq, %error, "a send cannot be recorded; its chat waits");
+                if self.refusals.refused(self.clock.now()) {
+                    tracing::error!(connection = %self.connection, %seq, %error, "sends cannot be recorded; their chats wait");
+                }
                 Next::At(self.clock.now() + STORE_WAIT, Queued { seq, attempts, body: None })
             }
         };
@@ -308,6 +312,7 @@ impl Outbox {
             return Ok(None);
         }
         self.store.attempt(vec![seq]).await?;
+        self.recorded();
         let result = platform.send(&send.chat.id, &send.message).await;
         let tries = attempts + 1;
         let (wait, in_doubt) = match result {
@@ -351,9 +356,7 @@ impl Outbox {
     async fn fail_unread(&self, seq: OutboxSeq, why: &str) -> Result<(), StoreError> {
         tracing::error!(connection = %self.connection, %seq, "a message is given up: {why}");
         let end = Settlement { seq, outcome: SendOutcome::Failed, report: None };
-        self.store.settle(vec![end]).await?;
-        self.stats.settled(&SendOutcome::Failed);
-        Ok(())
+        self.record(&end).await.map(drop)
     }
 
     /// Records the end of a try, and tells the bot in the same transaction if there is something to tell.
@@ -371,23 +374,38 @@ impl Outbox {
         });
         let event = report.as_ref().map(|arrival| arrival.event.clone());
         let settlement = Settlement { seq, outcome, report };
-        // The platform has answered: going back to sending because the store is unwell would double
-        // the message, so nothing else happens to it until its end is recorded.
-        let rows = loop {
+        let row = self.record(&settlement).await?;
+        if let (Some(reports), Some(event)) = (reports, event) {
+            reports.reported(send, row, event);
+        }
+        Ok(())
+    }
+
+    /// Records the end of a try. The platform may have answered: going back to sending because the store
+    /// is unwell would double the message, so nothing else happens to it until its end is recorded.
+    async fn record(&self, settlement: &Settlement) -> Result<Option<InboxSeq>, StoreError> {
+        loop {
             match self.store.settle(vec![settlement.clone()]).await {
-                Ok(rows) => break rows,
+                Ok(rows) => {
+                    self.recorded();
+                    self.stats.settled(&settlement.outcome);
+                    return Ok(rows.into_iter().next().flatten());
+                }
                 Err(StoreError::Closed) => return Err(StoreError::Closed),
                 Err(error) => {
-                    tracing::error!(connection = %self.connection, %seq, %error, "the end of a send cannot be recorded; its chat waits");
+                    if self.refusals.refused(self.clock.now()) {
+                        tracing::error!(connection = %self.connection, seq = %settlement.seq, %error, "ends of sends cannot be recorded; their chats wait");
+                    }
                     self.clock.sleep_until(self.clock.now() + STORE_WAIT).await;
                 }
             }
-        };
-        self.stats.settled(&settlement.outcome);
-        if let (Some(reports), Some(event), Some(row)) = (reports, event, rows.first()) {
-            reports.reported(send, *row, event);
         }
-        Ok(())
+    }
+
+    fn recorded(&self) {
+        if let Some(lasted) = self.refusals.over(self.clock.now()) {
+            tracing::info!(connection = %self.connection, lasted_ms = whole_millis(lasted), "sends are recorded again");
+        }
     }
 
     fn enqueue(&self, bot: &BotName, lane: &ChatId, item: Queued, not_before: Millis) {

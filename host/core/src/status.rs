@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::bot::LastFailure;
+use crate::condition::StoreStatus;
 use crate::generations::Record;
 use crate::health::Report;
 use crate::histogram::Distribution;
@@ -35,6 +36,8 @@ pub struct Status {
     pub store: StoreWork,
     /// The room that the store takes.
     pub disk: Disk,
+    /// Whether the disk lets it take events.
+    pub intake: StoreStatus,
     /// The bots, by name.
     pub bots: Vec<BotStatus>,
     /// The connections, in the order of the configuration.
@@ -202,6 +205,7 @@ impl Status {
                 }
             })
             .collect();
+        let now = host.clock().now();
         Ok(Self {
             version: env!("CARGO_PKG_VERSION"),
             started,
@@ -211,6 +215,7 @@ impl Status {
             totals: host.store().totals().await?,
             store: host.store().work(),
             disk: host.store().disk().await?,
+            intake: StoreStatus::of(host.store().condition(), now),
             bots,
             connections,
         })

@@ -13,6 +13,7 @@ use futures::future::BoxFuture;
 use serde::Serialize;
 use thiserror::Error;
 
+use crate::condition::Condition;
 use crate::dead::DeadLetter;
 use crate::event::Event;
 use crate::health::Held;
@@ -121,6 +122,11 @@ pub trait Store: Upkeep {
     /// What has been counted since the database was made, and what it holds now.
     fn totals(&self) -> BoxFuture<'static, Result<Totals, StoreError>>;
 
+    /// How it is doing. Does not wait for writes.
+    fn condition(&self) -> Condition {
+        Condition::default()
+    }
+
     /// The newest dead letters, at most `limit`.
     fn dead_letters(&self, limit: usize) -> BoxFuture<'static, Result<Vec<DeadLetter>, StoreError>> {
         self.list_dead(None, None, limit)
@@ -138,6 +144,13 @@ pub enum StoreError {
     /// The database refused; a later try may work.
     #[error("{0}")]
     Failed(String),
+    /// There is no room on the disk; a later try works when there is.
+    #[error("{0}")]
+    NoRoom(String),
+    /// It was written, and the disk did not say that it is durable. Nobody sees it; after a crash it may be
+    /// there, as a whole.
+    #[error("{0}")]
+    NotDurable(String),
     /// A row is not what this program writes; no later try will read it.
     #[error("{0}")]
     Unreadable(String),

@@ -14,8 +14,9 @@ use tokio::sync::Notify;
 use crate::bot::Bot;
 use crate::event::{Event, Timer};
 use crate::ids::{BotName, Chat};
+use crate::refusals::Refusals;
 use crate::store::{Arrival, Route, Store, StoreError};
-use crate::time::{Clock, Millis};
+use crate::time::{Clock, Millis, whole_millis};
 use crate::turns::Turns;
 
 /// Most timers that fire in one transaction.
@@ -103,12 +104,13 @@ pub struct Timers {
     clock: Arc<dyn Clock>,
     turns: Arc<Turns>,
     changed: Arc<Notify>,
+    refusals: Refusals,
 }
 
 impl Timers {
     /// Timers in front of `turns`, which tell `changed` when a turn has set one.
     pub fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>, turns: Arc<Turns>, changed: Arc<Notify>) -> Self {
-        Self { store, clock, turns, changed }
+        Self { store, clock, turns, changed, refusals: Refusals::default() }
     }
 
     /// Fires timers as they come due. Never ends; one task runs this.
@@ -117,10 +119,17 @@ impl Timers {
             let changed = std::pin::pin!(self.changed.notified());
             let now = self.clock.now();
             let wake = match self.fire(now).await {
-                Ok(next) => next,
+                Ok(next) => {
+                    if let Some(lasted) = self.refusals.over(now) {
+                        tracing::info!(lasted_ms = whole_millis(lasted), "timers are fired again");
+                    }
+                    next
+                }
                 Err(StoreError::Closed) => return std::future::pending().await,
                 Err(error) => {
-                    tracing::error!(%error, "timers cannot be fired; they wait");
+                    if self.refusals.refused(now) {
+                        tracing::error!(%error, "timers cannot be fired; they wait");
+                    }
                     Some(now + STORE_WAIT)
                 }
             };

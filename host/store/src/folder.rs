@@ -13,6 +13,7 @@ const LOCK: &str = "hodhod.lock";
 /// The state folder, held by this process until dropped. The lock is the kernel's, so a host that
 /// was killed holds nothing.
 pub(crate) struct Folder {
+    pub(crate) path: PathBuf,
     pub(crate) database: PathBuf,
     _lock: File,
 }
@@ -44,7 +45,7 @@ impl Folder {
         if let Some(aside) = restore::finish(folder).map_err(unusable)? {
             tracing::warn!(aside = %aside.display(), "a restore that was cut off is finished; the old database is kept");
         }
-        Ok(Self { database: folder.join(DATABASE), _lock: lock })
+        Ok(Self { path: folder.into(), database: folder.join(DATABASE), _lock: lock })
     }
 }
 

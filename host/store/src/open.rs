@@ -8,6 +8,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 use thiserror::Error;
 
+use crate::room::KEEP_FREE;
 use crate::schema;
 
 /// How long a statement waits for another program that works on the file, such as a backup.
@@ -40,6 +41,8 @@ pub struct Options {
     pub most_waiting: usize,
     /// Most bytes of the database; writes that need more fail. `None` for no limit.
     pub most_bytes: Option<u64>,
+    /// Bytes that stay free on the file system: with less, no events are taken. 0 for none.
+    pub keep_free: u64,
 }
 
 impl Default for Options {
@@ -50,6 +53,7 @@ impl Default for Options {
             readers: std::thread::available_parallelism().map_or(2, |cores| cores.get().clamp(2, 8)),
             most_waiting: 256 << 20,
             most_bytes: None,
+            keep_free: KEEP_FREE,
         }
     }
 }
@@ -144,6 +148,14 @@ pub enum OpenError {
         file: PathBuf,
         /// What SQLite says.
         source: rusqlite::Error,
+    },
+    /// The log of an earlier run cannot be made durable.
+    #[error("{}, the log of an earlier run, cannot be written anew: {source}", file.display())]
+    Log {
+        /// The log.
+        file: PathBuf,
+        /// What the operating system says.
+        source: io::Error,
     },
     /// The writer thread could not be started.
     #[error("cannot start the writer thread: {0}")]

@@ -11,6 +11,7 @@
 
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use hodhod_core::store::StoreError;
 
@@ -74,15 +75,23 @@ impl Queue {
         inner.put(weight, job);
     }
 
-    /// Takes what waits, in order, at most one transaction's worth; waits if nothing does. `None`
-    /// when the queue is closed and empty.
-    pub(crate) fn take(&self) -> Option<Vec<Box<dyn Job>>> {
+    /// Takes what waits, in order, at most one transaction's worth; waits if nothing does, at most for
+    /// `patience`, and then gives nothing. `None` when the queue is closed and empty.
+    pub(crate) fn take(&self, patience: Option<Duration>) -> Option<Vec<Box<dyn Job>>> {
         let mut inner = self.lock();
         while inner.jobs.is_empty() {
             if inner.closed {
                 return None;
             }
-            inner = self.arrived.wait(inner).unwrap_or_else(PoisonError::into_inner);
+            let Some(patience) = patience else {
+                inner = self.arrived.wait(inner).unwrap_or_else(PoisonError::into_inner);
+                continue;
+            };
+            let waited = self.arrived.wait_timeout(inner, patience).unwrap_or_else(PoisonError::into_inner);
+            inner = waited.0;
+            if waited.1.timed_out() && inner.jobs.is_empty() && !inner.closed {
+                return Some(Vec::new());
+            }
         }
         let mut group = Vec::with_capacity(inner.jobs.len().min(GROUP_JOBS));
         let mut rows = 0;
@@ -172,9 +181,9 @@ mod tests {
         let queue = Queue::new(usize::MAX);
         let _big = push(&queue, 10 * GROUP_ROWS, 0);
         let _rest: Vec<_> = (0..GROUP_JOBS + 1).map(|_| push(&queue, 1, 0)).collect();
-        assert_eq!(queue.take().unwrap().len(), 1, "a job beyond the bound goes alone");
-        assert_eq!(queue.take().unwrap().len(), GROUP_JOBS);
-        assert_eq!(queue.take().unwrap().len(), 1);
+        assert_eq!(queue.take(None).unwrap().len(), 1, "a job beyond the bound goes alone");
+        assert_eq!(queue.take(None).unwrap().len(), GROUP_JOBS);
+        assert_eq!(queue.take(None).unwrap().len(), 1);
     }
 
     #[test]
@@ -184,9 +193,9 @@ mod tests {
         let refused = push(&queue, 1, 11).try_recv().unwrap();
         assert!(matches!(refused, Err(StoreError::Failed(_))));
         let _fits = push(&queue, 1, 10);
-        assert_eq!(queue.take().unwrap().len(), 2);
+        assert_eq!(queue.take(None).unwrap().len(), 2);
         let _large = push(&queue, 1, 1000);
-        assert_eq!(queue.take().unwrap().len(), 1, "nothing is too large for an empty queue");
+        assert_eq!(queue.take(None).unwrap().len(), 1, "nothing is too large for an empty queue");
     }
 
     #[test]
@@ -195,7 +204,17 @@ mod tests {
         let _first = push(&queue, 1, 1);
         queue.close();
         assert!(matches!(push(&queue, 1, 1).try_recv().unwrap(), Err(StoreError::Closed)));
-        assert_eq!(queue.take().unwrap().len(), 1);
-        assert!(queue.take().is_none());
+        assert_eq!(queue.take(None).unwrap().len(), 1);
+        assert!(queue.take(None).is_none());
+    }
+
+    #[test]
+    fn who_waits_with_patience_comes_back_with_nothing() {
+        let queue = Queue::new(100);
+        assert_eq!(queue.take(Some(Duration::from_millis(1))).map(|group| group.len()), Some(0));
+        let _first = push(&queue, 1, 1);
+        assert_eq!(queue.take(Some(Duration::ZERO)).map(|group| group.len()), Some(1));
+        queue.close();
+        assert!(queue.take(Some(Duration::from_millis(1))).is_none());
     }
 }

@@ -8,6 +8,7 @@ use std::sync::mpsc::sync_channel;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 
+use hodhod_core::condition::Condition;
 use hodhod_core::event::Event;
 use hodhod_core::health::Held;
 use hodhod_core::ids::{BotName, InboxSeq, OutboxSeq};
@@ -25,12 +26,14 @@ use tokio::sync::watch;
 use crate::append::Append;
 use crate::backup::{Backup, BackupError, Backups};
 use crate::commit::Commit;
+use crate::disk::Disk;
 use crate::encode::{EndedTurn, NewArrival, Settled};
 use crate::fire::{Fire, Fired, Skip};
 use crate::folder::Folder;
 use crate::forget::Forget;
 use crate::hold::Hold;
 use crate::job::{Call, Work};
+use crate::log;
 use crate::meter::Meter;
 use crate::open::{self, OpenError, Options};
 use crate::queue::Queue;
@@ -48,6 +51,7 @@ pub struct SqliteStore {
     meter: Arc<Meter>,
     backups: Arc<Backups>,
     database: PathBuf,
+    disk: Arc<Disk>,
     writer: Mutex<Option<JoinHandle<()>>>,
     /// Its sender lives as long as the writer thread.
     ended: watch::Receiver<()>,
@@ -63,17 +67,20 @@ impl SqliteStore {
     /// program.
     pub fn open(folder: &Path, options: &Options) -> Result<Self, OpenError> {
         let folder = Folder::hold(folder)?;
+        log::write_anew(&folder.database)?;
         let connection = open::writing(&folder.database, options)?;
         let readers = Arc::new(Readers::open(&folder.database, options.readers)?);
         let queue = Arc::new(Queue::new(options.most_waiting));
         let (alive, ended) = watch::channel(());
         let meter = Arc::new(Meter::default());
         let dead_per_bot = options.dead_letters_per_bot;
-        let writer = start_writer(connection, queue.clone(), &folder.database, dead_per_bot, meter.clone(), alive)?;
+        let disk = Arc::new(Disk::new(folder.path.clone(), options.keep_free));
+        let writer = start_writer(connection, queue.clone(), &folder, &disk, dead_per_bot, meter.clone(), alive)?;
         Ok(Self {
             queue,
             readers,
             meter,
+            disk,
             backups: Arc::default(),
             database: folder.database.clone(),
             writer: Mutex::new(Some(writer)),
@@ -148,21 +155,22 @@ impl SqliteStore {
 fn start_writer(
     connection: Connection,
     queue: Arc<Queue>,
-    file: &Path,
+    folder: &Folder,
+    disk: &Arc<Disk>,
     dead_per_bot: u64,
     meter: Arc<Meter>,
     alive: watch::Sender<()>,
 ) -> Result<JoinHandle<()>, OpenError> {
     let (ready, started) = sync_channel(1);
-    let path = file.to_path_buf();
+    let (file, disk) = (folder.database.clone(), disk.clone());
     let body = move || {
         let _alive = alive;
         let queue = EndOfQueue(queue);
-        writer::run(connection, &queue.0, &path, dead_per_bot, &meter, &ready);
+        writer::run(connection, &queue.0, &file, &disk, dead_per_bot, &meter, &ready);
     };
     let writer = thread::Builder::new().name("store-writer".into()).spawn(body).map_err(OpenError::Thread)?;
     match started.recv() {
-        Ok(started) => started.map_err(OpenError::database(file))?,
+        Ok(started) => started.map_err(OpenError::database(&folder.database))?,
         Err(_) => return Err(OpenError::Thread(std::io::Error::other("it panicked"))),
     }
     Ok(writer)
@@ -177,6 +185,10 @@ impl Drop for SqliteStore {
 
 impl Store for SqliteStore {
     fn append(&self, arrivals: Vec<Arrival>) -> Answer<Vec<Appended>> {
+        // What was begun needs the room that is left more than what comes anew.
+        if let Some(why) = self.disk.stops_intake() {
+            return Box::pin(async { Err(StoreError::NoRoom(why)) });
+        }
         self.submit(arrivals.into_iter().map(NewArrival::new).collect::<Result<_, _>>().map(Append))
     }
 
@@ -264,5 +276,9 @@ impl Store for SqliteStore {
 
     fn work(&self) -> StoreWork {
         self.meter.work()
+    }
+
+    fn condition(&self) -> Condition {
+        self.disk.condition()
     }
 }

@@ -3,14 +3,16 @@
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use hodhod_core::store::StoreError;
+use hodhod_core::condition::TroubleKind;
 use rusqlite::{Connection, Statement};
 
+use crate::disk::{self, Disk};
 use crate::job::Job;
 use crate::meter::Meter;
 use crate::queue::Queue;
+use crate::schema;
 use crate::tables::Tables;
 
 /// Most shares of keys sorted in after one group.
@@ -19,16 +21,20 @@ const SHARES: usize = 8;
 /// While calls wait, pages that nothing uses are given back after one group of so many.
 const GROUPS_BETWEEN: u32 = 64;
 
+/// How often a disk that refuses is tried where nobody has anything to write.
+const PROBE: Duration = Duration::from_millis(250);
+
 /// Runs until the queue is closed and empty. `ready` hears first whether the thread can work.
 pub(crate) fn run(
     connection: Connection,
     queue: &Queue,
     file: &Path,
+    disk: &Disk,
     dead_per_bot: u64,
     meter: &Meter,
     ready: &SyncSender<rusqlite::Result<()>>,
 ) {
-    match Writer::new(&connection, queue, file, dead_per_bot, meter) {
+    match Writer::new(&connection, queue, file, disk, dead_per_bot, meter) {
         Ok(mut writer) => {
             if ready.send(Ok(())).is_ok() {
                 writer.work();
@@ -53,6 +59,7 @@ struct Writer<'c> {
     queue: &'c Queue,
     file: &'c Path,
     meter: &'c Meter,
+    disk: &'c Disk,
     begin: Statement<'c>,
     commit: Statement<'c>,
     tables: Tables<'c>,
@@ -75,6 +82,7 @@ impl<'c> Writer<'c> {
         connection: &'c Connection,
         queue: &'c Queue,
         file: &'c Path,
+        disk: &'c Disk,
         dead_per_bot: u64,
         meter: &'c Meter,
     ) -> rusqlite::Result<Self> {
@@ -83,6 +91,7 @@ impl<'c> Writer<'c> {
             queue,
             file,
             meter,
+            disk,
             begin: connection.prepare("BEGIN IMMEDIATE")?,
             commit: connection.prepare("COMMIT")?,
             tables: Tables::new(connection, dead_per_bot)?,
@@ -92,10 +101,24 @@ impl<'c> Writer<'c> {
     }
 
     fn work(&mut self) {
-        while let Some(group) = self.queue.take() {
-            self.write(group);
-            self.sort_in();
-            self.give_back();
+        while let Some(group) = self.queue.take(self.disk.refuses().then_some(PROBE)) {
+            if group.is_empty() {
+                self.probe();
+            } else {
+                self.write(group);
+            }
+            if !self.disk.refuses() {
+                self.sort_in();
+                self.give_back();
+            }
+        }
+    }
+
+    /// Learns whether the disk takes writes again.
+    fn probe(&mut self) {
+        let probed = self.transaction(|_| Ok(()));
+        if let Err(Failure::Job(error) | Failure::Transaction(error)) = probed {
+            self.refused(&error);
         }
     }
 
@@ -113,6 +136,9 @@ impl<'c> Writer<'c> {
                 Err(error) => Err(Failure::Transaction(error)),
             };
             if let Err(Failure::Job(error) | Failure::Transaction(error)) = given {
+                if self.refused(&error) {
+                    return;
+                }
                 tracing::warn!(file = %self.file.display(), %error, "the database stays as large as it is until the next start");
                 return self.tables.spare.stop();
             }
@@ -131,7 +157,10 @@ impl<'c> Writer<'c> {
             if let Err(Failure::Job(error) | Failure::Transaction(error)) =
                 self.transaction(|tables| tables.seen.sort_in())
             {
-                tracing::error!(file = %self.file.display(), %error, "keys of arrivals could not be sorted in");
+                if !self.refused(&error) {
+                    tracing::error!(file = %self.file.display(), %error, "keys of arrivals could not be sorted in");
+                }
+                return;
             }
         }
     }
@@ -139,7 +168,7 @@ impl<'c> Writer<'c> {
     fn write(&mut self, mut group: Vec<Box<dyn Job>>) {
         match self.run(&mut group) {
             Ok(()) => self.answer(group),
-            Err(Failure::Job(_)) if group.len() > 1 => self.one_by_one(group),
+            Err(Failure::Job(error)) if group.len() > 1 && !disk::is_broken(&error) => self.one_by_one(group),
             Err(Failure::Job(error) | Failure::Transaction(error)) => self.fail(group, &error),
         }
     }
@@ -180,7 +209,10 @@ impl<'c> Writer<'c> {
             self.commit.execute([]).map(drop).map_err(Failure::Transaction)
         });
         match done {
-            Ok(()) => self.tables.saved(),
+            Ok(()) => {
+                self.tables.saved();
+                self.disk.took();
+            }
             Err(_) => self.roll_back(),
         }
         done
@@ -191,6 +223,11 @@ impl<'c> Writer<'c> {
         if !self.loaded {
             self.tables.load().map_err(Failure::Transaction)?;
             self.loaded = true;
+        }
+        if self.disk.refuses() {
+            // A transaction that changes nothing writes nothing, and would prove nothing.
+            let same = self.connection.pragma_update(None, "user_version", schema::known());
+            same.map_err(Failure::Transaction)?;
         }
         Ok(())
     }
@@ -214,11 +251,27 @@ impl<'c> Writer<'c> {
     }
 
     fn fail(&self, group: Vec<Box<dyn Job>>, error: &rusqlite::Error) {
-        tracing::error!(file = %self.file.display(), jobs = group.len(), %error, "a write failed");
+        // Known before anybody is told, so that what a caller does next meets it.
+        if !self.refused(error) {
+            tracing::error!(file = %self.file.display(), jobs = group.len(), %error, "a write failed");
+        }
         for job in group {
             let text = format!("{} in {}: {error}", job.operation(), self.file.display());
-            job.fail(StoreError::Failed(text));
+            job.fail(disk::store_error(error, text));
         }
+    }
+
+    /// Notes that the disk refused, if it was the disk, and makes room where that may help.
+    fn refused(&self, error: &rusqlite::Error) -> bool {
+        let Some(kind) = disk::kind(error) else { return false };
+        self.disk.refused(kind, error);
+        if kind == TroubleKind::Full {
+            // The log then starts over in the room that it has, or gives it back. If even that is refused,
+            // nothing has changed.
+            let freed = self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+            tracing::debug!(file = %self.file.display(), ?freed, "the log is written back to make room");
+        }
+        true
     }
 }
 

@@ -3,7 +3,7 @@
 //! | path | what |
 //! |---|---|
 //! | `/healthz` | 200 while the process answers |
-//! | `/readyz` | 200 while the store can be read and every connection is up, else 503 and why |
+//! | `/readyz` | 200 while the store takes events and every connection is up, else 503 and why |
 //! | `/status` | the whole snapshot as JSON |
 //! | `/metrics` | the numbers of it for Prometheus |
 //! | `/api/…` | orders, and what only an operator may read: see [`admin`] |

@@ -33,6 +33,11 @@ pub(crate) fn render(status: &Status, pool: PoolUse) -> Result<String, prometheu
 fn host(page: &mut Page, status: &Status, pool: PoolUse) {
     page.gauges("hodhod_build_info", "1, with the version of the program.").add(&[("version", status.version)], 1);
     page.gauges("hodhod_turns_under_way", "Turns under way.").add(&[], status.turns_under_way as u64);
+    if let Some(free) = status.intake.free {
+        page.gauges("hodhod_free_bytes", "Bytes that are free on the file system of the state folder.").add(&[], free);
+    }
+    page.gauges("hodhod_intake_stopped", "1 while the disk keeps the host from taking events.")
+        .add(&[], status.intake.trouble.is_some().into());
     page.gauges("hodhod_pool_instances", "Instances of components that there are.").add(&[], pool.instances);
     page.gauges("hodhod_pool_places", "Instances of components that there may be.").add(&[], pool.places);
 }

@@ -39,6 +39,11 @@ async fn status(State(web): State<Web>) -> Result<Json<Status>, Unavailable> {
 
 async fn ready(State(web): State<Web>) -> Result<Response, Unavailable> {
     let status = web.snapshot().await?;
+    if let Some(trouble) = &status.intake.trouble {
+        let seconds = status.now.since(trouble.since).as_secs();
+        let why = format!("{}; intake has stopped for {seconds} s; {}\n", trouble.text, trouble.then);
+        return Ok((StatusCode::SERVICE_UNAVAILABLE, why).into_response());
+    }
     let down: Vec<_> = status.connections.iter().filter(|connection| !connection.connected).collect();
     if down.is_empty() {
         return Ok("ready\n".into_response());

@@ -146,6 +146,8 @@ impl Chat {
             workers: 1,
             turns: 32,
             retention: Retention::default(),
+            // A person who waits in the terminal leaves nothing that others need.
+            keep_free: 0,
         };
         Ok(Config { host, connections, bots })
     }

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 use std::process::ExitCode;
+use std::time::{Duration, UNIX_EPOCH};
 
 use serde_json::Value;
 
@@ -37,6 +38,15 @@ fn held(bot: &Value, now: u64) -> Option<String> {
         None => String::new(),
     };
     Some(format!("{state} for {seconds} s: {}{next}", health["reason"].as_str().unwrap_or("?")))
+}
+
+/// A line about a disk that takes nothing.
+fn trouble(trouble: &Value, now: u64) -> Option<String> {
+    let (what, then) = (trouble["text"].as_str()?, trouble["then"].as_str()?);
+    let since = trouble["since"].as_u64()?;
+    let at = humantime::format_rfc3339_seconds(UNIX_EPOCH + Duration::from_millis(since));
+    let seconds = now.saturating_sub(since) / 1000;
+    Some(format!("{what}; it has stopped since {at} ({seconds} s); {then}"))
 }
 
 /// The snapshot for a person.
@@ -76,6 +86,9 @@ fn table(status: &Value) -> String {
             mib("free"),
             mib("log")
         )?;
+        if let Some(line) = trouble(&status["intake"]["trouble"], number(status, "now")) {
+            writeln!(text, "intake: {line}")?;
+        }
         for connection in status["connections"].as_array().into_iter().flatten() {
             let state = if connection["connected"].as_bool() == Some(true) { "connected" } else { "not connected" };
             let name = word(connection, "name");

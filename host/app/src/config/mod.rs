@@ -50,6 +50,8 @@ pub(crate) struct HostConfig {
     pub(crate) turns: u32,
     /// How long things are kept.
     pub(crate) retention: Retention,
+    /// Bytes that stay free on the file system of `state`; with less, no events are taken.
+    pub(crate) keep_free: u64,
 }
 
 /// A connection.
@@ -248,6 +250,7 @@ fn check_host(raw: &RawHost, folder: &Path, problems: &mut Vec<Problem>) -> Opti
         workers,
         turns,
         retention: check_retention(raw, problems),
+        keep_free: read("host.keep_free", raw.keep_free.as_ref(), hodhod_store::KEEP_FREE, units::bytes, problems),
     })
 }
 

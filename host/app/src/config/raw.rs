@@ -28,6 +28,7 @@ pub(crate) struct RawHost {
     pub(crate) turns: Option<u32>,
     pub(crate) remember: Option<String>,
     pub(crate) keep_dead: Option<String>,
+    pub(crate) keep_free: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]

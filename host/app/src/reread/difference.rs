@@ -145,6 +145,7 @@ fn pending(old: &Settings, new: &Settings) -> Vec<String> {
         ("listen", old.listen != new.listen),
         ("admin_token", old.admin_token != new.admin_token),
         ("grace", old.grace != new.grace),
+        ("keep_free", old.keep_free != new.keep_free),
         ("workers", old.workers != new.workers),
         ("turns", old.turns != new.turns),
         ("remember", old.retention.remember != new.retention.remember),

@@ -141,7 +141,7 @@ pub struct Timing {
     /// Between attempts with a token that is probably bad.
     pub suspect_delay: Duration,
     /// Before the store is asked again to take events that it refused; it doubles up to
-    /// `max_delay`.
+    /// `max_delay`, at most 1 s.
     pub store_delay: Duration,
 }
 

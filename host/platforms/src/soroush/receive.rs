@@ -6,7 +6,7 @@
 
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use futures::FutureExt;
 use futures::future::{Either, select};
@@ -35,6 +35,9 @@ const MAX_READY: usize = 256 * 1024;
 
 /// Most bytes of a content type that are shown.
 const FORM: usize = 100;
+
+/// Longest wait before the store is asked again: when the disk has room, people are answered soon.
+const LONGEST_REFUSAL: Duration = Duration::from_secs(1);
 
 /// Everything the loop works with; what it remembers is in [`Receiver::run`].
 #[derive(Clone, Copy)]
@@ -179,16 +182,19 @@ impl Receiver<'_> {
         let mut delay = timing.store_delay;
         let mut refused = false;
         while let Err(error) = self.intake.take(batch.clone()).await {
-            if !refused {
+            if self.status.refusals.refused(now()) {
                 tracing::warn!(connection = %self.name, %error, "the store refuses events; they are kept and reading waits");
-                self.status.set_trouble(format!("the store refuses events: {error}"));
             }
+            self.status.set_trouble(format!("the store refuses events: {error}"));
             refused = true;
             sleep(jittered(delay, rand::random())).await;
-            delay = delay.saturating_mul(2).min(timing.max_delay);
+            delay = delay.saturating_mul(2).min(timing.max_delay).min(LONGEST_REFUSAL);
         }
         if refused {
-            tracing::info!(connection = %self.name, "the store takes events again");
+            if let Some(lasted) = self.status.refusals.over(now()) {
+                let lasted_ms = whole_millis(lasted);
+                tracing::info!(connection = %self.name, lasted_ms, "the store takes events again");
+            }
             self.status.clear_trouble();
         }
     }

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use hodhod_core::platform::Health;
+use hodhod_core::refusals::Refusals;
 
 use super::token::Token;
 
@@ -84,6 +85,8 @@ pub(super) struct Status {
     untimed: AtomicU64,
     trouble: Mutex<Option<String>>,
     unknown: Mutex<BTreeSet<String>>,
+    /// What the store refused of this connection.
+    pub(super) refusals: Refusals,
     /// Absent where there is none that a value could quote.
     token: Option<Token>,
 }

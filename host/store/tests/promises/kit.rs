@@ -180,7 +180,10 @@ pub(crate) fn key(key: &str) -> ValueKey {
 
 pub(crate) fn text(error: StoreError) -> String {
     match error {
-        StoreError::Failed(text) | StoreError::Unreadable(text) => text,
+        StoreError::Failed(text)
+        | StoreError::NoRoom(text)
+        | StoreError::NotDurable(text)
+        | StoreError::Unreadable(text) => text,
         StoreError::Closed => panic!("the store is closed"),
     }
 }
