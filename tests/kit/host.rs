@@ -11,6 +11,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 use tokio::process::{Child, Command};
 
+use crate::disk::Disk;
 use crate::{PATIENCE, component, eventually, program};
 
 /// The token of the one connection, `shop`.
@@ -152,6 +153,11 @@ impl Setup {
         (answer.status().as_u16(), answer.json().await.expect("JSON"))
     }
 
+    /// A disk for that folder, and a host that takes all of it.
+    pub fn disk(&self) -> Disk {
+        Disk::new(&self.state())
+    }
+
     /// What the program wrote to its log, in all its runs.
     pub fn log(&self) -> String {
         std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
@@ -194,13 +200,33 @@ impl Setup {
 
     /// Starts the host.
     pub fn start(&self) -> Running {
+        self.launch(self.command("run"))
+    }
+
+    /// Starts the host on a disk that may fail.
+    pub fn start_on(&self, disk: &Disk) -> Running {
+        let mut command = self.command("run");
+        command.envs(disk.environment());
+        self.launch(command)
+    }
+
+    /// Starts the host with another log.
+    pub fn start_logging_to(&self, log: std::fs::File) -> Running {
+        self.spawn(self.command("run"), log)
+    }
+
+    fn launch(&self, command: Command) -> Running {
         let log = std::fs::File::options()
             .create(true)
             .append(true)
             .open(self.folder.path().join("log"))
             .expect("the log can be written");
+        self.spawn(command, log)
+    }
+
+    fn spawn(&self, mut command: Command, log: std::fs::File) -> Running {
         let out = log.try_clone().expect("the log can be written twice");
-        let child = self.command("run").stdout(out).stderr(log).spawn().expect("the program starts");
+        let child = command.stdout(out).stderr(log).spawn().expect("the program starts");
         Running { child, listen: self.listen, client: reqwest::Client::builder().no_proxy().build().expect("a client") }
     }
 
@@ -299,6 +325,17 @@ impl Running {
     /// Ends the process at once, as a power cut would.
     pub async fn kill(mut self) {
         self.child.kill().await.expect("a child can be killed");
+    }
+
+    /// True while the process runs.
+    pub fn is_alive(&mut self) -> bool {
+        self.child.try_wait().expect("a child can be asked").is_none()
+    }
+
+    /// What a page of the host answers, with its status code; nothing where it does not answer.
+    pub async fn answer(&self, path: &str) -> Option<(u16, String)> {
+        let answer = self.client.get(self.url(path)).send().await.ok()?;
+        Some((answer.status().as_u16(), answer.text().await.ok()?))
     }
 
     /// A page of the host.

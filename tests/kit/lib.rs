@@ -5,6 +5,7 @@
 #![expect(clippy::expect_used, clippy::panic, reason = "a test fails by panicking, and the kit is part of the tests")]
 
 mod build;
+pub mod disk;
 mod host;
 mod parts;
 mod python;

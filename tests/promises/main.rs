@@ -10,6 +10,7 @@ mod control;
 mod crash;
 mod failures;
 mod fairness;
+mod faults;
 mod files;
 mod grants;
 mod languages;

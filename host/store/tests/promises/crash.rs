@@ -10,15 +10,17 @@ use std::sync::mpsc;
 use std::time::{Duration, SystemTime};
 
 use hodhod_core::ids::InboxSeq;
-use hodhod_core::store::{Store, TurnCommit};
+use hodhod_core::store::{Store, StoreError, TurnCommit};
 use hodhod_core::values::Bucket;
-use hodhod_store::{Options, SqliteStore};
+use hodhod_store::{Durability, Options, SqliteStore};
 use tempfile::TempDir;
 
 use crate::kit::{arrival, done, key, row, send};
 
 const FOLDER: &str = "HODHOD_TEST_CRASH_FOLDER";
 const ROUND: &str = "HODHOD_TEST_CRASH_ROUND";
+/// Set where the child is not to wait for the disk.
+pub(crate) const NORMAL: &str = "HODHOD_TEST_CRASH_NORMAL";
 const EVENTS: usize = 5;
 const SENDS: u32 = 2;
 
@@ -33,12 +35,17 @@ const PATIENCE: u32 = 20;
 async fn child() {
     let Ok(folder) = env::var(FOLDER) else { return };
     let first: u64 = env::var(ROUND).unwrap().parse().unwrap();
-    let store = SqliteStore::open(Path::new(&folder), &Options::default()).unwrap();
+    let durability = if env::var(NORMAL).is_ok() { Durability::Normal } else { Durability::Full };
+    let options = Options { durability, ..Options::default() };
+    let store = SqliteStore::open(Path::new(&folder), &options).unwrap();
     let mut failures = 0;
     for round in first..first + ROUNDS {
         let arrivals: Vec<_> = (0..EVENTS).map(|n| arrival(&format!("{round}/{n}"))).collect();
-        let Ok(appended) = store.append(arrivals).await else {
-            println!("failed {round}");
+        let appended = store.append(arrivals).await;
+        let Ok(appended) = appended else {
+            // What was written and not synced may be there after a crash.
+            let doubtful = matches!(appended, Err(StoreError::NotDurable(_)));
+            println!("{} {round}", if doubtful { "doubtful" } else { "failed" });
             failures += 1;
             if failures == PATIENCE {
                 return;
@@ -66,15 +73,21 @@ fn turn(round: u64, n: usize, seq: InboxSeq) -> TurnCommit {
     }
 }
 
-/// What a child said.
+/// What children said.
 #[derive(Default)]
-struct Acknowledged {
-    appended: BTreeSet<u64>,
-    committed: BTreeSet<u64>,
+pub(crate) struct Acknowledged {
+    pub(crate) appended: BTreeSet<u64>,
+    pub(crate) committed: BTreeSet<u64>,
     failed: BTreeSet<u64>,
 }
 
 impl Acknowledged {
+    pub(crate) fn add(&mut self, heard: Self) {
+        self.appended.extend(heard.appended);
+        self.committed.extend(heard.committed);
+        self.failed.extend(heard.failed);
+    }
+
     fn hear(&mut self, line: &str) {
         if let Some((what, round)) = line.split_once(' ')
             && let Ok(round) = round.parse()
@@ -90,7 +103,7 @@ impl Acknowledged {
 }
 
 /// Lets a child write until it gives up, or for `life` after its first acknowledged write.
-fn write(mut program: Command, folder: &Path, first: u64, life: Option<Duration>) -> Acknowledged {
+pub(crate) fn write(mut program: Command, folder: &Path, first: u64, life: Option<Duration>) -> Acknowledged {
     let mut child = program
         .args(["--exact", "crash::child", "--nocapture"])
         .env(FOLDER, folder)
@@ -118,7 +131,7 @@ fn write(mut program: Command, folder: &Path, first: u64, life: Option<Duration>
 }
 
 /// What the store has of each round: waiting events, values, sends.
-async fn stored(store: &SqliteStore) -> BTreeMap<u64, [usize; 3]> {
+pub(crate) async fn stored(store: &SqliteStore) -> BTreeMap<u64, [usize; 3]> {
     let round = |name: &str| name.split('/').next().unwrap().parse::<u64>().unwrap();
     let mut rounds: BTreeMap<u64, [usize; 3]> = BTreeMap::new();
     for waiting in store.waiting_events(InboxSeq(0), usize::MAX).await.unwrap() {
@@ -138,7 +151,7 @@ async fn stored(store: &SqliteStore) -> BTreeMap<u64, [usize; 3]> {
     rounds
 }
 
-async fn check(folder: &Path, heard: &Acknowledged) {
+pub(crate) async fn check(folder: &Path, heard: &Acknowledged) {
     let store = SqliteStore::open(folder, &Options::default()).unwrap();
     let rounds = stored(&store).await;
     for (round, has) in &rounds {

@@ -9,7 +9,13 @@ mod dead;
 #[cfg(test)]
 mod disk;
 #[cfg(test)]
+#[expect(dead_code, unreachable_pub, reason = "the kit of the end-to-end tests uses the rest")]
+#[path = "../../../../tests/kit/disk.rs"]
+mod disk_kit;
+#[cfg(test)]
 mod duplicates;
+#[cfg(test)]
+mod failing_disk;
 #[cfg(test)]
 mod faults;
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use hodhod_core::dead::Doomed;
 use hodhod_core::ids::{InboxSeq, OutboxSeq};
 use hodhod_core::store::{
-    Appended, Arrival, Mark, QueuedSend, Route, SendOutcome, Settlement, Store, Totals, TurnCommit, Upkeep,
+    Appended, Arrival, Mark, QueuedSend, Route, SendOutcome, Settlement, Store, StoreError, Totals, TurnCommit, Upkeep,
 };
 use hodhod_core::time::Millis;
 use hodhod_core::values::{Bucket, ValueKey, Write};
@@ -15,10 +15,10 @@ use proptest::prelude::*;
 
 use crate::kit::{Kit, arrival, chat, done, key, send, settled};
 
-const MOST_DEAD: usize = 4;
+pub(crate) const MOST_DEAD: usize = 4;
 
 #[derive(Clone, Debug)]
-enum Op {
+pub(crate) enum Op {
     Append(Vec<Arrival>),
     Commit(Vec<TurnCommit>),
     Attempt(Vec<OutboxSeq>),
@@ -29,8 +29,8 @@ enum Op {
     Reopen,
 }
 
-#[derive(Default)]
-struct Model {
+#[derive(Clone, Default)]
+pub(crate) struct Model {
     seen: BTreeMap<String, Millis>,
     next_inbox: u64,
     next_outbox: u64,
@@ -41,6 +41,7 @@ struct Model {
     totals: Totals,
 }
 
+#[derive(Clone)]
 struct Waiting {
     arrival: Arrival,
     bot: String,
@@ -48,6 +49,7 @@ struct Waiting {
     not_before: Millis,
 }
 
+#[derive(Clone)]
 struct Letter {
     seq: InboxSeq,
     arrival: Arrival,
@@ -56,6 +58,7 @@ struct Letter {
     reason: String,
 }
 
+#[derive(Clone)]
 struct Sent {
     send: QueuedSend,
     attempts: u32,
@@ -186,40 +189,45 @@ impl Model {
     }
 }
 
-async fn apply(kit: &mut Kit, model: &mut Model, op: &Op) {
+/// Does the same to both. A store that refuses leaves both as they were.
+pub(crate) async fn apply(kit: &mut Kit, model: &mut Model, op: &Op) -> Result<(), StoreError> {
+    let before = model;
+    let mut model = before.clone();
     match op {
         Op::Append(arrivals) => {
             let expected: Vec<_> = arrivals.iter().map(|arrival| model.append(arrival)).collect();
-            assert_eq!(kit.append(arrivals.clone()).await.unwrap(), expected);
+            assert_eq!(kit.append(arrivals.clone()).await?, expected);
         }
         Op::Commit(turns) => {
             let expected: Vec<_> = turns.iter().map(|turn| model.commit(turn)).collect();
-            assert_eq!(kit.commit(turns.clone()).await.unwrap(), expected);
+            assert_eq!(kit.commit(turns.clone()).await?, expected);
         }
         Op::Attempt(rows) => {
             for row in rows {
                 model.outbox.entry(*row).and_modify(|sent| sent.attempted = true);
             }
-            kit.attempt(rows.clone()).await.unwrap();
+            kit.attempt(rows.clone()).await?;
         }
         Op::Settle(items) => {
             let expected: Vec<_> = items.iter().map(|item| model.settle(item)).collect();
-            assert_eq!(kit.settle(items.clone()).await.unwrap(), expected);
+            assert_eq!(kit.settle(items.clone()).await?, expected);
         }
-        Op::Forget(before) => {
-            model.seen.retain(|_, at| *at >= *before);
-            kit.forget_seen(*before).await.unwrap();
+        Op::Forget(until) => {
+            model.seen.retain(|_, at| *at >= *until);
+            kit.forget_seen(*until).await?;
         }
         Op::RetryDead(seq) => {
-            let row = kit.retry_dead(*seq).await.unwrap();
+            let row = kit.retry_dead(*seq).await?;
             assert_eq!(row.map(|row| row.seq), model.retry_dead(*seq));
         }
-        Op::DropDead(doomed) => assert_eq!(kit.drop_dead(doomed.clone()).await.unwrap(), model.drop_dead(doomed)),
+        Op::DropDead(doomed) => assert_eq!(kit.drop_dead(doomed.clone()).await?, model.drop_dead(doomed)),
         Op::Reopen => kit.reopen().await,
     }
+    *before = model;
+    Ok(())
 }
 
-async fn compare(kit: &Kit, model: &Model) {
+pub(crate) async fn compare(kit: &Kit, model: &Model) {
     let events = kit.events().await;
     assert_eq!(events.len(), model.inbox.len());
     for (waiting, (seq, expected)) in events.iter().zip(&model.inbox) {
@@ -304,7 +312,7 @@ fn a_settlement() -> impl Strategy<Value = Settlement> {
         .prop_map(|(seq, outcome, report)| Settlement { report, ..settled(OutboxSeq(seq), outcome) })
 }
 
-fn an_op() -> impl Strategy<Value = Op> {
+pub(crate) fn an_op() -> impl Strategy<Value = Op> {
     prop_oneof![
         4 => vec(an_arrival(), 0..6).prop_map(Op::Append),
         4 => vec(a_turn(), 0..6).prop_map(Op::Commit),
@@ -338,7 +346,7 @@ proptest! {
             let mut kit = Kit::with(options);
             let mut model = Model::default();
             for op in &ops {
-                apply(&mut kit, &mut model, op).await;
+                apply(&mut kit, &mut model, op).await.unwrap();
                 compare(&kit, &model).await;
             }
         });

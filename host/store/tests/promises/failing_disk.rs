@@ -1,0 +1,210 @@
+//! On a disk that refuses, loses what was not synced, and forgets what it failed to sync, the store still keeps
+//! what it acknowledged. The store runs in a process of its own on that disk; see `tests/kit/disk.c`.
+
+use std::env;
+use std::process::Command;
+use std::time::{Duration, SystemTime};
+
+use hodhod_core::condition::TroubleKind;
+use hodhod_core::store::{Store, StoreError};
+use hodhod_store::{Options, SqliteStore};
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::test_runner::{Config, TestRunner};
+use tempfile::TempDir;
+
+use crate::crash::{Acknowledged, NORMAL, check, stored, write};
+use crate::disk_kit::{Disk, EIO, ENDLESS, ENOSPC, Fault, Operation, Order};
+use crate::kit::{Kit, arrival};
+use crate::model::{MOST_DEAD, Model, Op, an_op, apply, compare};
+
+/// Chance with a seed that a failure shows.
+struct Chance(u64);
+
+impl Chance {
+    fn new() -> Self {
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
+        let seed = (now.as_secs() << 30) | u64::from(now.subsec_nanos()) | 1;
+        println!("seed {seed}");
+        Self(seed)
+    }
+
+    fn below(&mut self, most: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 % most
+    }
+}
+
+/// Runs a test of this file again, in a process whose temporary files are on a disk that may fail.
+fn on_a_disk_that_fails(test: &str) {
+    let folder = TempDir::new().unwrap();
+    let below = folder.path().join("disk");
+    std::fs::create_dir(&below).unwrap();
+    let disk = Disk::new(&below);
+    let mut program = Command::new(env::current_exe().unwrap());
+    program
+        .args(["--exact", test, "--nocapture"])
+        .envs(disk.environment())
+        .env("TMPDIR", below.canonicalize().unwrap());
+    let output = program.output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{said}\n{}", String::from_utf8_lossy(&output.stderr));
+    assert!(said.contains("1 passed"), "{said}");
+}
+
+fn fails(operation: Operation, skip: u64, times: u64, error: u64) -> Order {
+    Order { operation, file: "hodhod.db", skip, times, fault: Fault::Fail(error) }
+}
+
+fn a_fault() -> impl Strategy<Value = Option<Order>> {
+    let operation = prop_oneof![3 => Just(Operation::Write), 2 => Just(Operation::Sync)];
+    let order = (operation, 0..12_u64, 1..4_u64, prop_oneof![Just(EIO), Just(ENOSPC)]);
+    proptest::option::weighted(
+        0.3,
+        order.prop_map(|(operation, skip, times, error)| fails(operation, skip, times, error)),
+    )
+}
+
+#[test]
+fn the_store_does_what_the_contract_says_on_a_disk_that_fails() {
+    let Some(disk) = Disk::inherited() else {
+        return on_a_disk_that_fails("failing_disk::the_store_does_what_the_contract_says_on_a_disk_that_fails");
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    let mut runner = TestRunner::new(Config { cases: 24, failure_persistence: None, ..Config::default() });
+    let tested = runner.run(&vec((an_op(), a_fault()), 1..50), |steps| {
+        runtime.block_on(async {
+            let options =
+                Options { dead_letters_per_bot: MOST_DEAD as u64, readers: 1, keep_free: 0, ..Options::default() };
+            let (mut kit, mut model) = (Kit::with(options), Model::default());
+            for (op, fault) in &steps {
+                // It may take more than one transaction, of which the first ones stay.
+                if let Some(order) = fault.filter(|_| !matches!(op, Op::DropDead(_))) {
+                    disk.order(order);
+                }
+                if matches!(op, Op::Reopen) {
+                    kit.close().await;
+                    disk.heal();
+                    kit.open_again();
+                    continue;
+                }
+                while let Err(error) = apply(&mut kit, &mut model, op).await {
+                    assert!(!matches!(error, StoreError::Closed | StoreError::Unreadable(_)), "{error:?}");
+                    compare(&kit, &model).await;
+                    tokio::time::sleep(Duration::from_millis(1)).await;
+                }
+                compare(&kit, &model).await;
+                disk.heal();
+            }
+        });
+        Ok(())
+    });
+    tested.unwrap();
+    assert!(disk.done() > 20, "{} faults", disk.done());
+}
+
+#[test]
+fn each_refusal_has_its_name_and_ends_by_itself() {
+    let Some(disk) = Disk::inherited() else {
+        return on_a_disk_that_fails("failing_disk::each_refusal_has_its_name_and_ends_by_itself");
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    runtime.block_on(async {
+        let kit = Kit::with(Options { keep_free: 0, ..Options::default() });
+        for (round, (operation, error, kind)) in [
+            (Operation::Write, ENOSPC, TroubleKind::Full),
+            (Operation::Sync, EIO, TroubleKind::NotDurable),
+            (Operation::Write, EIO, TroubleKind::Refused),
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            disk.order(fails(operation, 0, ENDLESS, error));
+            let told = kit.append(vec![arrival(&format!("{round}"))]).await.unwrap_err();
+            let named = match kind {
+                TroubleKind::Full | TroubleKind::Low => matches!(told, StoreError::NoRoom(_)),
+                TroubleKind::NotDurable => matches!(told, StoreError::NotDurable(_)),
+                TroubleKind::Refused => matches!(told, StoreError::Failed(_)),
+            };
+            assert!(named, "{told:?}");
+            let trouble = kit.condition().trouble.unwrap();
+            assert_eq!(trouble.kind, kind);
+            assert!(trouble.text.contains(kit.folder().to_str().unwrap()), "{}", trouble.text);
+            // Nobody writes, and it ends all the same.
+            disk.heal();
+            while kit.condition().trouble.is_some() {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+            kit.append(vec![arrival(&format!("{round}"))]).await.unwrap();
+        }
+        assert_eq!(kit.events().await.len(), 3);
+    });
+}
+
+#[tokio::test]
+async fn a_loss_of_power_takes_nothing_acknowledged_also_after_syncs_that_failed() {
+    let mut chance = Chance::new();
+    let folder = TempDir::new().unwrap();
+    let state = folder.path().join("state");
+    let disk = Disk::new(&state);
+    disk.track();
+    let (mut all, mut lost) = (Acknowledged::default(), 0);
+    for life in 0..16 {
+        if life % 4 > 0 {
+            disk.order(fails(Operation::Sync, chance.below(40), 1 + chance.below(3), EIO));
+        }
+        let mut program = Command::new(env::current_exe().unwrap());
+        program.envs(disk.environment());
+        all.add(write(program, &state, life * 1_000_000, Some(Duration::from_micros(chance.below(60_000)))));
+        disk.heal();
+        // Now and then the process goes and the machine stays, with what it forgot to write.
+        if chance.below(2) == 0 {
+            lost += disk.cut_power(|| chance.below(2) == 0);
+            check(&state, &all).await;
+        }
+    }
+    lost += disk.cut_power(|| false);
+    check(&state, &all).await;
+    assert!(lost > 0 && disk.done() > 0 && all.committed.len() > 10, "{lost} pages, {} faults", disk.done());
+}
+
+/// The pages of a failed sync outlive the process in the system's memory, and look as if they were on the disk.
+#[tokio::test]
+async fn what_follows_a_sync_that_failed_in_an_earlier_run_is_not_lost_with_it() {
+    let folder = TempDir::new().unwrap();
+    let state = folder.path().join("state");
+    let disk = Disk::new(&state);
+    disk.track();
+    let child = || {
+        let mut program = Command::new(env::current_exe().unwrap());
+        program.envs(disk.environment());
+        program
+    };
+    disk.order(Order { file: "hodhod.db-wal", ..fails(Operation::Sync, 12, ENDLESS, EIO) });
+    let mut all = write(child(), &state, 0, None);
+    disk.heal();
+    let after = write(child(), &state, 1_000_000, Some(Duration::from_millis(50)));
+    assert!(!after.committed.is_empty());
+    all.add(after);
+    disk.cut_power(|| false);
+    check(&state, &all).await;
+}
+
+/// What the tests above rest on: this disk does lose what nobody waited for.
+#[tokio::test]
+async fn a_loss_of_power_takes_what_was_acknowledged_without_a_sync() {
+    let folder = TempDir::new().unwrap();
+    let state = folder.path().join("state");
+    let disk = Disk::new(&state);
+    disk.track();
+    let mut program = Command::new(env::current_exe().unwrap());
+    program.envs(disk.environment()).env(NORMAL, "1");
+    let heard = write(program, &state, 0, Some(Duration::from_millis(50)));
+    assert!(disk.cut_power(|| false) > 0);
+    let store = SqliteStore::open(&state, &Options::default()).unwrap();
+    let rounds = stored(&store).await;
+    assert!(heard.appended.iter().any(|round| !rounds.contains_key(round)), "{} rounds", rounds.len());
+    store.close().await;
+}
