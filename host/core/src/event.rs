@@ -210,6 +210,16 @@ impl Event {
         }
     }
 
+    /// The kind of event, as one word.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Message(_) => "message",
+            Self::Timer(_) => "timer",
+            Self::Delivery(_) => "delivery",
+            Self::Other(..) => "other",
+        }
+    }
+
     /// The person behind the event, where the platform says who it was.
     pub fn sender(&self) -> Option<&SenderId> {
         match self {

@@ -28,6 +28,7 @@ use crate::status::Configuration;
 use crate::store::{Store, StoreError};
 use crate::time::Clock;
 use crate::timers::Timers;
+use crate::trace::Traces;
 use crate::turns::Turns;
 
 /// Rows read at once when taking up an earlier run.
@@ -73,8 +74,13 @@ pub struct Restored {
 impl Host {
     /// A host with nothing to serve, for `workers` workers and at most `turns` turns at once.
     pub fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>, workers: usize, turns: usize) -> Self {
+        Self::traced(store, clock, workers, turns, Traces::default())
+    }
+
+    /// Like [`new`](Self::new), with traces of what happens to events.
+    pub fn traced(store: Arc<dyn Store>, clock: Arc<dyn Clock>, workers: usize, turns: usize, traces: Traces) -> Self {
         let outboxes = Arc::new(Outboxes::default());
-        let turns = Arc::new(Turns::new(store.clone(), clock.clone(), outboxes.clone(), workers, turns));
+        let turns = Arc::new(Turns::new(store.clone(), clock.clone(), outboxes.clone(), workers, turns, traces));
         let inbox = Arc::new(Inbox::new(store.clone(), clock.clone(), turns.clone()));
         let timers = Timers::new(store.clone(), clock.clone(), turns.clone(), turns.timers_changed());
         let (members, count) = (RwLock::default(), watch::Sender::new(0));

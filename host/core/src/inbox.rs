@@ -12,11 +12,12 @@ use futures::future::{BoxFuture, select};
 use tokio::sync::watch;
 
 use crate::event::{Delivery, Event};
-use crate::ids::{Chat, ConnectionName, InboxSeq};
+use crate::ids::{BotName, Chat, ConnectionName, InboxSeq};
 use crate::outbox::Reports;
 use crate::platform::{Incoming, Intake, Platform};
 use crate::store::{Appended, Arrival, QueuedSend, Route, Store, StoreError};
 use crate::time::Clock;
+use crate::trace::What;
 use crate::turns::Turns;
 
 /// Takes events of all connections.
@@ -73,6 +74,8 @@ impl Inbox {
 
     async fn take(&self, connection: &ConnectionName, events: Vec<Incoming>) -> Result<usize, StoreError> {
         let received = self.clock.now();
+        let traces = self.turns.traces();
+        let began = traces.now();
         let bots: Vec<_> = self.turns.bots().into_iter().filter(|bot| bot.serves(connection)).collect();
         let mut arrivals = Vec::with_capacity(events.len());
         for Incoming { key, event } in events {
@@ -88,6 +91,7 @@ impl Inbox {
             .map(|arrival| (arrival.chat.clone(), arrival.routes.clone(), arrival.event.clone()))
             .collect();
         let stored = self.store.append(arrivals).await?;
+        let ended = traces.now();
         let new = stored.iter().filter(|appended| matches!(appended, Appended::Stored(_))).count();
         self.count(connection, new, stored.len() - new);
         self.turns.push(waiting.into_iter().zip(stored).flat_map(|((chat, routes, event), appended)| {
@@ -95,13 +99,19 @@ impl Inbox {
                 Appended::Duplicate => Vec::new(),
                 Appended::Stored(rows) => rows,
             };
-            routes.into_iter().zip(rows).filter_map(move |(route, row)| match row {
-                Some(seq) => Some((route.bot, chat.clone(), seq, event.clone())),
-                None => {
-                    self.turns.overflowed(&route.bot);
-                    None
-                }
-            })
+            routes
+                .into_iter()
+                .zip(rows)
+                .filter_map(move |(route, row)| match row {
+                    Some(seq) => Some((route.bot, chat.clone(), seq, event.clone())),
+                    None => {
+                        self.turns.overflowed(&route.bot);
+                        None
+                    }
+                })
+                .inspect(|(bot, chat, seq, event)| {
+                    traces.tell(*seq, began, ended, || arrival(bot, chat, event, None));
+                })
         }));
         Ok(new)
     }
@@ -157,9 +167,16 @@ impl Reports for Inbox {
     }
 
     fn reported(&self, send: &QueuedSend, seq: Option<InboxSeq>, event: Arc<Event>) {
-        match seq {
-            Some(seq) => self.turns.push([(send.bot.clone(), send.chat.clone(), seq, event)]),
-            None => self.turns.overflowed(&send.bot),
-        }
+        let Some(seq) = seq else { return self.turns.overflowed(&send.bot) };
+        let traces = self.turns.traces();
+        let now = traces.now();
+        traces.tell(seq, now, now, || arrival(&send.bot, &send.chat, &event, Some(send.id.turn)));
+        self.turns.push([(send.bot.clone(), send.chat.clone(), seq, event)]);
     }
+}
+
+/// The arrival of an event, for its trace.
+pub(crate) fn arrival(bot: &BotName, chat: &Chat, event: &Event, cause: Option<InboxSeq>) -> What {
+    let connection = (!chat.connection.as_str().is_empty()).then(|| chat.connection.clone());
+    What::Arrival { bot: bot.clone(), connection, kind: event.kind(), cause }
 }

@@ -37,6 +37,7 @@ pub mod testing;
 pub mod text;
 pub mod time;
 pub mod timers;
+pub mod trace;
 pub mod turn;
 pub mod turns;
 pub mod values;

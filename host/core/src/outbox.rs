@@ -39,6 +39,7 @@ use crate::platform::{Platform, SendError, Sent};
 use crate::refusals::Refusals;
 use crate::store::{Arrival, QueuedSend, SendOutcome, Settlement, Store, StoreError, WaitingSend};
 use crate::time::{Clock, Millis, whole_millis};
+use crate::trace::{Moment, SendStep, Traces, What};
 
 /// Bytes of sends kept in memory per connection beside their rows.
 const BODIES: usize = 4 << 20;
@@ -59,7 +60,11 @@ pub trait Reports: Send + Sync {
 #[derive(Debug)]
 struct Queued {
     seq: OutboxSeq,
+    /// The event whose turn sent it.
+    turn: InboxSeq,
     attempts: u32,
+    /// Since when it waits, for its trace; zero for since it was queued.
+    since: Moment,
     /// Absent where it has to be read from the store.
     body: Option<QueuedSend>,
 }
@@ -85,6 +90,7 @@ pub struct Outbox {
     under_way: AtomicUsize,
     wake: Notify,
     draining: AtomicBool,
+    traces: Traces,
     /// What has become of sends.
     pub stats: SendStats,
     pause: Mutex<Pause>,
@@ -113,10 +119,17 @@ impl Outbox {
             under_way: AtomicUsize::new(0),
             wake: Notify::new(),
             draining: AtomicBool::new(false),
+            traces: Traces::default(),
             stats: SendStats::default(),
             pause: Mutex::default(),
             refusals: Refusals::default(),
         }
+    }
+
+    /// With traces of what happens to events.
+    #[must_use]
+    pub fn traced(self, traces: Traces) -> Self {
+        Self { traces, ..self }
     }
 
     /// Lets sends that begin from now on go to another account under the same name, or otherwise than before.
@@ -164,7 +177,9 @@ impl Outbox {
             self.bodies.fetch_sub(weight, Ordering::Relaxed);
         }
         let (bot, lane) = (send.bot.clone(), send.chat.id.clone());
-        self.enqueue(&bot, &lane, Queued { seq, attempts: 0, body: keep.then_some(send) }, Millis(0));
+        let (turn, since) = (send.id.turn, self.traces.now());
+        let body = keep.then_some(send);
+        self.enqueue(&bot, &lane, Queued { seq, turn, attempts: 0, since, body }, Millis(0));
     }
 
     /// Takes up a send of an earlier run. One that was being tried is in doubt.
@@ -178,7 +193,8 @@ impl Outbox {
                 OnDoubt::Resend => {
                     let now = self.clock.now();
                     let again = SendOutcome::Again { attempts: row.attempts + 1, not_before: now, in_doubt: true };
-                    tracing::warn!(connection = %self.connection, chat = %row.chat, seq = %row.seq,
+                    tracing::warn!(bot = %row.bot, connection = %self.connection, chat = %row.chat, seq = %row.seq,
+                        trace_id = %self.traces.of(row.turn),
                         "a send was in doubt when the host stopped; it is sent again");
                     self.record(&Settlement { seq: row.seq, outcome: again, report: None }).await?;
                     attempts += 1;
@@ -186,18 +202,22 @@ impl Outbox {
                 }
                 OnDoubt::Drop => {
                     let send = match self.store.send(row.seq).await {
-                        Err(StoreError::Unreadable(why)) => return self.fail_unread(row.seq, &why).await,
+                        Err(StoreError::Unreadable(why)) => return self.fail_unread(row.seq, row.turn, &why).await,
                         send => send?,
                     };
                     let Some(send) = send else { return Ok(()) };
-                    tracing::warn!(connection = %self.connection, chat = %row.chat, seq = %row.seq,
+                    tracing::warn!(bot = %row.bot, connection = %self.connection, chat = %row.chat, seq = %row.seq,
+                        trace_id = %self.traces.of(row.turn),
                         "a send was in doubt when the host stopped; it is dropped");
                     let why = "the host stopped before the platform answered".to_owned();
                     return self.settle(row.seq, &send, SendOutcome::DroppedInDoubt, Some(Outcome::InDoubt(why))).await;
                 }
             }
         }
-        self.enqueue(&row.bot, &row.chat.id, Queued { seq: row.seq, attempts, body: None }, not_before);
+        // When its last try ended is not known any more.
+        let since = if attempts > 0 { self.traces.now() } else { Moment(0) };
+        let queued = Queued { seq: row.seq, turn: row.turn, attempts, since, body: None };
+        self.enqueue(&row.bot, &row.chat.id, queued, not_before);
         Ok(())
     }
 
@@ -268,28 +288,29 @@ impl Outbox {
 
     /// Tries one send and tells its lane the end.
     async fn deliver(&self, out: Out<BotName, ChatId, Queued>) {
-        let Out { group: bot, lane, item: Queued { seq, attempts, body } } = out;
-        let next = match self.try_send(seq, attempts, body).await {
+        let Out { group: bot, lane, item } = out;
+        let Queued { seq, turn, attempts, since, .. } = item;
+        let next = match self.try_send(item).await {
             Ok(None) => Next::Done,
             // Whatever waits for its next try is read back, so that an outage does not fill the memory.
-            Ok(Some((attempts, not_before))) => Next::At(not_before, Queued { seq, attempts, body: None }),
+            Ok(Some((attempts, not_before))) => {
+                let since = self.traces.now();
+                Next::At(not_before, Queued { seq, turn, attempts, since, body: None })
+            }
             Err(error) => {
                 // What the store did not take is as it was before; the row decides after a restart.
                 if self.refusals.refused(self.clock.now()) {
-                    tracing::error!(connection = %self.connection, %seq, %error, "sends cannot be recorded; their chats wait");
+                    tracing::error!(%bot, connection = %self.connection, %seq, trace_id = %self.traces.of(turn), %error,
+                        "sends cannot be recorded; their chats wait");
                 }
-                Next::At(self.clock.now() + STORE_WAIT, Queued { seq, attempts, body: None })
+                Next::At(self.clock.now() + STORE_WAIT, Queued { seq, turn, attempts, since, body: None })
             }
         };
         self.lanes().finish(&bot, &lane, next);
     }
 
-    async fn try_send(
-        &self,
-        seq: OutboxSeq,
-        attempts: u32,
-        body: Option<QueuedSend>,
-    ) -> Result<Option<(u32, Millis)>, StoreError> {
+    async fn try_send(&self, queued: Queued) -> Result<Option<(u32, Millis)>, StoreError> {
+        let Queued { seq, turn, attempts, since, body } = queued;
         let send = match body {
             Some(send) => {
                 self.bodies.fetch_sub(weight(&send), Ordering::Relaxed);
@@ -299,22 +320,28 @@ impl Outbox {
                 Ok(Some(send)) => send,
                 // A try to record its end went through although it looked as if it had not.
                 Ok(None) => return Ok(None),
-                Err(StoreError::Unreadable(why)) => return self.fail_unread(seq, &why).await.map(|()| None),
+                Err(StoreError::Unreadable(why)) => return self.fail_unread(seq, turn, &why).await.map(|()| None),
                 Err(error) => return Err(error),
             },
         };
         let link = self.link.load_full();
         let Link { platform, policy } = &*link;
+        let (began, tries) = (self.traces.now(), attempts + 1);
+        let step = || SendStep { connection: self.connection.clone(), index: send.id.index, attempt: tries };
+        self.traces.tell(turn, since.max(send.queued.into()), began, || What::OutboxWait(step()));
         // One that was never tried gets its try, however long the host was away.
         if attempts > 0 && self.clock.now().since(send.queued) > policy.give_up {
             let why = format!("given up after {} tries in {} s", attempts, policy.give_up.as_secs());
+            self.traces.tell(turn, began, began, || What::Send { send: step(), outcome: "given-up" });
             self.settle(seq, &send, SendOutcome::Failed, Some(Outcome::Failed(why))).await?;
             return Ok(None);
         }
         self.store.attempt(vec![seq]).await?;
         self.recorded();
         let result = platform.send(&send.chat.id, &send.message).await;
-        let tries = attempts + 1;
+        let outcome = result.as_ref().map_or_else(SendError::as_str, |_| "delivered");
+        self.traces.tell(turn, began, self.traces.now(), || What::Send { send: step(), outcome });
+        let trace = || self.traces.of(turn);
         let (wait, in_doubt) = match result {
             Ok(Sent { id }) => {
                 let told = send.message.report.then_some(Outcome::Delivered(id));
@@ -322,21 +349,25 @@ impl Outbox {
                 return Ok(None);
             }
             Err(SendError::Refused(why)) => {
-                tracing::info!(connection = %self.connection, chat = %send.chat.id, %seq, "the platform refused a message: {why}");
+                tracing::info!(bot = %send.bot, connection = %self.connection, chat = %send.chat.id, %seq, trace_id = %trace(),
+                    "the platform refused a message: {why}");
                 self.settle(seq, &send, SendOutcome::Failed, Some(Outcome::Failed(why))).await?;
                 return Ok(None);
             }
             Err(SendError::InDoubt(why)) if policy.on_doubt == OnDoubt::Drop => {
-                tracing::warn!(connection = %self.connection, chat = %send.chat.id, %seq, "a send is in doubt and dropped: {why}");
+                tracing::warn!(bot = %send.bot, connection = %self.connection, chat = %send.chat.id, %seq, trace_id = %trace(),
+                    "a send is in doubt and dropped: {why}");
                 self.settle(seq, &send, SendOutcome::DroppedInDoubt, Some(Outcome::InDoubt(why))).await?;
                 return Ok(None);
             }
             Err(SendError::InDoubt(why)) => {
-                tracing::warn!(connection = %self.connection, chat = %send.chat.id, %seq, "a send is in doubt and goes again: {why}");
+                tracing::warn!(bot = %send.bot, connection = %self.connection, chat = %send.chat.id, %seq, trace_id = %trace(),
+                    "a send is in doubt and goes again: {why}");
                 (backoff(policy, attempts), true)
             }
             Err(SendError::NotSent(why)) => {
-                tracing::info!(connection = %self.connection, chat = %send.chat.id, %seq, tries, "not sent: {why}");
+                tracing::info!(bot = %send.bot, connection = %self.connection, chat = %send.chat.id, %seq, trace_id = %trace(), tries,
+                    "not sent: {why}");
                 (backoff(policy, attempts), false)
             }
             Err(SendError::Wait(wait)) => {
@@ -353,8 +384,8 @@ impl Outbox {
     }
 
     /// Gives a send up that nobody can read any more, and so nobody can be told of.
-    async fn fail_unread(&self, seq: OutboxSeq, why: &str) -> Result<(), StoreError> {
-        tracing::error!(connection = %self.connection, %seq, "a message is given up: {why}");
+    async fn fail_unread(&self, seq: OutboxSeq, turn: InboxSeq, why: &str) -> Result<(), StoreError> {
+        tracing::error!(connection = %self.connection, %seq, trace_id = %self.traces.of(turn), "a message is given up: {why}");
         let end = Settlement { seq, outcome: SendOutcome::Failed, report: None };
         self.record(&end).await.map(drop)
     }

@@ -152,6 +152,18 @@ pub enum SendError {
     InDoubt(String),
 }
 
+impl SendError {
+    /// The kind, as one word.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Refused(_) => "refused",
+            Self::Wait(_) => "wait",
+            Self::NotSent(_) => "not-sent",
+            Self::InDoubt(_) => "in-doubt",
+        }
+    }
+}
+
 /// Why a platform can never carry a message.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum Unsendable {

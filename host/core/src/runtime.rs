@@ -62,6 +62,18 @@ pub enum TurnResult {
     Failed(Failure),
 }
 
+impl TurnResult {
+    /// How it ended, as one word.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Retry(_) => "retry",
+            Self::Reject(_) => "reject",
+            Self::Failed(_) => "failed",
+        }
+    }
+}
+
 /// Why a turn did not come to an end by itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failure {

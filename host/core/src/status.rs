@@ -15,6 +15,7 @@ use crate::ids::{BotName, ConnectionName};
 use crate::outbox::SendCounts;
 use crate::store::{Disk, StoreError, StoreWork, Totals};
 use crate::time::{Millis, whole_millis};
+use crate::trace;
 
 /// A snapshot of a host.
 #[derive(Clone, Debug, Serialize)]
@@ -31,6 +32,8 @@ pub struct Status {
     pub turns_under_way: usize,
     /// What the store has counted and holds.
     pub totals: Totals,
+    /// What became of the spans of traces; `None` where none are made.
+    pub traces: Option<trace::Counts>,
     /// How the store did it; for metrics only.
     #[serde(skip)]
     pub store: StoreWork,
@@ -213,6 +216,7 @@ impl Status {
             configuration: host.configuration(),
             turns_under_way: host.turns().under_way(),
             totals: host.store().totals().await?,
+            traces: host.turns().traces().counts(),
             store: host.store().work(),
             disk: host.store().disk().await?,
             intake: StoreStatus::of(host.store().condition(), now),

@@ -237,6 +237,17 @@ pub enum Mark {
     },
 }
 
+impl Mark {
+    /// What happens, as one word.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Retry { .. } => "retry",
+            Self::Dead { .. } => "dead",
+        }
+    }
+}
+
 /// A send in the outbox.
 #[derive(Clone, Debug, PartialEq)]
 pub struct QueuedSend {
@@ -303,6 +314,8 @@ pub struct WaitingEvent {
 pub struct WaitingSend {
     /// The row.
     pub seq: OutboxSeq,
+    /// The event whose turn sent it.
+    pub turn: InboxSeq,
     /// Who sent it.
     pub bot: BotName,
     /// Where it goes.

@@ -14,6 +14,7 @@ use tokio::sync::Notify;
 use crate::bot::Bot;
 use crate::event::{Event, Timer};
 use crate::ids::{BotName, Chat};
+use crate::inbox::arrival;
 use crate::refusals::Refusals;
 use crate::store::{Arrival, Route, Store, StoreError};
 use crate::time::{Clock, Millis, whole_millis};
@@ -161,13 +162,19 @@ impl Timers {
                 (key.bot.clone(), arrival.chat.clone(), arrival.event.clone(), overflows)
             })
             .collect();
+        let traces = self.turns.traces();
+        let began = traces.now();
         let rows = self.store.fire(firings).await?;
+        let ended = traces.now();
         let fired = events.into_iter().zip(rows);
-        self.turns.push(fired.filter_map(|((bot, chat, event, overflows), row)| {
+        let fired = fired.filter_map(|((bot, chat, event, overflows), row)| {
             if row.is_none() && overflows {
                 self.turns.overflowed(&bot);
             }
             row.map(|seq| (bot, chat, seq, event))
+        });
+        self.turns.push(fired.inspect(|(bot, chat, seq, event)| {
+            traces.tell(*seq, began, ended, || arrival(bot, chat, event, None));
         }));
         Ok(Some(now))
     }

@@ -30,6 +30,7 @@ use crate::store::{QueuedSend, StoreError};
 use crate::text::is_clean;
 use crate::time::Millis;
 use crate::timers::{Standing, TimerKey, TimerWrite};
+use crate::trace::{EventTrace, TraceKey};
 use crate::values::{Bucket, Reads, ValueKey, Write};
 
 /// Longest id of a chat that a bot may send to, in bytes; those of platforms have up to 60.
@@ -219,6 +220,7 @@ pub struct Turn {
     buffered: usize,
     files: usize,
     answered: bool,
+    trace: Option<EventTrace>,
 }
 
 impl Turn {
@@ -248,7 +250,19 @@ impl Turn {
             buffered: 0,
             files: 0,
             answered: false,
+            trace: None,
         }
+    }
+
+    /// With what makes the id of its trace.
+    #[must_use]
+    pub fn traced(self, key: TraceKey) -> Self {
+        Self { trace: Some(key.of(self.seq)), ..self }
+    }
+
+    /// The trace of its event, which lines of the log carry; `None` where there is no event.
+    pub fn trace(&self) -> Option<EventTrace> {
+        self.trace
     }
 
     /// The number of its event in the inbox.

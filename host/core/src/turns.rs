@@ -35,6 +35,7 @@ use crate::outbox::Outboxes;
 use crate::runtime::TurnResult;
 use crate::store::{Mark, Store, StoreError, TurnCommit, WaitingEvent};
 use crate::time::{Clock, Millis};
+use crate::trace::{Moment, Traces, What};
 use crate::turn::{Effects, Turn};
 use crate::values::Reads;
 use crate::verdict;
@@ -56,6 +57,8 @@ struct Waiting {
     seq: InboxSeq,
     attempts: u32,
     conflicts: u8,
+    /// Since when it waits, for its trace.
+    since: Moment,
     stay: Option<Stay>,
     /// Absent where it has to be read from the store.
     event: Option<Arc<Event>>,
@@ -86,6 +89,7 @@ pub struct Turns {
     alarm: Notify,
     timers: Arc<Notify>,
     draining: AtomicBool,
+    traces: Traces,
 }
 
 impl Turns {
@@ -96,6 +100,7 @@ impl Turns {
         outboxes: Arc<Outboxes>,
         workers: usize,
         most: usize,
+        traces: Traces,
     ) -> Self {
         Self {
             ledger: Arc::new(Ledger::new(store.clone(), clock.clone())),
@@ -112,7 +117,13 @@ impl Turns {
             alarm: Notify::new(),
             timers: Arc::default(),
             draining: AtomicBool::new(false),
+            traces,
         }
+    }
+
+    /// The traces of what happens to events.
+    pub fn traces(&self) -> &Traces {
+        &self.traces
     }
 
     /// The bots, by name.
@@ -136,7 +147,8 @@ impl Turns {
             if !keep {
                 self.bodies.fetch_sub(weight, Ordering::Relaxed);
             }
-            let waiting = Waiting { seq, attempts: 0, conflicts: 0, stay, event: keep.then_some(event) };
+            let since = self.traces.now();
+            let waiting = Waiting { seq, attempts: 0, conflicts: 0, since, stay, event: keep.then_some(event) };
             let _known = self.lanes().push(&name, &chat, waiting, Millis(0));
         }
         self.wake();
@@ -147,7 +159,8 @@ impl Turns {
     pub(crate) fn restore(&self, row: WaitingEvent, bot: Option<&Bot>) -> bool {
         let here = self.bot(&row.bot);
         let stay = bot.or(here.as_deref()).map(|bot| bot.stats.ages.enter(self.clock.now()));
-        let waiting = Waiting { seq: row.seq, attempts: row.attempts, conflicts: 0, stay, event: None };
+        let since = self.traces.now();
+        let waiting = Waiting { seq: row.seq, attempts: row.attempts, conflicts: 0, since, stay, event: None };
         let known = self.lanes().push(&row.bot, &row.chat, waiting, row.not_before);
         self.wake();
         known
@@ -238,29 +251,31 @@ impl Turns {
 
     async fn turn(&self, taken: Taken) {
         let Taken { out: Out { group, lane: chat, item }, phase } = taken;
-        let Waiting { seq, attempts, conflicts, stay, event } = item;
+        let Waiting { seq, attempts, conflicts, since, stay, event } = item;
         let Some(bot) = self.bot(&group) else {
             // Removed since it was taken. It waits, in case the bot comes back.
-            let item = Waiting { seq, attempts, conflicts, stay, event };
+            let item = Waiting { seq, attempts, conflicts, since, stay, event };
             return self.finish(&group, &chat, Next::At(Millis(0), item));
         };
         let event = match self.body(seq, event).await {
             Ok(Some(event)) => event,
             Ok(None) => {
-                tracing::error!(bot = %group, %seq, "the inbox row of a waiting event is gone");
+                tracing::error!(bot = %group, %seq, trace_id = %self.traces.of(seq), "the inbox row of a waiting event is gone");
                 return self.finish(&group, &chat, Next::Done);
             }
             Err(StoreError::Unreadable(why)) => {
                 let mark = Mark::Dead { attempts, reason: why };
                 let commit = TurnCommit::without_effects(seq, mark, self.clock.now());
                 let began = self.ledger.begin(&group);
-                let again = |stay| Next::At(Millis(0), Waiting { seq, attempts, conflicts, stay, event: None });
-                self.submit(began, &Reads::default(), commit, Ticket { bot, chat, stay }, again, |_| ());
+                let again = |stay| Next::At(Millis(0), Waiting { seq, attempts, conflicts, since, stay, event: None });
+                let ticket = Ticket { bot, chat, stay, ended: self.traces.now() };
+                self.submit(began, &Reads::default(), commit, ticket, again, |_| ());
                 return;
             }
             Err(error) => {
-                tracing::error!(bot = %group, %seq, %error, "the body of an event cannot be read; its chat waits");
-                let item = Waiting { seq, attempts, conflicts, stay, event: None };
+                tracing::error!(bot = %group, %seq, trace_id = %self.traces.of(seq), %error,
+                    "the body of an event cannot be read; its chat waits");
+                let item = Waiting { seq, attempts, conflicts, since, stay, event: None };
                 return self.finish(&group, &chat, Next::At(self.clock.now() + UNREADABLE_WAIT, item));
             }
         };
@@ -270,20 +285,24 @@ impl Turns {
         let generation = bot.generation();
         let actor = generation.actor.clone();
         let turn = Turn::new(seq, event.clone(), chat.clone(), now, actor.clone(), self.ledger.clone());
+        let turn = turn.traced(self.traces.key());
         // After the turn has noted the kills before it: one that comes now ends it.
         if bot.lock_health().phase() != phase {
             drop(began);
             self.bodies.fetch_add(event.weight(), Ordering::Relaxed);
-            let item = Waiting { seq, attempts, conflicts, stay, event: Some(event) };
+            let item = Waiting { seq, attempts, conflicts, since, stay, event: Some(event) };
             let next = if conflicts <= CONFLICTS { Next::At(Millis(0), item) } else { Next::Alone(item) };
             return self.finish(&group, &chat, next);
         }
+        let run_began = self.traces.now();
+        self.traces.tell(seq, since, run_began, || What::Wait);
         let ended = generation.plugin.run(turn).await;
+        let run_ended = self.traces.now();
         bot.stats.used(ended.time, ended.cpu, ended.memory);
         if let TurnResult::Failed(failure) = &ended.result
             && actor.may_be_logged(failure.detail.len() + chat.id.as_str().len(), now)
         {
-            tracing::warn!(bot = %group, %chat, %seq, attempt = attempts + 1, reason = %failure.reason,
+            tracing::warn!(bot = %group, %chat, %seq, trace_id = %self.traces.of(seq), attempt = attempts + 1, reason = %failure.reason,
                 "turn failed: {}", failure.detail);
         }
 
@@ -298,13 +317,26 @@ impl Turns {
         };
         let again = |stay| {
             self.bodies.fetch_add(event.weight(), Ordering::Relaxed);
-            let again = Waiting { seq, attempts, conflicts: conflicts + 1, stay, event: Some(event) };
+            let since = run_ended;
+            let again = Waiting { seq, attempts, conflicts: conflicts + 1, since, stay, event: Some(event) };
             if conflicts < CONFLICTS { Next::At(Millis(0), again) } else { Next::Alone(again) }
         };
         let mut saving = None;
-        let ticket = Ticket { bot: bot.clone(), chat, stay };
+        let ticket = Ticket { bot: bot.clone(), chat, stay, ended: run_ended };
         let passed = self.submit(began, &reads, commit, ticket, again, |lanes| {
             saving = self.judge(lanes, &bot, &ended.result, phase, at);
+        });
+        self.traces.tell(seq, run_began, run_ended, || What::Turn {
+            bot: bot.name().clone(),
+            generation: generation.number,
+            attempt: attempts + 1,
+            cpu: u64::try_from(ended.cpu.as_nanos()).unwrap_or(u64::MAX),
+            memory: ended.memory,
+            end: if passed { ended.result.as_str() } else { "conflict" },
+            reason: match &ended.result {
+                TurnResult::Failed(failure) => Some(failure.reason.as_str()),
+                TurnResult::Done | TurnResult::Retry(_) | TurnResult::Reject(_) => None,
+            },
         });
         if passed {
             bot.stats.ended(&ended.result, now);

@@ -5,8 +5,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use hodhod_core::text::clean;
+use hodhod_core::trace::EventTrace;
 use hodhod_core::turn::Actor;
 use tokio::io::AsyncWrite;
+use tracing::field::display;
 use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
 use wasmtime_wasi::p2::{OutputStream, Pollable, StreamError, StreamResult};
 
@@ -37,6 +39,7 @@ pub(crate) struct Lines(Arc<Mutex<Inner>>);
 
 struct Inner {
     actor: Arc<Actor>,
+    trace: Option<EventTrace>,
     clock: TurnClock,
     left: usize,
     dropped: usize,
@@ -47,10 +50,11 @@ struct Inner {
 
 impl Lines {
     /// Lines of one turn.
-    pub(crate) fn new(actor: Arc<Actor>, clock: TurnClock) -> Self {
+    pub(crate) fn new(actor: Arc<Actor>, trace: Option<EventTrace>, clock: TurnClock) -> Self {
         let left = actor.limits.log_lines;
         Self(Arc::new(Mutex::new(Inner {
             actor,
+            trace,
             clock,
             left,
             dropped: 0,
@@ -60,8 +64,9 @@ impl Lines {
     }
 
     /// Begins another turn of the same guest, whose streams go on.
-    pub(crate) fn begin(&self) {
+    pub(crate) fn begin(&self, trace: Option<EventTrace>) {
         let mut inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        inner.trace = trace;
         (inner.left, inner.dropped, inner.last_error) = (inner.actor.limits.log_lines, 0, None);
     }
 
@@ -92,12 +97,13 @@ impl Lines {
             inner.dropped += 1;
             return;
         }
+        let trace_id = inner.trace.map(display);
         match level {
-            Level::Trace => tracing::trace!(target: "bot", %bot, %context, "{text}"),
-            Level::Debug => tracing::debug!(target: "bot", %bot, %context, "{text}"),
-            Level::Info => tracing::info!(target: "bot", %bot, %context, "{text}"),
-            Level::Warn => tracing::warn!(target: "bot", %bot, %context, "{text}"),
-            Level::Error => tracing::error!(target: "bot", %bot, %context, "{text}"),
+            Level::Trace => tracing::trace!(target: "bot", %bot, trace_id, %context, "{text}"),
+            Level::Debug => tracing::debug!(target: "bot", %bot, trace_id, %context, "{text}"),
+            Level::Info => tracing::info!(target: "bot", %bot, trace_id, %context, "{text}"),
+            Level::Warn => tracing::warn!(target: "bot", %bot, trace_id, %context, "{text}"),
+            Level::Error => tracing::error!(target: "bot", %bot, trace_id, %context, "{text}"),
         }
     }
 
@@ -162,7 +168,8 @@ impl Lines {
         if inner.dropped > 0
             && let Some(lines) = inner.actor.quotas.dropped(inner.dropped as u64, inner.clock.now())
         {
-            tracing::warn!(target: "bot", bot = %inner.actor.bot, "{lines} more lines were dropped");
+            tracing::warn!(target: "bot", bot = %inner.actor.bot, trace_id = inner.trace.map(display),
+                "{lines} more lines were dropped");
         }
     }
 }
@@ -236,13 +243,13 @@ mod tests {
     #[test]
     fn a_line_that_one_turn_began_is_not_in_front_of_what_the_next_one_writes() {
         let actor = Actor::new("bot".into(), [].into(), Limits::default(), Arc::default());
-        let lines = Lines::new(Arc::new(actor), TurnClock::new(Millis(0), Instant::now()));
+        let lines = Lines::new(Arc::new(actor), None, TurnClock::new(Millis(0), Instant::now()));
         lines.take(true, "نیمه\nha".as_bytes());
         lines.take(true, b"lf");
         assert_eq!(lines.last_error().as_deref(), Some("نیمه"));
         lines.flush();
         assert_eq!(lines.last_error().as_deref(), Some("half"));
-        lines.begin();
+        lines.begin(None);
         assert_eq!(lines.last_error(), None);
         lines.take(true, b"whole\n");
         assert_eq!(lines.last_error().as_deref(), Some("whole"));

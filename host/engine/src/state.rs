@@ -42,7 +42,7 @@ impl State {
         place: Arc<Place>,
     ) -> Self {
         let clock = TurnClock::new(turn.began(), at);
-        let lines = Lines::new(turn.actor().clone(), clock.clone());
+        let lines = Lines::new(turn.actor().clone(), turn.trace(), clock.clone());
         let wasi = WasiCtx::builder()
             .stdout(LineStream::output(lines.clone()))
             .stderr(LineStream::error(lines.clone()))
@@ -79,7 +79,7 @@ impl State {
     /// Puts another turn of the same bot into a store that was kept.
     pub(crate) fn begin(&mut self, turn: Turn, at: Instant, meter: Arc<Meter>) {
         self.clock.begin(turn.began(), at);
-        self.lines.begin();
+        self.lines.begin(turn.trace());
         self.limiter.begin();
         self.files = Files::new(self.files.place());
         (self.turn, self.meter, self.ended) = (turn, meter, None);

@@ -214,6 +214,7 @@ impl Host {
 
     fn outbox(&self, name: ConnectionName, platform: Arc<dyn Platform>, policy: Policy) -> Arc<Outbox> {
         let outbox = Outbox::new(name, platform, policy, self.store.clone(), self.clock.clone());
+        let outbox = outbox.traced(self.turns.traces().clone());
         outbox.set_reports(self.inbox.clone());
         Arc::new(outbox)
     }

@@ -111,6 +111,22 @@ impl Rig {
         F: for<'a> Fn(&'a mut Turn) -> BoxFuture<'a, TurnResult> + Send + Sync + 'static,
     {
         let host = Host::new(Arc::new(store.clone()), Arc::new(clock.clone()), 1, 100);
+        Self::start_host(host, store, clock, platform, policy, limits, bot).await
+    }
+
+    /// Like [`start_on`](Self::start_on), with a host that has nothing to serve yet.
+    pub(crate) async fn start_host<F>(
+        host: Host,
+        store: &MemoryStore,
+        clock: &TestClock,
+        platform: Arc<TestPlatform>,
+        policy: Policy,
+        limits: Limits,
+        bot: F,
+    ) -> Self
+    where
+        F: for<'a> Fn(&'a mut Turn) -> BoxFuture<'a, TurnResult> + Send + Sync + 'static,
+    {
         host.add_connection(CONNECTION.into(), platform.clone(), policy);
         let connections = [(CONNECTION.into(), platform.clone() as Arc<_>)].into();
         let actor = Actor::new(BOT.into(), connections, limits, host.outboxes().clone());

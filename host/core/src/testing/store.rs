@@ -208,7 +208,15 @@ impl Tables {
         let sends = turn.sends.into_iter().map(|send| {
             let seq = OutboxSeq(self.seq());
             let (bot, chat) = (send.bot.clone(), send.chat.clone());
-            let row = WaitingSend { seq, bot, chat, attempts: 0, not_before: Millis(0), attempted: false };
+            let row = WaitingSend {
+                seq,
+                turn: send.id.turn,
+                bot,
+                chat,
+                attempts: 0,
+                not_before: Millis(0),
+                attempted: false,
+            };
             self.outbox.insert(seq, (row, send));
             seq
         });

@@ -8,6 +8,7 @@ use crate::ids::Chat;
 use crate::lanes::Next;
 use crate::ledger::{Began, Committed};
 use crate::store::{Mark, TurnCommit};
+use crate::trace::{Moment, What};
 use crate::values::Reads;
 
 use super::{Queue, Turns, Waiting};
@@ -17,6 +18,8 @@ pub(super) struct Ticket {
     pub(super) bot: Arc<Bot>,
     pub(super) chat: Chat,
     pub(super) stay: Option<Stay>,
+    /// When the turn was over, for its trace.
+    pub(super) ended: Moment,
 }
 
 impl Turns {
@@ -54,23 +57,31 @@ impl Turns {
     pub(super) fn committed(&self, batch: Vec<Committed<Ticket>>) {
         let mut lanes = self.lanes();
         let mut queued = Vec::new();
-        for Committed { ticket: Ticket { bot, chat, stay }, commit, sends } in batch {
+        let now = self.traces.now();
+        for Committed { ticket: Ticket { bot, chat, stay, ended }, commit, sends } in batch {
             bot.stats.marked(&commit.mark);
             if !commit.timers.is_empty() {
                 self.timers.notify_one();
             }
+            self.traces.tell(commit.seq, ended, now, || What::Commit {
+                mark: commit.mark.as_str(),
+                sends: commit.sends.len(),
+                values: commit.values.len(),
+                timers: commit.timers.len(),
+            });
             let next = match commit.mark {
                 Mark::Done => Next::Done,
                 Mark::Dead { attempts, reason } => {
                     let words = reason.len() + chat.id.as_str().len();
                     if bot.actor().may_be_logged(words, commit.at) {
-                        tracing::warn!(bot = %bot.name(), %chat, seq = %commit.seq, attempts, "dead letter: {reason}");
+                        tracing::warn!(bot = %bot.name(), %chat, seq = %commit.seq, trace_id = %self.traces.of(commit.seq),
+                            attempts, "dead letter: {reason}");
                     }
                     Next::Done
                 }
                 Mark::Retry { attempts, not_before } => {
                     let seq = commit.seq;
-                    Next::At(not_before, Waiting { seq, attempts, conflicts: 0, stay, event: None })
+                    Next::At(not_before, Waiting { seq, attempts, conflicts: 0, since: now, stay, event: None })
                 }
             };
             lanes.finish(bot.name(), &chat, next);

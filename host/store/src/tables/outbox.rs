@@ -67,7 +67,7 @@ impl<'c> Outbox<'c> {
 pub(crate) fn waiting(connection: &Connection, after: OutboxSeq, most: usize) -> rusqlite::Result<Vec<WaitingSend>> {
     connection
         .prepare_cached(
-            "SELECT seq, bot, connection, chat, attempts, not_before, attempted FROM outbox
+            "SELECT seq, bot, connection, chat, attempts, not_before, attempted, turn FROM outbox
              WHERE seq > ?1 ORDER BY seq LIMIT ?2",
         )?
         .query_map((stored(after.0), limit(most)), |row| {
@@ -78,6 +78,7 @@ pub(crate) fn waiting(connection: &Connection, after: OutboxSeq, most: usize) ->
                 attempts: row.get(4)?,
                 not_before: Millis(number(row, 5)?),
                 attempted: row.get(6)?,
+                turn: InboxSeq(number(row, 7)?),
             })
         })?
         .collect()
