@@ -20,4 +20,5 @@ mod reread;
 mod sandbox;
 mod shutdown;
 mod soak;
+mod traces;
 mod upkeep;

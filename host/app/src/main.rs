@@ -12,6 +12,7 @@ mod secret;
 mod serve;
 mod socket;
 mod state_key;
+mod traces;
 mod wiring;
 
 use std::process::ExitCode;

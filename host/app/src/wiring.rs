@@ -12,6 +12,7 @@ use hodhod_core::files::FileSeal;
 use hodhod_core::host::Host;
 use hodhod_core::ids::ConnectionName;
 use hodhod_core::platform::Platform;
+use hodhod_core::trace::Traces;
 use hodhod_core::turn::Actor;
 use hodhod_engine::{Cache, ChildProcess, Compiler, Component, Engine, PoolSize};
 use hodhod_platforms::soroush::{Options, Soroush, SoroushConfig};
@@ -175,6 +176,7 @@ pub(crate) fn host(
     platforms: Vec<Arc<dyn Platform>>,
     plugins: Vec<First>,
     key: &StateKey,
+    traces: Traces,
 ) -> anyhow::Result<(Host, Arc<SqliteStore>)> {
     let options = hodhod_store::Options { keep_free: config.host.keep_free, ..hodhod_store::Options::default() };
     let store = SqliteStore::open(&config.host.state, &options)
@@ -186,8 +188,8 @@ pub(crate) fn host(
         .mode(0o700)
         .create(&spool)
         .with_context(|| format!("the folder {} cannot be made", spool.display()))?;
-    let mut host =
-        Host::new(store.clone(), Arc::new(SystemClock::new()), config.host.workers, config.host.turns as usize);
+    let (clock, turns) = (Arc::new(SystemClock::new()), config.host.turns as usize);
+    let mut host = Host::traced(store.clone(), clock, config.host.workers, turns, traces);
     host.set_retention(config.host.retention);
     let seal = seal(key);
     let mut by_name = HashMap::new();

@@ -18,6 +18,7 @@ use hodhod_core::host::Retention;
 use hodhod_core::outbox::{OnDoubt, Policy};
 use hodhod_core::pace::Rate;
 use hodhod_core::runtime::{Grants, Limits};
+use hodhod_core::trace::Traces;
 use hodhod_platforms::playground::soroush::SoroushServer;
 use tokio::sync::watch;
 
@@ -26,7 +27,7 @@ use crate::config::{BotEntry, Config, ConnectionConfig, HostConfig, HttpConfig, 
 use crate::reload::{Kept, Reloader};
 use crate::serve::{Wish, Wishes};
 use crate::state_key::StateKey;
-use crate::{log, serve, wiring};
+use crate::{log, serve, traces, wiring};
 
 /// Talks to bots in this terminal.
 #[derive(Debug, clap::Args)]
@@ -44,7 +45,7 @@ pub(super) struct Chat {
 
 impl Chat {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
-        log::start(true);
+        log::start_quiet();
         super::runtime()?.block_on(self.chat())?;
         Ok(ExitCode::SUCCESS)
     }
@@ -63,7 +64,8 @@ impl Chat {
         }
         let (plugins, _) = wiring::plugins(&engine, &config).map_err(first)?;
         let plugins = plugins.into_iter().map(Into::into).collect();
-        let (host, store) = wiring::host(&config, platforms, plugins, &key)?;
+        let traces = Traces::unheard(traces::key(&key));
+        let (host, store) = wiring::host(&config, platforms, plugins, &key, traces)?;
         let host = Arc::new(host);
         let (wish, wishes) = watch::channel(Wish::Serve);
         let serving = tokio::spawn({
@@ -148,6 +150,8 @@ impl Chat {
             retention: Retention::default(),
             // A person who waits in the terminal leaves nothing that others need.
             keep_free: 0,
+            log: None,
+            traces: None,
         };
         Ok(Config { host, connections, bots })
     }

@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use hodhod_core::trace::Traces;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
@@ -11,7 +12,7 @@ use crate::reload::{Kept, Reloader};
 use crate::reread::{Rereader, Settings};
 use crate::serve::{Wish, Wishes};
 use crate::state_key::StateKey;
-use crate::{admin, config, log, serve, wiring};
+use crate::{admin, config, log, serve, traces, wiring};
 
 /// Runs the host.
 #[derive(Debug, clap::Args)]
@@ -22,13 +23,16 @@ pub(super) struct Run {
 
 impl Run {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
-        log::start(false);
-        let loaded = config::load(&self.file.config).and_then(|config| {
-            let platforms = wiring::connections(&config)?;
+        let config = match config::load(&self.file.config) {
+            Ok(config) => config,
+            Err(problems) => return Ok(wrong(&problems)),
+        };
+        let _newest = log::start(config.host.log);
+        let loaded = wiring::connections(&config).and_then(|platforms| {
             let token = admin::token(&config.host).map_err(|problem| vec![problem])?;
-            Ok((config, platforms, token))
+            Ok((platforms, token))
         });
-        let (config, platforms, token) = match loaded {
+        let (platforms, token) = match loaded {
             Ok(loaded) => loaded,
             Err(problems) => return Ok(wrong(&problems)),
         };
@@ -59,16 +63,27 @@ impl Run {
                 // Whoever could wish must not be gone before the end.
                 wish.closed().await;
             });
-            let (host, store) = wiring::host(&config, platforms, plugins, &key)?;
+            let trace_key = traces::key(&key);
+            let (traces, exporter) = match &config.host.traces {
+                None => (Traces::unheard(trace_key), None),
+                Some(config) => match traces::start(config, trace_key) {
+                    Ok((traces, exporter)) => (traces, Some(exporter)),
+                    Err(problem) => return Ok(wrong(&[problem])),
+                },
+            };
+            let (host, store) = wiring::host(&config, platforms, plugins, &key, traces)?;
             let host = Arc::new(host);
             let reloader = Arc::new(Reloader::new(engine.clone(), &config, host.clone(), kept));
             let (at, settings) = (config.host.clone(), Settings::of(config));
             let (file, seal) = (self.file.config, wiring::seal(&key));
             let rereader = Rereader::new(file, settings, engine, host.clone(), seal, reloader.clone());
             let rereading = tokio::spawn(reread_when_told(rereader, hangup));
-            serve::serve(host, store, reloader, &at, token, Wishes(wishes)).await?;
+            let served = serve::serve(host, store, reloader, &at, token, Wishes(wishes)).await;
             rereading.abort();
-            Ok(ExitCode::SUCCESS)
+            if let Some(exporter) = exporter {
+                exporter.close().await;
+            }
+            served.map(|()| ExitCode::SUCCESS)
         })
     }
 }

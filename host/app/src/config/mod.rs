@@ -6,6 +6,7 @@
 mod bot;
 mod http;
 mod raw;
+mod traces;
 mod units;
 
 use std::fmt;
@@ -21,9 +22,12 @@ use hodhod_core::pace::Rate;
 use hodhod_core::text::suggest;
 use hodhod_platforms::soroush;
 
+use crate::log::Format;
+
 pub(crate) use bot::{BotEntry, limit_line};
 pub(crate) use http::HttpConfig;
 use raw::{RawConfig, RawConnection, RawHost, RawSecret};
+pub(crate) use traces::TracesConfig;
 
 /// The whole configuration, checked.
 #[derive(Debug)]
@@ -52,6 +56,10 @@ pub(crate) struct HostConfig {
     pub(crate) retention: Retention,
     /// Bytes that stay free on the file system of `state`; with less, no events are taken.
     pub(crate) keep_free: u64,
+    /// How the log is written; what suits standard error where it is not set.
+    pub(crate) log: Option<Format>,
+    /// Where traces go, if anywhere.
+    pub(crate) traces: Option<TracesConfig>,
 }
 
 /// A connection.
@@ -239,7 +247,20 @@ fn check_host(raw: &RawHost, folder: &Path, problems: &mut Vec<Problem>) -> Opti
     if !(1..=10_000).contains(&turns) {
         problems.push(Problem::new("host.turns", "must be from 1 to 10000"));
     }
+    let log = match raw.log.as_deref() {
+        None => None,
+        Some("text") => Some(Format::Text),
+        Some("json") => Some(Format::Json),
+        Some(other) => {
+            let what = format!("{other:?} is neither \"text\" nor \"json\"");
+            problems.push(Problem::new("host.log", what).write("log = \"json\""));
+            None
+        }
+    };
+    let traces = raw.traces.as_ref().and_then(|raw| traces::check(raw, folder, problems));
     Some(HostConfig {
+        log,
+        traces,
         state: state_folder(raw.state.as_deref(), folder),
         listen: listen?,
         admin_token: raw.admin_token.as_ref().and_then(|token| {

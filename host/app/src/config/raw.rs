@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
+use super::traces::RawTraces;
+
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct RawConfig {
@@ -29,6 +31,8 @@ pub(crate) struct RawHost {
     pub(crate) remember: Option<String>,
     pub(crate) keep_dead: Option<String>,
     pub(crate) keep_free: Option<String>,
+    pub(crate) log: Option<String>,
+    pub(crate) traces: Option<RawTraces>,
 }
 
 #[derive(Debug, Deserialize)]

@@ -8,7 +8,7 @@ use futures::future::BoxFuture;
 use super::*;
 use crate::event::{Content, Event, Message};
 use crate::host::Host;
-use crate::outbox::{OnDoubt, Policy};
+use crate::outbox::Policy;
 use crate::outgoing::Outgoing;
 use crate::platform::SendError;
 use crate::runtime::{Limits, TurnResult};
@@ -107,7 +107,7 @@ fn an_event_is_followed_from_its_arrival_to_its_delivery() {
         assert_eq!(ear.words(first), words);
         assert!(heard.iter().all(|step| step.began <= step.ended));
         assert!(heard.windows(2).all(|pair| pair[0].ended <= pair[1].began), "{heard:?}");
-        assert_eq!(heard[6].ended.0 - heard[6].began.0, 1_000_000_000, "the wait before the second try");
+        assert!(heard[6].ended.0 - heard[6].began.0 >= 500_000_000, "the wait before the second try: {:?}", heard[6]);
         assert!(!format!("{heard:?}").contains("hello") && !format!("{heard:?}").contains("a name"));
         rig.stop().await;
     });
@@ -129,13 +129,12 @@ fn a_turn_that_runs_again_is_told_each_time() {
 
 #[test]
 fn what_is_sent_after_a_crash_belongs_to_the_event_that_caused_it() {
-    for (on_doubt, before) in [(OnDoubt::Resend, false), (OnDoubt::Resend, true)] {
+    for hangs in [false, true] {
         run(async {
             let (ear, store) = (Ear::new(&TestClock::default()), MemoryStore::default());
             let platform = Arc::new(TestPlatform::default());
-            let policy = Policy { on_doubt, ..fast() };
-            let first = rig(&ear, &store, &platform, policy).await;
-            if before {
+            let first = rig(&ear, &store, &platform, fast()).await;
+            if hangs {
                 platform.hang();
             } else {
                 platform.answer([Err(SendError::NotSent("no".to_owned()))]);
@@ -147,7 +146,7 @@ fn what_is_sent_after_a_crash_belongs_to_the_event_that_caused_it() {
             platform.answer_again();
 
             let after = Ear::new(&ear.clock);
-            let second = rig(&after, &store, &platform, policy).await;
+            let second = rig(&after, &store, &platform, fast()).await;
             second.until(|| after.heard().len() == 2).await;
             assert_eq!(after.words(event), ["outbox 0.2", "send 0.2 delivered"]);
             second.stop().await;
