@@ -43,6 +43,7 @@ impl Check {
         };
         let mut problems = wiring::connections(&config).err().unwrap_or_default();
         problems.extend(admin::token(&config.host).err());
+        problems.extend(config.host.traces.as_ref().and_then(|traces| traces.headers().err()));
         let engine = wiring::engine(&config)?;
         let mut warnings = Vec::new();
         match wiring::plugins(&engine, &config) {

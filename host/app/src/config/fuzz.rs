@@ -94,6 +94,17 @@ fn planted(file: &toml::Table, secret: &toml::Value) -> Vec<toml::Table> {
         plant(&|file| set(file.get_mut("connections")?.get_mut(&name), "token"));
         plant(&|file| set(file.get_mut("connections"), &name));
     }
+    let traces = |file: &'_ mut toml::Table, change: &dyn Fn(&mut toml::Value) -> Option<()>| {
+        change(file.get_mut("host")?.get_mut("traces")?)
+    };
+    plant(&|file| traces(file, &|traces| set(traces.get_mut("headers"), "authorization")));
+    plant(&|file| traces(file, &|traces| set(Some(traces), "headers")));
+    plant(&|file| {
+        traces(file, &|traces| {
+            *traces.get_mut("endpoint")? = format!("https://user:{SECRET}@otlp.example.com").into();
+            Some(())
+        })
+    });
     for name in names("bots") {
         plant(&|file| set(http(file, &name)?.get_mut("secrets")?.get_mut(0), "secret"));
         plant(&|file| set(http(file, &name), "secrets"));

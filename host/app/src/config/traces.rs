@@ -1,14 +1,18 @@
 //! Where traces go: `[host.traces]`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
 use reqwest::Url;
-use reqwest::header::HeaderName;
+use reqwest::header::{HeaderName, HeaderValue};
+use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
 use super::raw::RawSecret;
 use super::{Problem, SecretSource};
+use crate::secret;
+
+const AT: &str = "host.traces";
 
 /// The line to write.
 const ENDPOINT: &str = "endpoint = \"http://127.0.0.1:4318\"";
@@ -19,9 +23,27 @@ pub(crate) struct TracesConfig {
     /// The address of the receiver, with the path for traces.
     pub(crate) endpoint: Url,
     /// Sent with each request.
-    pub(crate) headers: Vec<(String, SecretSource)>,
+    headers: Vec<(String, SecretSource)>,
     /// The share of traces that is exported, from 0 to 1.
     pub(crate) sample: f64,
+}
+
+impl TracesConfig {
+    /// Reads the values of the headers.
+    pub(crate) fn headers(&self) -> Result<HashMap<String, SecretString>, Problem> {
+        self.headers
+            .iter()
+            .map(|(name, source)| {
+                let problem = |what: String| Problem::new(format!("{AT}.headers.{name}"), what);
+                let value = secret::read(source).map_err(problem)?;
+                // The exporter would leave it out without a word.
+                match HeaderValue::from_str(value.expose_secret()) {
+                    Ok(_) => Ok((name.clone(), value)),
+                    Err(_) => Err(problem("no header can have this value".to_owned())),
+                }
+            })
+            .collect()
+    }
 }
 
 #[derive(Debug, Deserialize)]
@@ -35,7 +57,6 @@ pub(crate) struct RawTraces {
 
 /// Checks the table, noting what is wrong with it.
 pub(super) fn check(raw: &RawTraces, folder: &Path, problems: &mut Vec<Problem>) -> Option<TracesConfig> {
-    const AT: &str = "host.traces";
     let endpoint = match raw.endpoint.as_deref().map(endpoint) {
         Some(Ok(endpoint)) => Some(endpoint),
         Some(Err(what)) => {

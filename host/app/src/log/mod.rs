@@ -41,9 +41,8 @@ pub(crate) fn start_quiet() {
 
 fn begin(default: &str, format: Format, keep: Option<Keep>) {
     let filter = EnvFilter::try_from_env("HODHOD_LOG").unwrap_or_else(|_| EnvFilter::new(default));
-    let mut lines = fmt::layer().with_writer(std::io::stderr).with_target(false);
     // A line that cannot be written, as on a full disk, is lost; to complain on the same stream would panic.
-    lines.log_internal_errors(false);
+    let lines = fmt::layer().with_writer(std::io::stderr).with_target(false).log_internal_errors(false);
     let lines = match format {
         Format::Json => lines.json().flatten_event(true).boxed(),
         Format::Text => {

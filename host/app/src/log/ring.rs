@@ -7,6 +7,7 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use futures::stream::{self, Stream};
 use tokio::sync::watch;
 
 /// Bytes of lines that are kept: some thousand lines, hours of a host that is well.
@@ -133,6 +134,17 @@ impl Reader {
         }
     }
 
+    /// What it reads as lines of JSON, each with its line break: lines of the log, and `{"missed":…}`.
+    pub(crate) fn lines(self) -> impl Stream<Item = String> + Send + 'static {
+        stream::unfold(self, |mut reader| async {
+            let line = match reader.next().await? {
+                Read::Line(json) => format!("{json}\n"),
+                Read::Missed(lines) => format!("{{\"missed\":{lines}}}\n"),
+            };
+            Some((line, reader))
+        })
+    }
+
     /// What there is to read without waiting. Moves past lines of other bots.
     fn ready(&mut self) -> Option<Read> {
         let lines = self.ring.lock();
@@ -161,7 +173,7 @@ impl Reader {
 
 #[cfg(test)]
 mod tests {
-    use futures::FutureExt;
+    use futures::{FutureExt, StreamExt};
 
     use super::*;
 
@@ -236,6 +248,17 @@ mod tests {
         ring.push(line(None, &"x".repeat(2000)));
         ring.push(line(None, "small"));
         assert_eq!(all(&mut follows), [Read::Missed(1), Read::Line("small".into())]);
+    }
+
+    #[test]
+    fn what_is_read_is_one_object_a_line() {
+        let ring = Arc::new(Ring::of(2 * (FRAME + 2)));
+        let reader = ring.read(None, true);
+        for _ in 0..3 {
+            ring.push(line(None, "{}"));
+        }
+        let lines: Vec<_> = reader.lines().take(3).collect::<Vec<_>>().now_or_never().unwrap();
+        assert_eq!(lines.concat(), "{\"missed\":1}\n{}\n{}\n");
     }
 
     #[tokio::test]

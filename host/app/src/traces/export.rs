@@ -1,16 +1,15 @@
 //! The task that sends spans to the receiver, in batches, as OTLP over HTTP.
 
-use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use hodhod_core::trace::{Step, TraceKey};
 use opentelemetry::KeyValue;
-use opentelemetry_otlp::{SpanExporter, WithExportConfig, WithHttpConfig};
+use opentelemetry_otlp::{Protocol, SpanExporter, WithExportConfig, WithHttpConfig};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::trace::SpanExporter as _;
-use reqwest::{Client, Url, header, redirect};
+use reqwest::{Client, Url, redirect};
 use secrecy::ExposeSecret;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
@@ -19,7 +18,6 @@ use tokio::time::timeout;
 use super::Tally;
 use super::spans::Spans;
 use crate::config::{Problem, TracesConfig};
-use crate::secret;
 
 /// Most spans of one request: about 200 KiB.
 const BATCH: usize = 512;
@@ -65,18 +63,8 @@ impl Exporter {
 }
 
 fn exporter(config: &TracesConfig) -> Result<SpanExporter, Problem> {
-    const AT: &str = "host.traces";
-    let failed = |error: &dyn std::fmt::Display| Problem::new(AT, format!("traces cannot be exported: {error}"));
-    let mut headers = HashMap::new();
-    for (name, source) in &config.headers {
-        let at = format!("{AT}.headers.{name}");
-        let value = secret::read(source).map_err(|what| Problem::new(&at, what))?;
-        // The exporter would leave it out without a word.
-        if header::HeaderValue::from_str(value.expose_secret()).is_err() {
-            return Err(Problem::new(at, "no header can have this value"));
-        }
-        headers.insert(name.clone(), value.expose_secret().to_owned());
-    }
+    let failed = |error: &dyn std::fmt::Display| Problem::new("host.traces", format!("no export is possible: {error}"));
+    let headers = config.headers()?.into_iter().map(|(name, value)| (name, value.expose_secret().to_owned())).collect();
     // A redirect would take the headers to wherever it points.
     let client = Client::builder().timeout(REQUEST).redirect(redirect::Policy::none());
     let client = if is_local(&config.endpoint) {
@@ -92,6 +80,7 @@ fn exporter(config: &TracesConfig) -> Result<SpanExporter, Problem> {
         .with_http_client(client.build().map_err(|error| failed(&error))?)
         .with_endpoint(config.endpoint.as_str())
         .with_headers(headers)
+        .with_protocol(Protocol::HttpBinary)
         .with_timeout(ALL_TRIES)
         .build()
         .map_err(|error| failed(&error))?;
