@@ -76,8 +76,8 @@ impl Loaded {
         };
         if let Some(egress) = self.egress.as_ref().filter(|_| is_turn) {
             let state = used.store.data_mut();
-            let (actor, clock) = (state.turn.actor().clone(), state.clock.clone());
-            state.http.allow(egress.clone(), actor, clock);
+            let (actor, trace, clock) = (state.turn.actor().clone(), state.turn.trace(), state.clock.clone());
+            state.http.allow(egress.clone(), actor, trace, clock);
         }
         bound_time(&mut used.store, self.limits.cpu);
 

@@ -24,10 +24,12 @@ use hodhod_core::egress::{Policy, Target};
 use hodhod_core::ids::BotName;
 use hodhod_core::limits::Limits;
 use hodhod_core::time::Millis;
+use hodhod_core::trace::EventTrace;
 use hodhod_core::turn::Actor;
 use http::Request;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
+use tracing::field::display;
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody};
 
 pub(crate) use error::code;
@@ -59,15 +61,17 @@ impl Egress {
     pub(crate) async fn send(
         self: Arc<Self>,
         actor: Arc<Actor>,
+        trace: Option<EventTrace>,
         now: Millis,
         request: Request<WasiBody>,
         options: RequestOptions,
     ) -> Result<Sent, Error> {
         let (bot, method) = (&actor.bot, request.method().clone());
+        let trace_id = trace.map(display);
         let target = match self.admit(&actor, now, &request) {
             Ok(target) => target,
             Err(error) => {
-                tracing::debug!(%bot, %method, %error, "a request is refused");
+                tracing::debug!(%bot, trace_id, %method, %error, "a request is refused");
                 return Err(error);
             }
         };
@@ -75,9 +79,9 @@ impl Egress {
         match &result {
             Ok((response, _)) => {
                 let status = response.status().as_u16();
-                tracing::debug!(%bot, %method, host = %target, status, "a request is answered");
+                tracing::debug!(%bot, trace_id, %method, host = %target, status, "a request is answered");
             }
-            Err(error) => tracing::debug!(%bot, %method, host = %target, %error, "a request fails"),
+            Err(error) => tracing::debug!(%bot, trace_id, %method, host = %target, %error, "a request fails"),
         }
         result
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use hodhod_core::egress::is_forbidden;
 use hodhod_core::limits::HTTP_HEAD;
+use hodhod_core::trace::EventTrace;
 use hodhod_core::turn::Actor;
 use http::{HeaderName, Request};
 use wasmtime::component::{Linker, Resource};
@@ -34,6 +35,7 @@ struct Hooks(Option<Way>);
 struct Way {
     egress: Arc<Egress>,
     actor: Arc<Actor>,
+    trace: Option<EventTrace>,
     clock: TurnClock,
 }
 
@@ -45,8 +47,14 @@ impl Http {
     }
 
     /// Lets a turn out.
-    pub(crate) fn allow(&mut self, egress: Arc<Egress>, actor: Arc<Actor>, clock: TurnClock) {
-        self.hooks = Hooks(Some(Way { egress, actor, clock }));
+    pub(crate) fn allow(
+        &mut self,
+        egress: Arc<Egress>,
+        actor: Arc<Actor>,
+        trace: Option<EventTrace>,
+        clock: TurnClock,
+    ) {
+        self.hooks = Hooks(Some(Way { egress, actor, trace, clock }));
     }
 }
 
@@ -77,8 +85,8 @@ impl WasiHttpHooks for Hooks {
         _processed: Box<dyn Future<Output = Result<(), Error>> + Send>,
     ) -> Box<dyn Future<Output = Result<Sent, Error>> + Send> {
         match self.0.clone() {
-            Some(Way { egress, actor, clock }) => {
-                Box::new(egress.send(actor, clock.now(), request, options.unwrap_or_default()))
+            Some(Way { egress, actor, trace, clock }) => {
+                Box::new(egress.send(actor, trace, clock.now(), request, options.unwrap_or_default()))
             }
             None => Box::new(std::future::ready(Err(Error::HttpRequestDenied))),
         }
