@@ -121,33 +121,30 @@ async fn a_send_after_a_crash_keeps_its_trace() {
     assert_eq!(doubt.unwrap()["trace_id"], hex(&send.trace_id));
 }
 
+/// A host whose receiver has such a manner, or is gone, answers as without one and stops in time.
+async fn nobody_waits(manner: Option<Manner>) {
+    const MESSAGES: usize = 300;
+    let receiver = Receiver::start(manner.unwrap_or(Manner::Take)).await;
+    let setup = Setup::new([BotSetup::new("echo")]).await.host(&receiver.lines());
+    let _there = manner.is_some().then_some(receiver);
+    let host = setup.start_ready().await;
+    for message in 0..MESSAGES {
+        setup.say(&format!("chat-{}", message % 30), &format!("message {message}"));
+    }
+    setup.answers(MESSAGES).await;
+    host.idle().await;
+    // A batch that was refused is tried a few times, one without an answer for seconds.
+    let is_dropped = |status: &Value| status["traces"]["dropped"].as_u64() > Some(0);
+    let status = host.status_when("what is not taken is counted", is_dropped).await;
+    assert_eq!(status["traces"]["exported"], 0, "{manner:?}");
+    setup.logged("traces cannot be exported").await;
+    host.stop().await;
+    assert!(!setup.log().contains("the grace is over"), "{manner:?}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_receiver_that_hangs_or_refuses_or_is_gone_holds_nobody_up() {
-    const MESSAGES: usize = 300;
-    for manner in [Some(Manner::Hang), Some(Manner::Refuse), None] {
-        let receiver = Receiver::start(manner.unwrap_or(Manner::Take)).await;
-        let setup = Setup::new([BotSetup::new("echo")]).await.host(&receiver.lines());
-        let _gone = if manner.is_none() {
-            drop(receiver);
-            None
-        } else {
-            Some(receiver)
-        };
-        let host = setup.start_ready().await;
-        for message in 0..MESSAGES {
-            setup.say(&format!("chat-{}", message % 30), &format!("message {message}"));
-        }
-        setup.answers(MESSAGES).await;
-        host.idle().await;
-        // A batch that was refused is tried a few times, one without an answer for seconds.
-        let status =
-            host.status_when("what is not taken is counted", |status| status["traces"]["dropped"].as_u64() > Some(0));
-        let status = status.await;
-        assert_eq!(status["traces"]["exported"], 0, "{manner:?}");
-        setup.logged("traces cannot be exported").await;
-        host.stop().await;
-        assert!(!setup.log().contains("the grace is over"), "{manner:?}");
-    }
+    tokio::join!(nobody_waits(Some(Manner::Hang)), nobody_waits(Some(Manner::Refuse)), nobody_waits(None));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -242,6 +242,7 @@ pub(crate) async fn compare(kit: &Kit, model: &Model) {
         assert_eq!((waiting.seq, &waiting.chat), (*seq, &expected.send.chat));
         assert_eq!((waiting.attempts, waiting.not_before), (expected.attempts, expected.not_before));
         assert_eq!(waiting.attempted, expected.attempted);
+        assert_eq!(waiting.turn, expected.send.id.turn);
         assert_eq!(kit.send(*seq).await.unwrap().as_ref(), Some(&expected.send));
     }
     let keys = kit.keys(&"bot".into(), &Bucket::Bot, None, usize::MAX).unwrap();
