@@ -18,7 +18,7 @@ const AT: &str = "host.traces";
 const ENDPOINT: &str = "endpoint = \"http://127.0.0.1:4318\"";
 
 /// Where traces go, checked; the values of headers are not read yet.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct TracesConfig {
     /// The address of the receiver, with the path for traces.
     pub(crate) endpoint: Url,

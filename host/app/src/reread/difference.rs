@@ -150,6 +150,8 @@ fn pending(old: &Settings, new: &Settings) -> Vec<String> {
         ("turns", old.turns != new.turns),
         ("remember", old.retention.remember != new.retention.remember),
         ("keep_dead", old.retention.keep_dead != new.retention.keep_dead),
+        ("log", old.log != new.log),
+        ("traces", old.traces != new.traces),
     ];
     let mut keys: Vec<&str> = differs.into_iter().filter(|(_, differs)| *differs).map(|(key, _)| key).collect();
     if keys.is_empty() && old != new {
