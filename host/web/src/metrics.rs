@@ -40,11 +40,10 @@ fn host(page: &mut Page, status: &Status, pool: PoolUse) {
         .add(&[], status.intake.trouble.is_some().into());
     page.gauges("hodhod_pool_instances", "Instances of components that there are.").add(&[], pool.instances);
     page.gauges("hodhod_pool_places", "Instances of components that there may be.").add(&[], pool.places);
-    if let Some(spans) = &status.traces {
-        let mut outcomes = page.counters("hodhod_spans_total", "Spans of traces, by what became of them.");
-        outcomes.add(&[("outcome", "exported")], spans.exported);
-        outcomes.add(&[("outcome", "dropped")], spans.dropped);
-    }
+    let spans = status.traces.unwrap_or_default();
+    let mut outcomes = page.counters("hodhod_spans_total", "Spans of traces, by what became of them.");
+    outcomes.add(&[("outcome", "exported")], spans.exported);
+    outcomes.add(&[("outcome", "dropped")], spans.dropped);
 }
 
 fn store(page: &mut Page, status: &Status) {
