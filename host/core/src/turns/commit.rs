@@ -42,7 +42,7 @@ impl Turns {
                 stands(&mut lanes);
                 true
             }
-            Err(Ticket { bot, chat, stay }) => {
+            Err(Ticket { bot, chat, stay, .. }) => {
                 lanes.finish(bot.name(), &chat, again(stay));
                 false
             }
