@@ -117,12 +117,15 @@ pub(crate) fn write(mut program: Command, folder: &Path, first: u64, life: Optio
         let mut heard = Acknowledged::default();
         for line in stdout.lines() {
             heard.hear(&line.unwrap());
-            let _ = started.send(());
+            if !heard.appended.is_empty() {
+                let _ = started.send(());
+            }
         }
         heard
     });
     if let Some(life) = life {
-        first_write.recv().unwrap();
+        // One that gives up before its first write has ended by itself.
+        let _ended = first_write.recv();
         std::thread::sleep(life);
         child.kill().unwrap();
     }
