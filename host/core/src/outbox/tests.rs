@@ -13,6 +13,7 @@ use crate::event::{Content, Message};
 use crate::ids::{Chat, SendId};
 use crate::outgoing::{Body, Outgoing};
 use crate::pace::Rate;
+use crate::platform::{SendError, Sent};
 use crate::runtime::{Limits, TurnResult};
 use crate::testing::rig::{Rig, fast, run, text};
 use crate::testing::{MemoryStore, TestClock, TestPlatform};
