@@ -14,6 +14,7 @@ mod faults;
 mod files;
 mod grants;
 mod languages;
+mod logs;
 mod metrics;
 mod reload;
 mod reread;

@@ -1,14 +1,16 @@
-//! What the API of `hodhod-web` asks of this program: its token, and new builds of plugins.
+//! What the API of `hodhod-web` asks of this program: its token, new builds of plugins, and its log.
 
 use std::sync::Arc;
 
-use futures::FutureExt;
 use futures::future::BoxFuture;
+use futures::stream::BoxStream;
+use futures::{FutureExt, StreamExt};
 use hodhod_core::ids::BotName;
 use hodhod_web::admin::Serving;
-use hodhod_web::{AdminToken, Plugins, Refusal};
+use hodhod_web::{AdminToken, Logs, Plugins, Refusal};
 
 use crate::config::{HostConfig, Problem};
+use crate::log::Ring;
 use crate::reload::{ReloadError, Reloaded, Reloader};
 use crate::secret;
 
@@ -38,6 +40,15 @@ impl Plugins for Reloader {
             Ok(Serving { changed: true, generation })
         }
         .boxed()
+    }
+}
+
+/// The newest lines of the log, for the API.
+pub(crate) struct Newest(pub(crate) Arc<Ring>);
+
+impl Logs for Newest {
+    fn read(&self, bot: Option<&str>, follow: bool) -> BoxStream<'static, String> {
+        self.0.read(bot, follow).lines().boxed()
     }
 }
 

@@ -17,7 +17,9 @@ use hodhod_web::{AdminToken, Door, Web};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
+use crate::admin::Newest;
 use crate::config::HostConfig;
+use crate::log::Ring;
 use crate::reload::Reloader;
 use crate::socket::Socket;
 
@@ -66,6 +68,7 @@ pub(crate) async fn serve(
     reloader: Arc<Reloader>,
     config: &HostConfig,
     token: Option<AdminToken>,
+    newest: Arc<Ring>,
     mut wishes: Wishes,
 ) -> anyhow::Result<()> {
     let restored = tokio::select! {
@@ -96,7 +99,7 @@ pub(crate) async fn serve(
     }
     let engine = reloader.engine().clone();
     let pool = Box::new(move || engine.pool_use());
-    let web = Web::new(host.clone(), reloader.clone(), pool, host.clock().now());
+    let web = Web::new(host.clone(), reloader.clone(), pool, Arc::new(Newest(newest)), host.clock().now());
     let listening = tokio::spawn(web.clone().serve(listener, Door::Anyone(token)));
     let socket = match Socket::bind(&config.state) {
         Ok(socket) => Some(tokio::spawn(socket.serve(web))),

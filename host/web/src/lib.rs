@@ -31,7 +31,7 @@ use hodhod_core::store::StoreError;
 use hodhod_core::time::Millis;
 use tokio::sync::Semaphore;
 
-pub use self::admin::Plugins;
+pub use self::admin::{Logs, Plugins};
 pub use self::door::{AdminToken, BadToken, Door};
 pub use self::refusal::Refusal;
 
@@ -47,15 +47,18 @@ struct Parts {
     plugins: Arc<dyn Plugins>,
     started: Millis,
     pool: Pool,
+    logs: Arc<dyn Logs>,
+    /// Places for readers of the log, of all listeners together.
+    readers: Arc<Semaphore>,
     /// Places for looking at new builds, of all listeners together.
     reloads: Arc<Semaphore>,
 }
 
 impl Web {
     /// Puts together what is served of a host that started then.
-    pub fn new(host: Arc<Host>, plugins: Arc<dyn Plugins>, pool: Pool, started: Millis) -> Self {
-        let reloads = Arc::new(Semaphore::new(admin::RELOADS));
-        Self(Arc::new(Parts { host, plugins, pool, started, reloads }))
+    pub fn new(host: Arc<Host>, plugins: Arc<dyn Plugins>, pool: Pool, logs: Arc<dyn Logs>, started: Millis) -> Self {
+        let [reloads, readers] = [admin::RELOADS, admin::READERS].map(|places| Arc::new(Semaphore::new(places)));
+        Self(Arc::new(Parts { host, plugins, pool, logs, readers, started, reloads }))
     }
 
     /// Serves at a listener until the future is dropped, and with it every connection.

@@ -5,8 +5,9 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use futures::FutureExt;
 use futures::future::BoxFuture;
+use futures::stream::BoxStream;
+use futures::{FutureExt, StreamExt};
 use hodhod_core::bot::Bot;
 use hodhod_core::host::Host;
 use hodhod_core::ids::BotName;
@@ -16,7 +17,7 @@ use hodhod_core::testing::{MemoryStore, Native, TestClock};
 use hodhod_core::time::Clock;
 use hodhod_core::turn::{Actor, Turn};
 use hodhod_web::admin::Serving;
-use hodhod_web::{Door, Plugins, Refusal, Web};
+use hodhod_web::{Door, Logs, Plugins, Refusal, Web};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
@@ -56,7 +57,8 @@ async fn serving(plugins: Arc<Slow>) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(
-        Web::new(Arc::new(host), plugins, Box::new(PoolUse::default), clock.now()).serve(listener, Door::Owner),
+        Web::new(Arc::new(host), plugins, Box::new(PoolUse::default), Arc::new(NoLog), clock.now())
+            .serve(listener, Door::Owner),
     );
     address
 }
@@ -66,6 +68,15 @@ async fn asked(address: SocketAddr) -> TcpStream {
     let mut stream = TcpStream::connect(address).await.unwrap();
     stream.write_all(b"POST /api/bots/bot/reload HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
     stream
+}
+
+/// A log without a line.
+struct NoLog;
+
+impl Logs for NoLog {
+    fn read(&self, _bot: Option<&str>, _follow: bool) -> BoxStream<'static, String> {
+        futures::stream::empty().boxed()
+    }
 }
 
 #[tokio::test]

@@ -71,7 +71,7 @@ impl Chat {
         let serving = tokio::spawn({
             let host = host.clone();
             let reloader = Arc::new(Reloader::new(engine, &config, host.clone(), Kept::new(&config.host.state)));
-            async move { serve::serve(host, store, reloader, &config.host, None, Wishes(wishes)).await }
+            async move { serve::serve(host, store, reloader, &config.host, None, Arc::default(), Wishes(wishes)).await }
         });
         let talk = Talk::new(server, &self.names()?)?;
         let result = tokio::select! {

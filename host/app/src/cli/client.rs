@@ -180,6 +180,14 @@ impl<'a> Ask<'a> {
         Self { patience, ..self }
     }
 
+    /// With these pairs in the query.
+    pub(super) fn query(mut self, pairs: &[(&str, &str)]) -> Self {
+        if !pairs.is_empty() {
+            self.url.query_pairs_mut().extend_pairs(pairs);
+        }
+        self
+    }
+
     /// Asks, and reads the answer to its end.
     pub(super) fn answer<T: DeserializeOwned>(self) -> anyhow::Result<T> {
         let (client, deadline) = (self.client, Instant::now() + self.patience);

@@ -10,6 +10,7 @@ mod embed;
 mod generations;
 mod inspect;
 mod limits;
+mod logs;
 mod output;
 mod run;
 mod status;
@@ -38,6 +39,8 @@ enum Verb {
     Check(check::Check),
     /// Says how a running host is doing.
     Status(status::Status),
+    /// Prints the newest lines of a running host's log.
+    Logs(logs::Logs),
     /// Says what a component is and wants, without running it.
     Inspect(inspect::Inspect),
     /// Prints every limit of a bot.
@@ -85,6 +88,7 @@ pub(crate) fn main() -> ExitCode {
         Verb::Run(run) => run.run(),
         Verb::Check(check) => check.run(),
         Verb::Status(status) => status.run(),
+        Verb::Logs(logs) => logs.run(),
         Verb::Inspect(inspect) => inspect.run(),
         Verb::Limits(limits) => limits.run(),
         Verb::Embed(embed) => embed.run(),

@@ -12,6 +12,14 @@ pub(crate) fn say(line: &str) {
     let _closed = writeln!(std::io::stdout(), "{line}");
 }
 
+/// Prints a line, for who would go on for ever.
+///
+/// # Errors
+/// When the reader has gone away.
+pub(crate) fn try_say(line: &str) -> std::io::Result<()> {
+    writeln!(std::io::stdout(), "{line}")
+}
+
 /// Prints a line for a person beside the output.
 pub(crate) fn complain(line: &str) {
     let _closed = writeln!(std::io::stderr(), "{line}");

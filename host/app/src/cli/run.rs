@@ -27,7 +27,7 @@ impl Run {
             Ok(config) => config,
             Err(problems) => return Ok(wrong(&problems)),
         };
-        let _newest = log::start(config.host.log);
+        let newest = log::start(config.host.log);
         let loaded = wiring::connections(&config).and_then(|platforms| {
             let token = admin::token(&config.host).map_err(|problem| vec![problem])?;
             Ok((platforms, token))
@@ -78,7 +78,7 @@ impl Run {
             let (file, seal) = (self.file.config, wiring::seal(&key));
             let rereader = Rereader::new(file, settings, engine, host.clone(), seal, reloader.clone());
             let rereading = tokio::spawn(reread_when_told(rereader, hangup));
-            let served = serve::serve(host, store, reloader, &at, token, Wishes(wishes)).await;
+            let served = serve::serve(host, store, reloader, &at, token, newest, Wishes(wishes)).await;
             rereading.abort();
             if let Some(exporter) = exporter {
                 exporter.close().await;

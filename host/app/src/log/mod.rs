@@ -2,9 +2,7 @@
 //! newest of them in memory for whoever follows them.
 
 mod keep;
-#[cfg_attr(not(test), expect(dead_code, reason = "the API is to serve the newest lines, and a verb to print them"))]
 mod print;
-#[cfg_attr(not(test), expect(dead_code, reason = "the API is to serve the newest lines, and a verb to print them"))]
 mod ring;
 
 use std::io::IsTerminal;
@@ -15,6 +13,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer, fmt};
 
 use self::keep::Keep;
+pub(crate) use self::print::line as in_words;
 pub(crate) use self::ring::Ring;
 
 /// How lines are written.

@@ -7,12 +7,14 @@
 //! | `POST /api/bots/{bot}/reload` | looks at the file of its plugin now |
 //! | `POST /api/bots/{bot}/rollback` | lets the generation before serve again |
 //! | `GET /api/bots/{bot}/generations` | what became of each file |
+//! | `GET /api/logs` | the newest lines of the log; `bot=NAME` those about one bot, `follow=true` also those to come |
 //!
 //! An answer is JSON, and so is a [`Refusal`]. Each group of routes is a file with a function `routes`,
 //! which [`routes`] merges; the [`Door`] and the bounds of a request are in front of them all. Something
 //! that lasts takes one of some places of its own, so that it leaves the connections to others.
 
 mod bots;
+mod logs;
 mod versions;
 
 use std::time::Duration;
@@ -31,6 +33,7 @@ use http_body_util::LengthLimitError;
 use serde::Deserialize;
 
 pub use self::bots::Ordered;
+pub use self::logs::Logs;
 pub use self::versions::{Plugins, Records, Serving};
 use crate::Web;
 use crate::door::{self, Door};
@@ -38,6 +41,9 @@ use crate::refusal::Refusal;
 
 /// Requests to look at new builds that are followed at once; the next ones are refused.
 pub(crate) const RELOADS: usize = 8;
+
+/// Readers of the log at once; the next ones are refused.
+pub(crate) const READERS: usize = 8;
 
 /// Longest body of a request, in bytes.
 const LONGEST_BODY: usize = 16 << 10;
@@ -49,6 +55,7 @@ const BODY_TIME: Duration = Duration::from_secs(5);
 pub(crate) fn routes(door: Door) -> Router<Web> {
     Router::new()
         .merge(bots::routes())
+        .merge(logs::routes())
         .merge(versions::routes())
         .method_not_allowed_fallback(not_so)
         .fallback(nothing)
@@ -95,14 +102,19 @@ impl FromRequestParts<Web> for Named {
 
         let path: Result<Path<OfBot>, PathRejection> = Path::from_request_parts(parts, web).await;
         let Path(OfBot { bot }) = path.map_err(|error| Refusal::new(StatusCode::BAD_REQUEST, error.body_text()))?;
-        let bots = web.host().turns().bots();
-        let names: Vec<&str> = bots.iter().map(|bot| bot.name().as_str()).collect();
-        if names.contains(&bot.as_str()) {
-            return Ok(Self(bot.into()));
-        }
-        Err(Refusal::unknown(match suggest(&bot, &names) {
-            Some(meant) => format!("there is no bot {bot:?}; did you mean {meant:?}?"),
-            None => format!("there is no bot {bot:?}; there are: {}", names.join(", ")),
-        }))
+        named(web, &bot).map(Self)
     }
+}
+
+/// The bot of a name, which is there.
+fn named(web: &Web, bot: &str) -> Result<BotName, Refusal> {
+    let bots = web.host().turns().bots();
+    let names: Vec<&str> = bots.iter().map(|bot| bot.name().as_str()).collect();
+    if names.contains(&bot) {
+        return Ok(bot.into());
+    }
+    Err(Refusal::unknown(match suggest(bot, &names) {
+        Some(meant) => format!("there is no bot {bot:?}; did you mean {meant:?}?"),
+        None => format!("there is no bot {bot:?}; there are: {}", names.join(", ")),
+    }))
 }
