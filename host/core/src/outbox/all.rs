@@ -1,7 +1,7 @@
 //! The outboxes of all connections, for those who have a send and look for its place.
 
 use std::collections::HashMap;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -16,12 +16,16 @@ const CROWDED_WAIT: Duration = Duration::from_secs(1);
 #[derive(Default)]
 pub struct Outboxes {
     by_connection: RwLock<HashMap<ConnectionName, Arc<Outbox>>>,
+    draining: AtomicBool,
 }
 
 impl Outboxes {
     /// Makes a connection's outbox known.
     pub fn add(&self, outbox: Arc<Outbox>) {
         let mut all = self.by_connection.write().unwrap_or_else(PoisonError::into_inner);
+        if self.draining.load(Ordering::Acquire) {
+            outbox.draining.store(true, Ordering::Release);
+        }
         all.insert(outbox.connection.clone(), outbox);
     }
 
@@ -55,7 +59,9 @@ impl Outboxes {
 
     /// Lets no outbox begin another send.
     pub fn drain(&self) {
-        for outbox in self.by_connection.read().unwrap_or_else(PoisonError::into_inner).values() {
+        let all = self.by_connection.write().unwrap_or_else(PoisonError::into_inner);
+        self.draining.store(true, Ordering::Release);
+        for outbox in all.values() {
             outbox.draining.store(true, Ordering::Release);
             outbox.wake.notify_one();
         }

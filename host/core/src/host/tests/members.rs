@@ -247,3 +247,15 @@ fn what_a_bot_used_and_what_was_ordered_of_it_outlive_a_change_of_its_limits() {
         rig.stop().await;
     });
 }
+
+#[test]
+fn a_connection_that_comes_while_the_host_ends_does_not_hold_up_its_end() {
+    run(async {
+        let rig = start().await;
+        rig.host.drain();
+        let late: Arc<TestPlatform> = Arc::default();
+        rig.host.add_connection("late".into(), late.clone(), fast());
+        rig.stop().await;
+        assert!(texts(&late).is_empty());
+    });
+}
