@@ -304,7 +304,7 @@ async fn reloads_that_last_hold_no_other_order_up_and_are_not_taken_without_end(
     let answers = asked.join_all().await;
     for (status, answer) in &answers {
         let error = answer["error"].as_str().unwrap();
-        let expected = if *status == 429 { "too many reloads" } else { "generation 1 serves on" };
+        let expected = if *status == 429 { "too much that lasts" } else { "generation 1 serves on" };
         assert!(matches!(*status, 422 | 429) && error.contains(expected), "{status}: {answer}");
     }
     assert_eq!(answers.iter().filter(|(status, _)| *status == 429).count(), 4);

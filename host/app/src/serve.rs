@@ -13,11 +13,11 @@ use anyhow::Context;
 use futures::FutureExt;
 use hodhod_core::host::Host;
 use hodhod_store::SqliteStore;
-use hodhod_web::{AdminToken, Door, Web};
+use hodhod_web::{AdminToken, Door, Joints, Settings, Web};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
-use crate::admin::Newest;
+use crate::admin::{Copies, Newest};
 use crate::config::HostConfig;
 use crate::log::Ring;
 use crate::reload::Reloader;
@@ -61,14 +61,23 @@ impl Wishes {
     }
 }
 
+/// What the API of the operator is served with.
+pub(crate) struct Api {
+    /// Reads the configuration again.
+    pub(crate) settings: Arc<dyn Settings>,
+    /// Opens it over TCP, where there is one.
+    pub(crate) token: Option<AdminToken>,
+    /// The newest lines of the log.
+    pub(crate) newest: Arc<Ring>,
+}
+
 /// Serves until that is not wished any more, then drains and closes.
 pub(crate) async fn serve(
     host: Arc<Host>,
     store: Arc<SqliteStore>,
     reloader: Arc<Reloader>,
+    api: Api,
     config: &HostConfig,
-    token: Option<AdminToken>,
-    newest: Arc<Ring>,
     mut wishes: Wishes,
 ) -> anyhow::Result<()> {
     let restored = tokio::select! {
@@ -92,15 +101,22 @@ pub(crate) async fn serve(
         .await
         .with_context(|| format!("{} cannot be listened on: choose another `listen` in [host]", config.listen))?;
     let address = listener.local_addr()?;
-    tracing::info!(%address, api = token.is_some(), "status and metrics");
+    tracing::info!(%address, api = api.token.is_some(), "status and metrics");
     if !address.ip().is_loopback() {
-        let api = if token.is_some() { ", and the token of the API on its way, as nothing is encrypted" } else { "" };
-        tracing::warn!(%address, "whoever reaches this address sees status and metrics{api}");
+        let with_token =
+            if api.token.is_some() { ", and the token of the API on its way, as nothing is encrypted" } else { "" };
+        tracing::warn!(%address, "whoever reaches this address sees status and metrics{with_token}");
     }
     let engine = reloader.engine().clone();
     let pool = Box::new(move || engine.pool_use());
-    let web = Web::new(host.clone(), reloader.clone(), pool, Arc::new(Newest(newest)), host.clock().now());
-    let listening = tokio::spawn(web.clone().serve(listener, Door::Anyone(token)));
+    let joints = Joints {
+        plugins: reloader.clone(),
+        settings: api.settings,
+        backups: Arc::new(Copies(store.clone())),
+        logs: Arc::new(Newest(api.newest)),
+    };
+    let web = Web::new(host.clone(), joints, pool, host.clock().now());
+    let listening = tokio::spawn(web.clone().serve(listener, Door::Anyone(api.token)));
     let socket = match Socket::bind(&config.state) {
         Ok(socket) => Some(tokio::spawn(socket.serve(web))),
         Err(error) => {

@@ -1,13 +1,13 @@
 //! Dead letters: events that a bot could not handle, parked with their reason so that their chat
 //! goes on and a person can look at them.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::ids::{BotName, Chat, InboxSeq};
 use crate::time::Millis;
 
 /// An event that a bot could not handle.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeadLetter {
     /// The row that it had in the inbox; a new one where it never got into it.
     pub seq: InboxSeq,

@@ -20,6 +20,21 @@ pub fn clean(text: &str, longest: usize) -> String {
     cleaned
 }
 
+/// The JSON as it is, with what [`clean`] would take out written as escapes: the same JSON, which cannot
+/// command a terminal.
+pub fn escape(json: &str) -> String {
+    let mut escaped = String::with_capacity(json.len());
+    for character in json.chars() {
+        if commands(character) {
+            // None of them is beyond the first plane, so one escape is enough.
+            escaped.push_str(&format!("\\u{:04x}", u32::from(character)));
+        } else {
+            escaped.push(character);
+        }
+    }
+    escaped
+}
+
 /// True if a text has nothing that [`clean`] would take out.
 pub fn is_clean(text: &str) -> bool {
     !text.chars().any(commands)
@@ -50,6 +65,15 @@ mod tests {
             clean("\x1b[31mred\x1b[0m\r\n\u{9b}2J\u{202e}", 100),
             "\u{fffd}[31mred\u{fffd}[0m\u{fffd}\u{fffd}\u{fffd}2J\u{fffd}"
         );
+    }
+
+    #[test]
+    fn json_that_cannot_command_a_terminal_is_the_same_json() {
+        let text = "\u{9b}2J\u{202e}\x7f می‌روم \x1b";
+        let json = serde_json::to_string(text).unwrap();
+        assert!(!is_clean(&json) && is_clean(&escape(&json)), "{}", escape(&json));
+        assert_eq!(serde_json::from_str::<String>(&escape(&json)).unwrap(), text);
+        assert!(escape(&json).contains("می‌روم"));
     }
 
     #[test]

@@ -63,7 +63,7 @@ pub struct Standing {
 }
 
 /// A timer as an operator sees it: without what it carries.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ListedTimer {
     /// Its name.
     #[serde(flatten)]

@@ -377,7 +377,8 @@ impl Turns {
         self.alarm.notify_one();
     }
 
-    pub(crate) fn bot(&self, name: &BotName) -> Option<Arc<Bot>> {
+    /// A bot by its name.
+    pub fn bot(&self, name: &BotName) -> Option<Arc<Bot>> {
         self.bots.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
     }
 

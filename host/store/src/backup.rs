@@ -12,6 +12,7 @@
 
 use std::fs::{self, File};
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -41,6 +42,12 @@ pub enum BackupError {
     /// There is such a file.
     #[error("{} exists already: choose another name, or have it replaced", file.display())]
     Exists {
+        /// The file.
+        file: PathBuf,
+    },
+    /// It would take the place of what a host needs.
+    #[error("{} is in the state folder of the host: choose another place", file.display())]
+    Inside {
         /// The file.
         file: PathBuf,
     },
@@ -220,12 +227,22 @@ fn can_shrink(connection: &Connection) {
     }
 }
 
+/// True if both are the same folder, by whatever path.
+fn is_one(folder: &Path, state: Option<&Path>) -> bool {
+    let of = |path: &Path| fs::metadata(path).ok().map(|metadata| (metadata.dev(), metadata.ino()));
+    of(folder).is_some_and(|folder| state.and_then(of) == Some(folder))
+}
+
 /// Writes what the database holds now.
 fn write(connection: Connection, database: &Path, to: &Path, replace: bool) -> Result<Backup, BackupError> {
     let failed = |source| BackupError::Write { file: to.into(), source };
     // Absolute, so that SQLite cannot take it for an address.
     let file = std::path::absolute(to).map_err(failed)?;
     let folder = file.parent().ok_or_else(|| failed(io::ErrorKind::IsADirectory.into()))?;
+    // A rename over the database would take it away from the host that uses it.
+    if is_one(folder, database.parent()) {
+        return Err(BackupError::Inside { file });
+    }
     if !replace && file.symlink_metadata().is_ok() {
         return Err(BackupError::Exists { file });
     }

@@ -31,12 +31,24 @@ use hodhod_core::store::StoreError;
 use hodhod_core::time::Millis;
 use tokio::sync::Semaphore;
 
-pub use self::admin::{Logs, Plugins};
+pub use self::admin::{Backups, Logs, Plugins, Settings};
 pub use self::door::{AdminToken, BadToken, Door};
 pub use self::refusal::Refusal;
 
 /// Tells how much of the sandbox's pool is in use.
 pub type Pool = Box<dyn Fn() -> PoolUse + Send + Sync>;
+
+/// What the API asks of the program around it.
+pub struct Joints {
+    /// Looks at the files of plugins.
+    pub plugins: Arc<dyn Plugins>,
+    /// Reads the configuration.
+    pub settings: Arc<dyn Settings>,
+    /// Copies the database.
+    pub backups: Arc<dyn Backups>,
+    /// Keeps the newest lines of the log.
+    pub logs: Arc<dyn Logs>,
+}
 
 /// What is served, at as many listeners as there are.
 #[derive(Clone)]
@@ -44,21 +56,20 @@ pub struct Web(Arc<Parts>);
 
 struct Parts {
     host: Arc<Host>,
-    plugins: Arc<dyn Plugins>,
+    joints: Joints,
     started: Millis,
     pool: Pool,
-    logs: Arc<dyn Logs>,
     /// Places for readers of the log, of all listeners together.
     readers: Arc<Semaphore>,
-    /// Places for looking at new builds, of all listeners together.
-    reloads: Arc<Semaphore>,
+    /// Places for what lasts, of all listeners together.
+    lasting: Arc<Semaphore>,
 }
 
 impl Web {
     /// Puts together what is served of a host that started then.
-    pub fn new(host: Arc<Host>, plugins: Arc<dyn Plugins>, pool: Pool, logs: Arc<dyn Logs>, started: Millis) -> Self {
-        let [reloads, readers] = [admin::RELOADS, admin::READERS].map(|places| Arc::new(Semaphore::new(places)));
-        Self(Arc::new(Parts { host, plugins, pool, logs, readers, started, reloads }))
+    pub fn new(host: Arc<Host>, joints: Joints, pool: Pool, started: Millis) -> Self {
+        let [lasting, readers] = [admin::LASTING, admin::READERS].map(|places| Arc::new(Semaphore::new(places)));
+        Self(Arc::new(Parts { host, joints, pool, started, lasting, readers }))
     }
 
     /// Serves at a listener until the future is dropped, and with it every connection.
@@ -72,6 +83,22 @@ impl Web {
 
     fn host(&self) -> &Arc<Host> {
         &self.0.host
+    }
+
+    /// Does what lasts, in one of the places for it. It ends, and keeps its place, also where nobody waits for
+    /// it any more: a client that asks and leaves again and again may not have more of it than others.
+    async fn lasting<T: Send + 'static>(
+        &self,
+        what: impl Future<Output = Result<T, Refusal>> + Send + 'static,
+    ) -> Result<T, Refusal> {
+        let place = self.0.lasting.clone().try_acquire_owned().map_err(|_all_taken| {
+            Refusal::too_many("too much that lasts is asked for at once; ask again when it is over")
+        })?;
+        let done = tokio::spawn(async move {
+            let _place = place;
+            what.await
+        });
+        done.await.unwrap_or_else(|_panicked| Err(Refusal::failed("it broke off; the log says why")))
     }
 
     async fn snapshot(&self) -> Result<Status, StoreError> {

@@ -16,8 +16,8 @@ use hodhod_core::runtime::{PoolUse, TurnResult};
 use hodhod_core::testing::{MemoryStore, Native, TestClock};
 use hodhod_core::time::Clock;
 use hodhod_core::turn::{Actor, Turn};
-use hodhod_web::admin::Serving;
-use hodhod_web::{Door, Logs, Plugins, Refusal, Web};
+use hodhod_web::admin::{BackUp, BackedUp, Reread, Serving};
+use hodhod_web::{Backups, Door, Joints, Logs, Plugins, Refusal, Settings, Web};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
@@ -45,6 +45,21 @@ impl Plugins for Slow {
     }
 }
 
+/// Nothing of it is asked for here.
+struct Nothing;
+
+impl Settings for Nothing {
+    fn reread(self: Arc<Self>) -> BoxFuture<'static, Result<Reread, Refusal>> {
+        async { Err(Refusal::conflict("no configuration")) }.boxed()
+    }
+}
+
+impl Backups for Nothing {
+    fn back_up(self: Arc<Self>, _to: BackUp) -> BoxFuture<'static, Result<BackedUp, Refusal>> {
+        async { Err(Refusal::conflict("no backup")) }.boxed()
+    }
+}
+
 fn idle(_turn: &mut Turn) -> BoxFuture<'_, TurnResult> {
     async { TurnResult::Done }.boxed()
 }
@@ -56,9 +71,9 @@ async fn serving(plugins: Arc<Slow>) -> SocketAddr {
     host.add_bot(Bot::new(actor, Arc::new(Native(idle))));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
+    let joints = Joints { plugins, settings: Arc::new(Nothing), backups: Arc::new(Nothing), logs: Arc::new(NoLog) };
     tokio::spawn(
-        Web::new(Arc::new(host), plugins, Box::new(PoolUse::default), Arc::new(NoLog), clock.now())
-            .serve(listener, Door::Owner),
+        Web::new(Arc::new(host), joints, Box::new(PoolUse::default), clock.now()).serve(listener, Door::Owner),
     );
     address
 }
@@ -90,7 +105,7 @@ async fn a_reload_goes_on_and_keeps_its_place_when_who_asked_for_it_hangs_up() {
     }
     let mut answer = String::new();
     asked(address).await.read_to_string(&mut answer).await.unwrap();
-    assert!(answer.starts_with("HTTP/1.1 429 ") && answer.contains("too many reloads"), "{answer}");
+    assert!(answer.starts_with("HTTP/1.1 429 ") && answer.contains("too much that lasts"), "{answer}");
     plugins.may_end.add_permits(8);
     plugins.ended.acquire_many(8).await.unwrap().forget();
     plugins.may_end.add_permits(1);

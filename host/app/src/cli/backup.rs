@@ -1,13 +1,21 @@
-//! `hodhod backup` and `hodhod restore`: the database of a state folder that no host uses.
+//! `hodhod backup` and `hodhod restore`: the database of a state folder. A host that uses the folder makes the
+//! backup itself; a restore is for a folder that no host uses.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::Context;
-use hodhod_store::{Backup, BackupError, OpenError, RestoreError, Restored};
+use hodhod_store::{BackupError, OpenError, RestoreError, Restored};
+use hodhod_web::admin::{BackUp, BackedUp};
 
+use super::client::{Asking, Refused};
+use super::output::Answer;
 use super::{ConfigFile, output};
 use crate::config;
+
+/// How long a host may take for a backup: it writes all that the database has.
+const PATIENCE: Duration = Duration::from_secs(3600);
 
 /// Copies the database.
 #[derive(Debug, clap::Args)]
@@ -18,10 +26,7 @@ pub(super) struct MakeBackup {
     #[arg(long)]
     force: bool,
     #[command(flatten)]
-    config: ConfigFile,
-    /// Prints JSON.
-    #[arg(long)]
-    json: bool,
+    asking: Asking,
 }
 
 /// Puts a copy in the place of the database.
@@ -52,22 +57,30 @@ fn state(file: &ConfigFile) -> Result<PathBuf, ExitCode> {
 
 impl MakeBackup {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
-        let state = match state(&self.config) {
-            Ok(state) => state,
-            Err(code) => return Ok(code),
-        };
-        let Backup { file, bytes } = match hodhod_store::backup_folder(&state, &self.file, self.force) {
-            Err(BackupError::Open(OpenError::InUse { .. })) => {
-                anyhow::bail!("a host runs with the state folder {}: stop it first", state.display())
-            }
-            made => made?,
-        };
-        output::say(&if self.json {
-            serde_json::json!({ "file": file, "bytes": bytes }).to_string()
-        } else {
+        Answer::from(self.made()).print(self.asking.json, |BackedUp { file, bytes }| {
             format!("{} has {bytes} bytes; the key of the host is not in it", file.display())
-        });
-        Ok(ExitCode::SUCCESS)
+        })
+    }
+
+    /// Has it made by whoever can: a host that holds the folder, or else this process.
+    fn made(&self) -> anyhow::Result<BackedUp> {
+        let Some(state) = self.asking.state()? else { return self.asked() };
+        match hodhod_store::backup_folder(&state, &self.file, self.force) {
+            Ok(backup) => Ok(BackedUp { file: backup.file, bytes: backup.bytes }),
+            Err(BackupError::Open(OpenError::InUse { .. })) => self.asked().map_err(|error| {
+                let refused = error.is::<Refused>();
+                let in_use = || format!("the state folder {} is in use, and no host makes the backup", state.display());
+                if refused { error } else { error.context(in_use()) }
+            }),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn asked(&self) -> anyhow::Result<BackedUp> {
+        // The host was started elsewhere.
+        let file = std::path::absolute(&self.file).context("the file cannot be named")?;
+        let to = BackUp { file, force: self.force };
+        self.asking.client()?.post(&["api", "backup"]).body(&to).patience(PATIENCE).answer()
     }
 }
 

@@ -23,9 +23,10 @@ use hodhod_platforms::playground::soroush::SoroushServer;
 use tokio::sync::watch;
 
 use self::talk::Talk;
+use crate::admin::NoFile;
 use crate::config::{BotEntry, Config, ConnectionConfig, HostConfig, HttpConfig, SecretSource};
 use crate::reload::{Kept, Reloader};
-use crate::serve::{Wish, Wishes};
+use crate::serve::{Api, Wish, Wishes};
 use crate::state_key::StateKey;
 use crate::{log, serve, traces, wiring};
 
@@ -71,7 +72,8 @@ impl Chat {
         let serving = tokio::spawn({
             let host = host.clone();
             let reloader = Arc::new(Reloader::new(engine, &config, host.clone(), Kept::new(&config.host.state)));
-            async move { serve::serve(host, store, reloader, &config.host, None, Arc::default(), Wishes(wishes)).await }
+            let api = Api { settings: Arc::new(NoFile), token: None, newest: Arc::default() };
+            async move { serve::serve(host, store, reloader, api, &config.host, Wishes(wishes)).await }
         });
         let talk = Talk::new(server, &self.names()?)?;
         let result = tokio::select! {

@@ -11,10 +11,12 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, anyhow, bail};
 use bytes::Bytes;
 use hodhod_core::text::clean;
-use reqwest::{Method, Response, Url};
+use reqwest::header::CONTENT_TYPE;
+use reqwest::{Method, Response, StatusCode, Url};
 use secrecy::{ExposeSecret, SecretString};
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
 use tokio::runtime::Runtime;
 
 use super::{ConfigFile, output};
@@ -27,8 +29,8 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 /// Longest answer that is taken, in bytes: the longest has some kilobytes for each bot.
 const LONGEST_ANSWER: usize = 16 << 20;
 
-/// Longest refusal that is shown, in bytes.
-const LONGEST_REFUSAL: usize = 8 << 10;
+/// Longest refusal that is shown, in bytes: a configuration may have many mistakes.
+const LONGEST_REFUSAL: usize = 64 << 10;
 
 /// Where the token for `--host` is, if no file is named.
 const TOKEN: &str = "HODHOD_TOKEN";
@@ -45,6 +47,48 @@ pub(super) struct Asked {
     /// The file with the token for --host. Without it the environment variable HODHOD_TOKEN has it.
     #[arg(long, value_name = "FILE", requires = "host")]
     token_file: Option<PathBuf>,
+}
+
+/// Which host is asked, and how its answer is printed.
+#[derive(Debug, clap::Args)]
+pub(super) struct Asking {
+    #[command(flatten)]
+    asked: Asked,
+    /// Prints JSON.
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+impl Asking {
+    /// Makes a client. Nothing is asked yet.
+    pub(super) fn client(&self) -> anyhow::Result<Client> {
+        self.asked.client()
+    }
+
+    /// The state folder that the configuration names, unless a host elsewhere is asked.
+    pub(super) fn state(&self) -> anyhow::Result<Option<PathBuf>> {
+        match self.asked.host {
+            Some(_) => Ok(None),
+            None => self.asked.state().map(Some),
+        }
+    }
+}
+
+/// What a host refused, in its words.
+#[derive(Debug, Error)]
+#[error("{error}")]
+pub(super) struct Refused {
+    pub(super) status: StatusCode,
+    error: String,
+    /// Each thing that is wrong, where there may be more than one.
+    pub(super) problems: Vec<String>,
+}
+
+#[cfg(test)]
+impl Refused {
+    pub(super) fn new(status: StatusCode, error: &str) -> Self {
+        Self { status, error: error.to_owned(), problems: Vec::new() }
+    }
 }
 
 /// Reads the address of a host; there may be a path, where a proxy stands in front of it.
@@ -64,13 +108,17 @@ fn address(text: &str) -> Result<Url, String> {
 }
 
 impl Asked {
+    fn state(&self) -> anyhow::Result<PathBuf> {
+        config::state(&self.file.config).map_err(|problem| anyhow!("{problem}"))
+    }
+
     /// Makes a client for it. Nothing is asked yet.
     pub(super) fn client(&self) -> anyhow::Result<Client> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         // A proxy would read the token, and a redirect lead it elsewhere.
         let http = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none());
         let Some(base) = &self.host else {
-            let state = config::state(&self.file.config).map_err(|problem| anyhow!("{problem}"))?;
+            let state = self.state()?;
             let socket = socket::path(&state).context("no host can be asked")?;
             let http = http.unix_socket(socket).build()?;
             return Ok(Client {
@@ -127,7 +175,7 @@ impl Client {
         if let Ok(mut parts) = url.path_segments_mut() {
             parts.pop_if_empty().extend(path);
         }
-        Ask { client: self, method, url, patience: PATIENCE }
+        Ask { client: self, method, url, body: Ok(None), patience: PATIENCE }
     }
 
     fn within<T>(&self, patience: Duration, asking: impl Future<Output = reqwest::Result<T>>) -> anyhow::Result<T> {
@@ -171,6 +219,7 @@ pub(super) struct Ask<'a> {
     client: &'a Client,
     method: Method,
     url: Url,
+    body: serde_json::Result<Option<Vec<u8>>>,
     patience: Duration,
 }
 
@@ -180,12 +229,17 @@ impl<'a> Ask<'a> {
         Self { patience, ..self }
     }
 
-    /// With these pairs in the query.
-    pub(super) fn query(mut self, pairs: &[(&str, &str)]) -> Self {
-        if !pairs.is_empty() {
-            self.url.query_pairs_mut().extend_pairs(pairs);
+    /// With this behind the path, where it is there.
+    pub(super) fn with(mut self, name: &str, value: Option<impl ToString>) -> Self {
+        if let Some(value) = value {
+            self.url.query_pairs_mut().append_pair(name, &value.to_string());
         }
         self
+    }
+
+    /// With this in the body, as JSON.
+    pub(super) fn body(self, body: &impl Serialize) -> Self {
+        Self { body: serde_json::to_vec(body).map(Some), ..self }
     }
 
     /// Asks, and reads the answer to its end.
@@ -204,10 +258,14 @@ impl<'a> Ask<'a> {
 
     /// Asks, and gives the answer as it comes: for what has no end, or is too large to be held.
     pub(super) fn stream(self) -> anyhow::Result<Body<'a>> {
-        let Self { client, method, url, patience } = self;
+        let Self { client, method, url, body, patience } = self;
         let request = client.http.request(method, url);
         let request = match &client.token {
             Some(token) => request.bearer_auth(token.expose_secret()),
+            None => request,
+        };
+        let request = match body? {
+            Some(body) => request.header(CONTENT_TYPE, "application/json").body(body),
             None => request,
         };
         let response = client.within(patience, request.send())?;
@@ -219,6 +277,8 @@ impl<'a> Ask<'a> {
         #[derive(Deserialize)]
         struct Refusal {
             error: String,
+            #[serde(default)]
+            problems: Vec<String>,
         }
         let mut told = Vec::new();
         while let Some(part) = body.next(patience)?
@@ -227,7 +287,11 @@ impl<'a> Ask<'a> {
             told.extend_from_slice(&part);
         }
         match serde_json::from_slice(&told) {
-            Ok(Refusal { error }) => bail!("{}", clean(&error, LONGEST_REFUSAL)),
+            Ok(Refusal { error, problems }) => {
+                let error = clean(&error, LONGEST_REFUSAL);
+                let problems = problems.iter().map(|problem| output::lines(problem, LONGEST_REFUSAL)).collect();
+                Err(Refused { status, error, problems }.into())
+            }
             Err(_) => bail!("{} answers {status}", client.at),
         }
     }

@@ -1,16 +1,15 @@
 //! `hodhod reload`, `rollback` and `generations`: the versions of a bot's plugin in a running host.
 
 use std::process::ExitCode;
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::Duration;
 
 use hodhod_core::generations::{Record, Step};
 use hodhod_core::limits::COMPILE_TIME;
-use hodhod_core::time::Millis;
 use hodhod_web::admin::{Records, Serving};
 use serde::Deserialize;
 
 use super::client::{Asked, Client, PATIENCE};
-use super::output::Answer;
+use super::output::{Answer, time};
 
 /// Looks at the files of plugins now.
 #[derive(Debug, clap::Args)]
@@ -98,11 +97,6 @@ impl OfBot {
     }
 }
 
-/// A moment, as the log writes it.
-fn time(at: Millis) -> impl std::fmt::Display {
-    humantime::format_rfc3339_seconds(UNIX_EPOCH + Duration::from_millis(at.0))
-}
-
 fn line(record: &Record) -> String {
     let digest: String = record.digest.chars().take(12).collect();
     let step = match record.step {
@@ -116,6 +110,8 @@ fn line(record: &Record) -> String {
 
 #[cfg(test)]
 mod tests {
+    use hodhod_core::time::Millis;
+
     use super::*;
 
     #[test]

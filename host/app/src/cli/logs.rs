@@ -31,9 +31,8 @@ pub(super) struct Logs {
 impl Logs {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
         let client = self.asked.client()?;
-        let bot = self.bot.as_deref().map(|bot| ("bot", bot));
-        let query: Vec<_> = bot.into_iter().chain(self.follow.then_some(("follow", "true"))).collect();
-        let mut body = client.get(&["api", "logs"]).query(&query).stream()?;
+        let follow = self.follow.then_some(true);
+        let mut body = client.get(&["api", "logs"]).with("bot", self.bot.as_deref()).with("follow", follow).stream()?;
         let patience = if self.follow { FOR_EVER } else { PATIENCE };
         let mut begun: Vec<u8> = Vec::new();
         while let Some(part) = body.next(patience)? {

@@ -6,14 +6,18 @@ mod check;
 mod client;
 mod compile;
 mod control;
+mod dead;
 mod embed;
 mod generations;
 mod inspect;
 mod limits;
 mod logs;
+mod outbox;
 mod output;
+mod reread;
 mod run;
 mod status;
+mod timers;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -63,7 +67,18 @@ enum Verb {
     Rollback(generations::OfBot),
     /// Says which builds have served since the host started, and why others did not.
     Generations(generations::OfBot),
-    /// Copies the database into a file.
+    /// Events that bots could not handle: looks at them, has them tried again, drops them.
+    #[command(subcommand)]
+    Dead(dead::Dead),
+    /// Messages that wait to be sent: looks at them, holds back those of a connection.
+    #[command(subcommand)]
+    Outbox(outbox::Outbox),
+    /// Timers that bots have set.
+    #[command(subcommand)]
+    Timers(timers::Timers),
+    /// Has a running host read its configuration again, as SIGHUP does, and says what came of it.
+    Reread(reread::Reread),
+    /// Copies the database into a file, also while a host runs.
     Backup(backup::MakeBackup),
     /// Puts a backup in the place of the database.
     Restore(backup::Restore),
@@ -100,6 +115,10 @@ pub(crate) fn main() -> ExitCode {
         Verb::Reload(reload) => reload.run(),
         Verb::Rollback(bot) => bot.roll_back(),
         Verb::Generations(bot) => bot.list(),
+        Verb::Dead(dead) => dead.run(),
+        Verb::Outbox(outbox) => outbox.run(),
+        Verb::Timers(timers) => timers.run(),
+        Verb::Reread(reread) => reread.run(),
         Verb::Backup(backup) => backup.run(),
         Verb::Restore(restore) => restore.run(),
         Verb::Chat(chat) => chat.run(),

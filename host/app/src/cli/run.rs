@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use super::{ConfigFile, output};
 use crate::reload::{Kept, Reloader};
 use crate::reread::{Rereader, Settings};
-use crate::serve::{Wish, Wishes};
+use crate::serve::{Api, Wish, Wishes};
 use crate::state_key::StateKey;
 use crate::{admin, config, log, serve, traces, wiring};
 
@@ -76,9 +76,10 @@ impl Run {
             let reloader = Arc::new(Reloader::new(engine.clone(), &config, host.clone(), kept));
             let (at, settings) = (config.host.clone(), Settings::of(config));
             let (file, seal) = (self.file.config, wiring::seal(&key));
-            let rereader = Rereader::new(file, settings, engine, host.clone(), seal, reloader.clone());
-            let rereading = tokio::spawn(reread_when_told(rereader, hangup));
-            let served = serve::serve(host, store, reloader, &at, token, newest, Wishes(wishes)).await;
+            let rereader = Arc::new(Rereader::new(file, settings, engine, host.clone(), seal, reloader.clone()));
+            let rereading = tokio::spawn(reread_when_told(rereader.clone(), hangup));
+            let api = Api { settings: rereader, token, newest };
+            let served = serve::serve(host, store, reloader, api, &at, Wishes(wishes)).await;
             rereading.abort();
             if let Some(exporter) = exporter {
                 exporter.close().await;
@@ -89,7 +90,7 @@ impl Run {
 }
 
 /// Reads the configuration again at each SIGHUP. Never ends.
-async fn reread_when_told(rereader: Rereader, mut hangup: Signal) {
+async fn reread_when_told(rereader: Arc<Rereader>, mut hangup: Signal) {
     while hangup.recv().await.is_some() {
         tracing::info!("SIGHUP: the configuration is read again");
         // Said in the log, and in the status.

@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use tokio::sync::{Mutex, mpsc, oneshot};
 
@@ -21,7 +21,7 @@ use crate::turns::Turns;
 const WAITING: usize = 16;
 
 /// A dead letter with what is in it.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct OpenedLetter {
     /// The letter.
     #[serde(flatten)]

@@ -1,13 +1,15 @@
 //! What an operator sees of the sends that wait: whose they are, where they go and what holds them up,
 //! and not what they say.
 
-use serde::Serialize;
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
 
 use crate::ids::{BotName, Chat, ChatId, ConnectionName, OutboxSeq};
 use crate::time::Millis;
 
 /// An undelivered send as an operator sees it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ListedSend {
     /// The row. A page goes on after that of the last send of the page before.
     pub seq: OutboxSeq,
@@ -24,7 +26,7 @@ pub struct ListedSend {
     /// True where a try has begun whose end is not recorded: it is under way, or in doubt.
     pub attempted: bool,
     /// `text`, `media`, `location` or `keyboard`; `unreadable` where nobody can read it any more.
-    pub kind: &'static str,
+    pub kind: Cow<'static, str>,
 }
 
 /// Which sends are listed.

@@ -122,7 +122,7 @@ pub(crate) fn list(
                 attempts: row.get(5)?,
                 not_before: Millis(number(row, 6)?),
                 attempted: row.get(7)?,
-                kind: message.map_or("unreadable", |message| message.kind()),
+                kind: message.map_or("unreadable", |message| message.kind()).into(),
             })
         })?
         .collect()

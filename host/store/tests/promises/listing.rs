@@ -39,7 +39,7 @@ async fn sends_are_listed_by_connection_and_chat_without_what_they_say() {
 
     let listed = kit.list_sends(SendsOf::default(), OutboxSeq(0), 9).await.unwrap();
     let told: Vec<_> =
-        listed.iter().map(|send| (send.attempts, send.not_before.0, send.attempted, send.kind)).collect();
+        listed.iter().map(|send| (send.attempts, send.not_before.0, send.attempted, &*send.kind)).collect();
     assert_eq!(
         told[..4],
         [(0, 0, true, "text"), (3, 77, false, "text"), (0, 0, false, "text"), (0, 0, false, "unreadable")]

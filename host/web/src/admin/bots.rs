@@ -45,8 +45,7 @@ pub(super) fn routes() -> Router<Web> {
 }
 
 async fn list(State(web): State<Web>) -> Result<Json<Value>, Refusal> {
-    let status = web.snapshot().await;
-    let status = status.map_err(|error| Refusal::new(StatusCode::SERVICE_UNAVAILABLE, error.to_string()))?;
+    let status = web.snapshot().await?;
     Ok(Json(json!({ "bots": status.bots })))
 }
 

@@ -4,16 +4,16 @@ use std::convert::Infallible;
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Query, State};
-use axum::http::{StatusCode, header};
+use axum::extract::State;
+use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use futures::StreamExt;
 use futures::stream::BoxStream;
+use hodhod_core::ids::BotName;
 use serde::Deserialize;
 
-use super::named;
+use super::{Said, no_bot};
 use crate::Web;
 use crate::refusal::Refusal;
 
@@ -36,15 +36,15 @@ pub(super) fn routes() -> Router<Web> {
     Router::new().route("/logs", get(logs))
 }
 
-async fn logs(State(web): State<Web>, wanted: Result<Query<Wanted>, QueryRejection>) -> Result<Response, Refusal> {
-    let Query(Wanted { bot, follow }) =
-        wanted.map_err(|error| Refusal::new(StatusCode::BAD_REQUEST, error.body_text()))?;
-    let bot = bot.map(|bot| named(&web, &bot)).transpose()?;
+async fn logs(State(web): State<Web>, Said(Wanted { bot, follow }): Said<Wanted>) -> Result<Response, Refusal> {
+    if let Some(bot) = bot.as_deref().filter(|bot| web.host().turns().bot(&BotName::from(*bot)).is_none()) {
+        return Err(no_bot(&web, bot));
+    }
     // Readers stay, and leave connections to others.
     let place = web.0.readers.clone().try_acquire_owned().map_err(|_all_taken| {
         Refusal::too_many("too many read the log at once; ask again when one of them has gone")
     })?;
-    let lines = web.0.logs.read(bot.as_ref().map(|bot| bot.as_str()), follow).map(move |line| {
+    let lines = web.0.joints.logs.read(bot.as_deref(), follow).map(move |line| {
         let _place = &place;
         Ok::<_, Infallible>(line)
     });

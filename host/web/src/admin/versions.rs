@@ -47,21 +47,11 @@ pub(super) fn routes() -> Router<Web> {
 }
 
 async fn reload(State(web): State<Web>, Named(bot): Named) -> Result<Json<Serving>, Refusal> {
-    let place = web.0.reloads.clone().try_acquire_owned().map_err(|_all_taken| {
-        Refusal::too_many("too many reloads are asked for at once; ask again when they are over")
-    })?;
-    let reload = web.0.plugins.clone().reload(bot);
-    // It ends, and keeps its place, also where nobody waits for it any more: what it does takes long,
-    // and a client that asks and leaves again and again may not have more of it than others.
-    let done = tokio::spawn(async move {
-        let _place = place;
-        reload.await
-    });
-    done.await.unwrap_or_else(|_panicked| Err(Refusal::failed("it broke off; the log says why"))).map(Json)
+    web.lasting(web.0.joints.plugins.clone().reload(bot)).await.map(Json)
 }
 
 async fn roll_back(State(web): State<Web>, Named(bot): Named) -> Result<Json<Serving>, Refusal> {
-    web.0.plugins.clone().roll_back(bot).await.map(Json)
+    web.0.joints.plugins.clone().roll_back(bot).await.map(Json)
 }
 
 async fn generations(State(web): State<Web>, Named(name): Named) -> Result<Json<Records>, Refusal> {

@@ -55,7 +55,7 @@ fn what_is_under_way_when_a_pause_begins_ends() {
         rig.settle().await;
         assert_eq!(rig.platform.tried().len(), 1, "the next try waits");
         let listed = rig.host.list_sends(SendsOf::default(), OutboxSeq(0), 9).await.unwrap();
-        assert_eq!((listed[0].attempts, listed[0].attempted, listed[0].kind), (1, false, "text"));
+        assert_eq!((listed[0].attempts, listed[0].attempted, &*listed[0].kind), (1, false, "text"));
         rig.host.resume_sends(&shop()).await.unwrap();
         rig.until(|| rig.platform.tried().len() == 2).await;
         rig.stop().await;

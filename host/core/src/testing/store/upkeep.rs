@@ -89,7 +89,7 @@ impl Upkeep for MemoryStore {
                 attempts: row.attempts,
                 not_before: row.not_before,
                 attempted: row.attempted,
-                kind: send.message.kind(),
+                kind: send.message.kind().into(),
             });
             listed.take(limit).collect()
         })
