@@ -198,6 +198,15 @@ impl Setup {
         command
     }
 
+    /// What the program says to these words with this configuration, and its exit code.
+    pub async fn run(&self, words: &[&str]) -> (i32, String) {
+        let mut command = Command::new(program());
+        command.args(words).arg("--config").arg(self.config()).current_dir(self.folder.path());
+        let output = command.env("E2E_TOKEN", TOKEN).stdin(Stdio::null()).output().await.expect("the program starts");
+        let said = String::from_utf8([output.stdout, output.stderr].concat()).expect("it says text");
+        (output.status.code().expect("it ends by itself"), said)
+    }
+
     /// Starts the host.
     pub fn start(&self) -> Running {
         self.launch(self.command("run"))

@@ -103,6 +103,50 @@ async fn over_tcp_nothing_is_ordered_without_a_token_in_the_configuration() {
     host.stop().await;
 }
 
+/// The paths of the routes in a folder or file of the sources, each with what is there in its places.
+fn routes(source: &str) -> Vec<String> {
+    let source = hodhod_tests::repository().join("host/web/src").join(source);
+    let files = match std::fs::read_dir(&source) {
+        Ok(folder) => folder.map(|file| file.unwrap().path()).collect(),
+        Err(_) => vec![source],
+    };
+    let text: String = files.into_iter().map(|file| std::fs::read_to_string(file).unwrap()).collect();
+    let paths = text.split(".route(").skip(1).flat_map(|after| {
+        let path = after.split('"').nth(1).unwrap().replace("{{", "{").replace("}}", "}");
+        let path = path.replace("{bot}", "echo").replace("{seq}", "1").replace("{connection}", "shop");
+        ["pause", "resume", "kill", "quarantine", "release"].map(|order| path.replace("{}", order))
+    });
+    let mut paths: Vec<_> = paths.collect();
+    paths.sort();
+    paths.dedup();
+    paths
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_route_is_open_over_tcp_without_the_token_but_the_four_pages() {
+    assert_eq!(routes("pages.rs"), ["/healthz", "/metrics", "/readyz", "/status"]);
+    let all = routes("admin");
+    assert!(all.len() >= 19 && all.iter().all(|path| !path.contains('{')), "{all:?}");
+    let closed = Setup::new([BotSetup::new("echo")]).await;
+    let setup = with_token().await;
+    let (without, with) = (closed.start_ready().await, setup.start_ready().await);
+    let [before, _] = [state(&with).await, state(&without).await];
+    for path in all.iter().map(|path| format!("/api{path}")) {
+        for method in ["GET", "POST", "PUT", "DELETE"] {
+            for headers in [&[][..], &[("authorization", "Bearer wrong")]] {
+                assert_eq!(over_tcp(&with, method, &path, headers).await.0, 401, "{method} {path}");
+                assert_eq!(over_tcp(&without, method, &path, headers).await.0, 403, "{method} {path}");
+            }
+        }
+        // It is a route, so the above has not only met a path that is not there.
+        let found = over_tcp(&with, "PUT", &path, &[("authorization", &format!("Bearer {TOKEN}"))]).await;
+        assert_eq!(found.0, 405, "{path}");
+    }
+    assert_eq!((state(&with).await, state(&without).await), (before.clone(), before));
+    with.stop().await;
+    without.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_wrong_token_does_nothing_and_the_right_one_is_nowhere_to_be_read() {
     let setup = with_token().await;

@@ -159,6 +159,32 @@ async fn nobody_notices_a_configuration_that_is_read_again_while_they_write() {
     host.stop().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_verb_says_what_was_applied_what_takes_a_restart_and_what_is_wrong() {
+    let setup = Setup::new([BotSetup::new("echo").limits("wall = \"9 s\"")]).await;
+    let host = setup.start_ready().await;
+    assert_eq!(setup.run(&["reread"]).await, (0, "nothing to apply: the host runs with what the configuration says\n".into()));
+    setup.edit(|text| text.replace("\"9 s\"", "\"8 s\"").replacen("[host]\n", "[host]\nturns = 7\n", 1));
+    let (code, said) = setup.run(&["reread"]).await;
+    assert!(code == 0 && said.contains("echo") && said.contains("host.turns: what it is now takes a restart"), "{said}");
+    assert_eq!(host.status().await["bots"][0]["generation"], 2);
+
+    setup.edit(|text| text.replace("\"8 s\"", "\"8 weeks\"") + "\n[bots.other]\nconnections = [\"none\"]\n");
+    let (status, answer) = setup.ask("POST", "/api/configuration/reread").await;
+    assert_eq!(status, 422, "{answer}");
+    let problems = answer["problems"].as_array().unwrap();
+    let (code, said) = setup.run(&["reread"]).await;
+    assert!(code == 1 && said.starts_with("error: the configuration is not taken"), "{said}");
+    for problem in problems {
+        assert!(said.contains(problem.as_str().unwrap().lines().next().unwrap()), "{problem}: {said}");
+    }
+    let (_, json) = setup.run(&["reread", "--json"]).await;
+    let json: Value = serde_json::from_str(&json).unwrap();
+    assert_eq!((&json["ok"], json["problems"].as_array()), (&false.into(), Some(problems)));
+    assert_eq!(host.status().await["bots"][0]["generation"], 2, "nothing of it is taken");
+    host.stop().await;
+}
+
 /// What a verb says.
 async fn says(setup: &Setup, words: &[&str]) -> (bool, String) {
     let (verb, rest) = words.split_first().unwrap();
