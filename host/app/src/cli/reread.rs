@@ -27,7 +27,7 @@ impl Reread {
         let ask = |client: super::client::Client| {
             client.post(&["api", "configuration", "reread"]).patience(patience).answer::<admin::Reread>()
         };
-        Answer::from(self.asking.client().and_then(ask)).print(self.asking.json, |reread| words(reread))
+        Answer::from(self.asking.client().and_then(ask)).print(self.asking.json, words)
     }
 }
 
