@@ -45,7 +45,7 @@ async fn a_dead_letter_is_listed_shown_and_answered_when_it_is_tried_again() {
     for more in [&[][..], &["--json"]] {
         let shown = well(&setup, &[&["dead", "show", &seq], more].concat()).await;
         assert!(shown.contains("می‌روم"), "{shown}");
-        assert!(shown.trim_end().lines().all(|line| hodhod_core::text::is_clean(line)), "{shown:?}");
+        assert!(shown.trim_end().lines().all(hodhod_core::text::is_clean), "{shown:?}");
     }
     let shown: Value = serde_json::from_str(&well(&setup, &["dead", "show", &seq, "--json"]).await).unwrap();
     assert_eq!(shown["event"]["message"]["content"]["text"], text);

@@ -163,10 +163,16 @@ async fn nobody_notices_a_configuration_that_is_read_again_while_they_write() {
 async fn a_verb_says_what_was_applied_what_takes_a_restart_and_what_is_wrong() {
     let setup = Setup::new([BotSetup::new("echo").limits("wall = \"9 s\"")]).await;
     let host = setup.start_ready().await;
-    assert_eq!(setup.run(&["reread"]).await, (0, "nothing to apply: the host runs with what the configuration says\n".into()));
+    assert_eq!(
+        setup.run(&["reread"]).await,
+        (0, "nothing to apply: the host runs with what the configuration says\n".into())
+    );
     setup.edit(|text| text.replace("\"9 s\"", "\"8 s\"").replacen("[host]\n", "[host]\nturns = 7\n", 1));
     let (code, said) = setup.run(&["reread"]).await;
-    assert!(code == 0 && said.contains("echo") && said.contains("host.turns: what it is now takes a restart"), "{said}");
+    assert!(
+        code == 0 && said.contains("echo") && said.contains("host.turns: what it is now takes a restart"),
+        "{said}"
+    );
     assert_eq!(host.status().await["bots"][0]["generation"], 2);
 
     setup.edit(|text| text.replace("\"8 s\"", "\"8 weeks\"") + "\n[bots.other]\nconnections = [\"none\"]\n");

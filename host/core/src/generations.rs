@@ -34,28 +34,44 @@ pub struct Generation {
     /// What its turns need to know of the bot.
     pub actor: Arc<Actor>,
     probation: Arc<Probation>,
+    /// True if it had proven itself before it began.
+    is_proven: bool,
 }
 
 /// Turns that have yet to end, and failures that are still forgiven.
 struct Probation {
+    /// False for one that is not tried.
+    counts: bool,
     turns_left: AtomicU32,
     failures_left: AtomicU32,
 }
 
+/// What served before.
+struct Before {
+    plugin: Arc<dyn Plugin>,
+    is_proven: bool,
+}
+
 impl Probation {
     fn of(turns: u32) -> Arc<Self> {
-        Arc::new(Self { turns_left: AtomicU32::new(turns), failures_left: AtomicU32::new(FAILURES) })
+        Arc::new(Self { counts: turns > 0, turns_left: AtomicU32::new(turns), failures_left: AtomicU32::new(FAILURES) })
     }
 }
 
 impl Generation {
     fn new(number: u64, plugin: Arc<dyn Plugin>, actor: Arc<Actor>) -> Self {
-        Self { number, plugin, actor, probation: Probation::of(PROBATION) }
+        Self { number, plugin, actor, probation: Probation::of(PROBATION), is_proven: false }
     }
 
     /// One that served before and is not tried anew, or two bad ones would take turns.
-    fn proven(number: u64, plugin: Arc<dyn Plugin>, actor: Arc<Actor>) -> Self {
-        Self { probation: Probation::of(0), ..Self::new(number, plugin, actor) }
+    fn again(number: u64, before: Before, actor: Arc<Actor>) -> Self {
+        let Before { plugin, is_proven } = before;
+        Self { probation: Probation::of(0), is_proven, ..Self::new(number, plugin, actor) }
+    }
+
+    /// True if enough turns of it have ended for it to be trusted, here or in an earlier time of it.
+    pub fn has_proven_itself(&self) -> bool {
+        self.is_proven || (self.probation.counts && !self.is_on_probation())
     }
 
     /// Counts the end of one of its turns. True once it has failed on probation.
@@ -68,7 +84,7 @@ impl Generation {
         let one_less = |left: &AtomicU32| {
             left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).unwrap_or(0)
         };
-        let Probation { turns_left, failures_left } = &*self.probation;
+        let Probation { turns_left, failures_left, .. } = &*self.probation;
         one_less(turns_left) > 0 && failed && one_less(failures_left) == 1
     }
 
@@ -133,7 +149,7 @@ pub struct Generations {
 
 #[derive(Default)]
 struct Past {
-    previous: Option<Arc<dyn Plugin>>,
+    previous: Option<Before>,
     records: VecDeque<Record>,
     /// How many there were of each step, those that are forgotten among them.
     counts: [u64; Step::ALL.len()],
@@ -161,7 +177,7 @@ impl Generations {
     /// Says what served in an earlier run, to go back to where the first one does not prove itself.
     pub fn set_before(&self, plugin: Arc<dyn Plugin>) {
         plugin.waits_for_turns(false);
-        self.past().previous = Some(plugin);
+        self.past().previous = Some(Before { plugin, is_proven: false });
     }
 
     /// The one that serves.
@@ -179,7 +195,7 @@ impl Generations {
         old.plugin.waits_for_turns(false);
         // One that has not proven itself is no good to go back to, where there is another.
         if past.previous.is_none() || !old.is_on_probation() {
-            past.previous = Some(old.plugin.clone());
+            past.previous = Some(Before { plugin: old.plugin.clone(), is_proven: old.has_proven_itself() });
         }
         self.current.store(Arc::new(Generation::new(generation, plugin, old.actor.clone())));
         generation
@@ -202,9 +218,9 @@ impl Generations {
     /// Lets the turns that start from now on use something else, where the plugin need not know.
     pub fn reconnect(&self, actor: Arc<Actor>) {
         let _past = self.past();
-        let Generation { number, plugin, probation, .. } = &*self.current();
-        let (number, plugin, probation) = (*number, plugin.clone(), probation.clone());
-        self.current.store(Arc::new(Generation { number, plugin, actor, probation }));
+        let Generation { number, plugin, probation, is_proven, .. } = &*self.current();
+        let (number, plugin, probation, is_proven) = (*number, plugin.clone(), probation.clone(), *is_proven);
+        self.current.store(Arc::new(Generation { number, plugin, actor, probation, is_proven }));
     }
 
     /// Notes a file that is not to serve.
@@ -251,9 +267,10 @@ impl Generations {
         self.since_applied(|record| record.digest == digest)
     }
 
-    /// True if one with these bytes served and was taken back, and no other one serves since.
+    /// True if one with these bytes served and was taken back, and another one serves since.
     pub fn has_taken_back(&self, digest: &str) -> bool {
-        self.since_applied(|record| record.digest == digest && record.step == Step::RolledBack)
+        self.current().plugin.digest() != digest
+            && self.since_applied(|record| record.digest == digest && record.step == Step::RolledBack)
     }
 
     fn since_applied(&self, is: impl Fn(&Record) -> bool) -> bool {
@@ -278,9 +295,9 @@ impl Generations {
         let digest = old.plugin.digest().to_owned();
         past.note(Record { generation, step: Step::RolledBack, digest, at: now, reason: Some(reason) });
         old.plugin.waits_for_turns(false);
-        previous.waits_for_turns(true);
-        past.previous = Some(old.plugin.clone());
-        self.current.store(Arc::new(Generation::proven(generation, previous, old.actor.clone())));
+        previous.plugin.waits_for_turns(true);
+        past.previous = Some(Before { plugin: old.plugin.clone(), is_proven: old.has_proven_itself() });
+        self.current.store(Arc::new(Generation::again(generation, previous, old.actor.clone())));
         Some(generation)
     }
 

@@ -19,6 +19,7 @@ pub use self::keep::Retention;
 use self::letters::Letters;
 pub use self::letters::{OpenedLetter, RetryError};
 use self::members::Member;
+pub use self::members::{PreparedBot, PreparedConnection};
 pub use self::waiting::PauseError;
 use crate::ids::{BotName, ConnectionName};
 use crate::inbox::Inbox;
@@ -52,6 +53,8 @@ pub struct Host {
     configuration: Mutex<Configuration>,
     letters: Letters,
     retention: Retention,
+    /// True once all that earlier runs left is taken up.
+    is_restored: watch::Sender<bool>,
 }
 
 /// What was found of earlier runs.
@@ -87,7 +90,20 @@ impl Host {
         let configuration = Mutex::new(Configuration { read: clock.now(), refused: Vec::new(), pending: Vec::new() });
         let letters = Letters::new(store.clone(), turns.clone());
         let retention = Retention::default();
-        Self { store, clock, turns, inbox, timers, outboxes, letters, retention, members, count, configuration }
+        Self {
+            store,
+            clock,
+            turns,
+            inbox,
+            timers,
+            outboxes,
+            letters,
+            retention,
+            members,
+            count,
+            configuration,
+            is_restored: watch::Sender::new(false),
+        }
     }
 
     /// Takes up what earlier runs left: waiting events, waiting sends, sends in doubt. To be called
@@ -98,9 +114,10 @@ impl Host {
     pub async fn restore(&self) -> Result<Restored, StoreError> {
         self.turns.restore_states().await?;
         let mut restored = Restored::default();
-        self.restore_events(&mut restored, None).await?;
+        self.restore_events(&mut restored).await?;
         restored.skipped_timers = self.skip_timers().await?;
         self.restore_sends(&mut restored, None).await?;
+        self.is_restored.send_replace(true);
         Ok(restored)
     }
 
@@ -160,6 +177,13 @@ impl Host {
     /// The turns.
     pub fn turns(&self) -> &Arc<Turns> {
         &self.turns
+    }
+
+    /// Resolves once [`restore`](Self::restore) has taken up all there was: before, nothing may come or go.
+    pub async fn restored(&self) {
+        let mut restored = self.is_restored.subscribe();
+        // The sender is here, so there is no error.
+        let _restored = restored.wait_for(|is_restored| *is_restored).await;
     }
 
     /// What came of the newest look at the configuration.

@@ -76,7 +76,7 @@ impl Inbox {
         let received = self.clock.now();
         let traces = self.turns.traces();
         let began = traces.now();
-        let bots: Vec<_> = self.turns.bots().into_iter().filter(|bot| bot.serves(connection)).collect();
+        let bots = self.turns.serving(connection);
         let mut arrivals = Vec::with_capacity(events.len());
         for Incoming { key, event } in events {
             let chat = event.chat().cloned().unwrap_or_else(|| Chat::new(connection.clone(), ""));

@@ -106,6 +106,12 @@ impl<G: Clone + Eq + Hash, K: Clone + Eq + Hash, T> Lanes<G, K, T> {
         self.offer(group);
     }
 
+    /// Changes how many items of each group may run at once.
+    pub fn set_limits(&mut self, limit: usize) {
+        let groups: Vec<G> = self.groups.keys().cloned().collect();
+        groups.iter().for_each(|group| self.set_limit(group, limit));
+    }
+
     /// True if the group is known.
     pub fn knows(&self, group: &G) -> bool {
         self.groups.contains_key(group)

@@ -136,10 +136,13 @@ impl Outbox {
     pub fn relink(&self, platform: Arc<dyn Platform>, policy: Policy) {
         let mut pace = self.pace.lock().unwrap_or_else(PoisonError::into_inner);
         let old = self.link.swap(Arc::new(Link { platform, policy })).policy;
-        // One that goes on keeps what the platform said about waiting.
         if (old.connection, old.chat) != (policy.connection, policy.chat) {
-            *pace = Pace::new(policy.connection, policy.chat, self.clock.clone());
+            let mut new = Pace::new(policy.connection, policy.chat, self.clock.clone());
+            // What the platform said about waiting still holds.
+            new.hold_like(&pace);
+            *pace = new;
         }
+        self.lanes().set_limits(policy.at_once);
         drop(pace);
         self.is_away.store(false, Ordering::Release);
         self.wake.notify_one();
@@ -148,6 +151,11 @@ impl Outbox {
     /// Begins no further send until [`relink`](Self::relink).
     pub fn unlink(&self) {
         self.is_away.store(true, Ordering::Release);
+    }
+
+    /// True while its connection is not configured.
+    pub fn is_away(&self) -> bool {
+        self.is_away.load(Ordering::Acquire)
     }
 
     fn policy(&self) -> Policy {

@@ -88,6 +88,11 @@ impl Pace {
         Ok(())
     }
 
+    /// Lets nobody send while another pace let nobody.
+    pub(crate) fn hold_like(&mut self, other: &Self) {
+        self.held_until = self.held_until.max(other.held_until);
+    }
+
     /// Lets nobody send for a while, because the platform asks for it.
     pub(crate) fn hold(&mut self, wait: Duration) {
         self.held_until = self.held_until.max(self.clock.0.now() + wait);

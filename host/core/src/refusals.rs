@@ -25,10 +25,11 @@ impl Refusals {
     /// Notes a refusal; true if it is to be told.
     pub fn refused(&self, now: Millis) -> bool {
         let mut inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if inner.since.is_some() {
+        inner.since.get_or_insert(now);
+        // One that lasts is told once it is clear that it does.
+        if inner.is_open {
             return false;
         }
-        inner.since = Some(now);
         if inner.told.is_some_and(|told| now.since(told) < QUIET) {
             return false;
         }
@@ -58,6 +59,9 @@ mod tests {
         assert_eq!(refusals.over(Millis(9000)), Some(Duration::from_secs(8)));
         assert!(!refusals.refused(Millis(9001)), "so soon");
         assert_eq!(refusals.over(Millis(9002)), None);
-        assert!(refusals.refused(Millis(11_001)));
+        assert!(!refusals.refused(Millis(9500)), "so soon again");
+        assert!(refusals.refused(Millis(11_001)), "but it lasts");
+        assert!(!refusals.refused(Millis(60_000)));
+        assert_eq!(refusals.over(Millis(61_500)), Some(Duration::from_secs(52)));
     }
 }

@@ -79,6 +79,10 @@ pub struct Turns {
     ledger: Arc<Ledger<Ticket>>,
     outboxes: Arc<Outboxes>,
     bots: RwLock<HashMap<BotName, Arc<Bot>>>,
+    /// Those that were removed, as far as their orders and quotas reach.
+    former: Mutex<HashMap<BotName, Arc<Bot>>>,
+    /// Held while several bots change together.
+    routing: RwLock<()>,
     lanes: Mutex<Queue>,
     /// When the rests of bots are over; some of them have been ended by other means.
     rests: Mutex<BTreeSet<(Millis, BotName)>>,
@@ -108,6 +112,8 @@ impl Turns {
             clock,
             outboxes,
             bots: RwLock::default(),
+            former: Mutex::default(),
+            routing: RwLock::default(),
             lanes: Mutex::default(),
             rests: Mutex::default(),
             bodies: AtomicUsize::new(0),

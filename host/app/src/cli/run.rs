@@ -28,6 +28,8 @@ impl Run {
             Err(problems) => return Ok(wrong(&problems)),
         };
         let newest = log::start(config.host.log);
+        // Before the credentials are read: one that changes meanwhile is another at the next look.
+        let settings = Settings::of(config.clone());
         let loaded = wiring::connections(&config).and_then(|platforms| {
             let token = admin::token(&config.host).map_err(|problem| vec![problem])?;
             Ok((platforms, token))
@@ -39,6 +41,10 @@ impl Run {
         let key = StateKey::open(&config.host.state)?;
         let runtime = super::runtime()?;
         let in_runtime = runtime.enter();
+        // Before anything takes long, so that no signal is missed.
+        let mut terminate = signal(SignalKind::terminate())?;
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        let hangup = signal(SignalKind::hangup())?;
         let engine = wiring::engine(&config)?.with_cache(wiring::cache(&config.host.state, &key)?);
         drop(in_runtime);
         let kept = Kept::new(&config.host.state);
@@ -47,10 +53,6 @@ impl Run {
             Err(problems) => return Ok(wrong(&problems)),
         };
         runtime.block_on(async {
-            // Before anything is served, so that no signal is missed.
-            let mut terminate = signal(SignalKind::terminate())?;
-            let mut interrupt = signal(SignalKind::interrupt())?;
-            let hangup = signal(SignalKind::hangup())?;
             let (wish, wishes) = watch::channel(Wish::Serve);
             tokio::spawn(async move {
                 for wanted in [Wish::Drain, Wish::Cut] {
@@ -74,7 +76,7 @@ impl Run {
             let (host, store) = wiring::host(&config, platforms, plugins, &key, traces)?;
             let host = Arc::new(host);
             let reloader = Arc::new(Reloader::new(engine.clone(), &config, host.clone(), kept));
-            let (at, settings) = (config.host.clone(), Settings::of(config));
+            let at = config.host.clone();
             let (file, seal) = (self.file.config, wiring::seal(&key));
             let rereader = Arc::new(Rereader::new(file, settings, engine, host.clone(), seal, reloader.clone()));
             let rereading = tokio::spawn(reread_when_told(rereader.clone(), hangup));

@@ -30,7 +30,7 @@ use raw::{RawConfig, RawConnection, RawHost, RawSecret};
 pub(crate) use traces::TracesConfig;
 
 /// The whole configuration, checked.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Config {
     pub(crate) host: HostConfig,
     pub(crate) connections: Vec<ConnectionConfig>,

@@ -85,8 +85,10 @@ impl Kept {
                 if serving.digest != digest {
                     *serving = now();
                 }
-                let is_proven = !generation.is_on_probation()
-                    || (!generation.has_failed_on_probation() && serving.since.elapsed() >= LONG);
+                let is_proven = generation.has_proven_itself()
+                    || (generation.is_on_probation()
+                        && !generation.has_failed_on_probation()
+                        && serving.since.elapsed() >= LONG);
                 if is_proven && !serving.is_proven {
                     serving.is_proven = true;
                     let (this, name, digest) = (self.clone(), bot.name().clone(), digest.to_owned());

@@ -10,15 +10,15 @@ mod difference;
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use hodhod_core::bot::Bot;
 use hodhod_core::files::FileSeal;
-use hodhod_core::host::Host;
+use hodhod_core::host::{Host, PreparedBot, PreparedConnection};
 use hodhod_core::ids::{BotName, ConnectionName};
 use hodhod_core::platform::Platform;
 use hodhod_core::runtime::Plugin as _;
 use hodhod_core::status::Configuration;
-use hodhod_core::store::StoreError;
 use hodhod_core::turn::Actor;
 use hodhod_engine::{Component, Engine};
 use tokio::sync::Mutex;
@@ -29,6 +29,9 @@ use crate::reload::{Held, Reloader, Watched, aside};
 use crate::{plugin, wiring};
 
 pub(crate) use self::difference::Settings;
+
+/// How long the store may take to tell what earlier runs left.
+const TAKE_UP: Duration = Duration::from_secs(60);
 
 /// Rereads the configuration of a host.
 pub(crate) struct Rereader {
@@ -50,7 +53,21 @@ pub(crate) struct Reread {
     pub(crate) pending: Vec<String>,
 }
 
-/// A bot that is to be added or changed, with all that was prepared for it.
+/// What takes its place in one step.
+#[derive(Default)]
+struct Prepared {
+    connections: Vec<PreparedConnection>,
+    /// Each with the digest of its build, and its file.
+    bots: Vec<(BotEntry, String, Vec<u8>, Next)>,
+}
+
+/// A bot as it is to be.
+enum Next {
+    Changed { bot: Arc<Bot>, plugin: Arc<Component>, actor: Arc<Actor> },
+    Added(PreparedBot),
+}
+
+/// A bot that is to be added or changed, with all that was loaded for it.
 struct Ready {
     entry: BotEntry,
     actor: Arc<Actor>,
@@ -77,6 +94,7 @@ impl Rereader {
     /// # Errors
     /// When nothing of it is taken: all that is wrong.
     pub(crate) async fn reread(&self) -> Result<Reread, Vec<Problem>> {
+        self.host.restored().await;
         let mut settings = self.settings.lock().await;
         let done = self.apply(&mut settings).await;
         let (read, text) = (self.host.clock().now(), |problems: &[Problem]| {
@@ -125,10 +143,12 @@ impl Rereader {
         }
         let platforms = self.platforms(&new.config, &difference)?;
         let ready = self.prepare(&new.config, &difference, &platforms).await?;
-        self.swap(&new, &difference, &platforms, ready).await.map_err(|error| {
-            let what = format!("the store cannot be read, and not all of it is applied: {error}; read it again");
-            vec![Problem::new(self.file.display().to_string(), what)]
-        })?;
+        let prepared = self.take_up(&new.config, &difference, &platforms, ready);
+        let prepared = tokio::time::timeout(TAKE_UP, prepared).await.unwrap_or(Err("it refuses".to_owned()));
+        let problem = |what: String| vec![Problem::new(self.file.display().to_string(), what)];
+        let prepared =
+            prepared.map_err(|what| problem(format!("the store cannot be used now: {what}; nothing is changed")))?;
+        self.swap(&new, &difference, &platforms, prepared).await.map_err(problem)?;
         drop(held);
         *settings = new.with_host_of(settings);
         Ok(Reread { done: difference.words(), pending })
@@ -165,7 +185,9 @@ impl Rereader {
         for entry in new.bots.iter().filter(|entry| difference.loads(&entry.name)) {
             let at = format!("bots.{}", entry.name);
             let bot = self.reloader.watched(&entry.name).ok().map(|watched| watched.bot().clone());
-            let actor = self.actor(entry, platforms, bot.as_deref());
+            // One that was here before goes on with what it has used, and is reached by the same orders.
+            let before = bot.clone().or_else(|| self.host.turns().former(&entry.name));
+            let actor = self.actor(entry, platforms, before.as_deref());
             let (engine, of) = (self.engine.clone(), entry.clone());
             let load = move || {
                 let bytes = plugin::read_of(&of)?;
@@ -198,50 +220,109 @@ impl Rereader {
         if problems.is_empty() { Ok(ready) } else { Err(problems) }
     }
 
-    /// Lets what was prepared take its place.
+    /// Takes up what earlier runs of the host left for what is new.
+    async fn take_up(
+        &self,
+        new: &Config,
+        difference: &Difference,
+        platforms: &HashMap<ConnectionName, Arc<dyn Platform>>,
+        ready: Vec<Ready>,
+    ) -> Result<Prepared, String> {
+        let mut prepared = Prepared::default();
+        for connection in new.connections.iter().filter(|connection| difference.relinks(&connection.name)) {
+            let Some(platform) = platforms.get(&connection.name).cloned() else { continue };
+            let found = self.host.prepare_connection(connection.name.clone(), platform, connection.policy).await;
+            prepared.connections.push(found.map_err(|error| error.to_string())?.0);
+        }
+        for Ready { entry, actor, component, bytes } in ready {
+            let (digest, plugin) = (component.digest().to_owned(), Arc::new(component));
+            let running = self.reloader.watched(&entry.name).ok().map(|watched| watched.bot().clone());
+            let next = match running {
+                Some(bot) => Next::Changed { bot, plugin, actor },
+                None => {
+                    let bot = self.host.prepare_bot(Bot::shared(actor, plugin)).await;
+                    Next::Added(bot.map_err(|error| error.to_string())?)
+                }
+            };
+            prepared.bots.push((entry, digest, bytes, next));
+        }
+        Ok(prepared)
+    }
+
+    /// Lets what was prepared take its place, all of it in one step for whoever hands over an event.
     async fn swap(
         &self,
         new: &Settings,
         difference: &Difference,
         platforms: &HashMap<ConnectionName, Arc<dyn Platform>>,
-        ready: Vec<Ready>,
-    ) -> Result<(), StoreError> {
+        prepared: Prepared,
+    ) -> Result<(), String> {
         let (host, turns) = (&self.host, self.host.turns());
-        for name in &difference.closed {
-            host.remove_connection(name);
-        }
-        for connection in new.config.connections.iter().filter(|connection| difference.relinks(&connection.name)) {
-            if let Some(platform) = platforms.get(&connection.name) {
-                host.prepare_connection(&connection.name, platform.clone(), connection.policy).await?;
-            }
-        }
-        let mut watched = Vec::new();
-        for Ready { entry, actor, component, bytes } in ready {
-            let digest = component.digest().to_owned();
-            let running = self.reloader.watched(&entry.name).ok().map(|watched| watched.bot().clone());
-            let bot = match running {
-                Some(bot) => {
-                    turns.reconfigure(&bot, Arc::new(component), actor).await?;
-                    bot
+        // What was read there goes to the bots that serve it now.
+        for (at, name) in difference.closed.iter().enumerate() {
+            if !host.close_connection(name).await {
+                for (name, platform) in
+                    difference.closed.iter().take(at).filter_map(|name| platforms.get_key_value(name))
+                {
+                    host.open_connection(name, platform.clone());
                 }
-                None => host.restore_bot(Bot::shared(actor, Arc::new(component))).await?.0,
-            };
-            self.reloader.keep(&entry.name, digest, bytes).await;
-            watched.push(Watched::new(entry, bot));
-        }
-        for entry in new.config.bots.iter().filter(|entry| difference.reconnects(&entry.name)) {
-            if let Ok(watched) = self.reloader.watched(&entry.name) {
-                turns.reconnect(watched.bot(), self.actor(entry, platforms, Some(watched.bot())));
+                return Err(format!("connection {name} cannot store what it has read; nothing is changed, read again"));
             }
         }
-        for name in &difference.removed {
-            turns.remove_bot(name);
-        }
-        self.reloader.watch(watched, &difference.removed);
+        let taken_back = |(entry, digest, _, next): &(BotEntry, String, Vec<u8>, Next)| match next {
+            Next::Changed { bot, .. } if bot.generations.has_taken_back(digest) => Some(entry.name.clone()),
+            _ => None,
+        };
+        let (mut watched, mut records, mut builds) = (Vec::new(), Vec::new(), Vec::new());
+        turns
+            .at_once(|| {
+                // It may have failed meanwhile.
+                if let Some(name) = prepared.bots.iter().find_map(taken_back) {
+                    return Err(format!("bots.{name}.plugin: it was taken back just now; nothing is changed"));
+                }
+                prepared.connections.into_iter().for_each(|connection| host.install_connection(connection));
+                for (entry, digest, bytes, next) in prepared.bots {
+                    let bot = match next {
+                        Next::Changed { bot, plugin, actor } => {
+                            records.push(turns.reconfigure(&bot, plugin, actor));
+                            bot
+                        }
+                        Next::Added(bot) => host.install_bot(bot),
+                    };
+                    builds.push((entry.name.clone(), digest, bytes));
+                    watched.push(Watched::new(entry, bot));
+                }
+                for entry in new.config.bots.iter().filter(|entry| difference.reconnects(&entry.name)) {
+                    if let Ok(watched) = self.reloader.watched(&entry.name) {
+                        turns.reconnect(watched.bot(), self.actor(entry, platforms, Some(watched.bot())));
+                    }
+                }
+                for name in &difference.removed {
+                    turns.remove_bot(name);
+                }
+                for name in &difference.closed {
+                    host.remove_connection(name);
+                }
+                self.reloader.watch(watched, &difference.removed);
+                Ok(())
+            })
+            .inspect_err(|_| {
+                for (name, platform) in difference.closed.iter().filter_map(|name| platforms.get_key_value(name)) {
+                    host.open_connection(name, platform.clone());
+                }
+            })?;
         for name in &difference.opened {
             if let Some(platform) = platforms.get(name) {
                 host.open_connection(name, platform.clone());
             }
+        }
+        for record in records {
+            if let Err(error) = record.await {
+                tracing::error!(%error, "the state of a bot is not recorded");
+            }
+        }
+        for (bot, digest, bytes) in builds {
+            self.reloader.keep(&bot, digest, bytes).await;
         }
         Ok(())
     }

@@ -14,12 +14,12 @@ use tokio::sync::watch;
 
 use super::{Host, PAGE, Restored};
 use crate::bot::Bot;
-use crate::ids::{ConnectionName, InboxSeq, OutboxSeq};
+use crate::ids::{BotName, ConnectionName, InboxSeq, OutboxSeq};
 use crate::outbox::{Outbox, Policy};
 use crate::platform::{Connection, Platform};
-use crate::store::StoreError;
+use crate::store::{StoreError, WaitingEvent};
 
-/// How long a connection that is to be closed, or opened anew, may take to hand over what it has read.
+/// How long a connection that is to be closed may take to hand over what it has read.
 const LAST_WORDS: Duration = Duration::from_secs(5);
 
 /// A connection's place in the host.
@@ -28,6 +28,24 @@ pub(super) struct Member {
     pub(super) outbox: Arc<Outbox>,
     /// The account; none while the connection is not configured.
     platform: watch::Sender<Option<Arc<dyn Platform>>>,
+    /// True while some account is received from.
+    is_received: watch::Sender<bool>,
+}
+
+/// A connection that can take its place at once.
+pub struct PreparedConnection {
+    name: ConnectionName,
+    platform: Arc<dyn Platform>,
+    policy: Policy,
+    /// Of one that this host never had.
+    outbox: Option<Arc<Outbox>>,
+}
+
+/// A bot that can take its place at once.
+pub struct PreparedBot {
+    bot: Arc<Bot>,
+    /// What waits for one that this host never had.
+    events: Option<Vec<WaitingEvent>>,
 }
 
 impl Host {
@@ -44,28 +62,37 @@ impl Host {
         self.open_connection(&name, platform);
     }
 
-    /// Lets sends of a connection go to an account, before it receives from it. While the host serves this
-    /// comes first, then the bots that serve the connection, then [`open_connection`](Self::open_connection):
-    /// so nothing is received that has nowhere to go. Takes up what earlier runs of the host left to be
-    /// sent, where this one never had such a connection.
+    /// Takes up what earlier runs of the host left to be sent on a connection, where this one never had it.
+    /// While the host serves this comes first; then [`install_connection`](Self::install_connection), the bots
+    /// that serve it, and [`open_connection`](Self::open_connection): so nothing is received that has nowhere
+    /// to go. Until it is installed nothing of the host is changed.
     ///
     /// # Errors
-    /// When the store cannot be read; nothing is changed then.
+    /// When the store cannot be read.
     pub async fn prepare_connection(
         &self,
-        name: &ConnectionName,
+        name: ConnectionName,
         platform: Arc<dyn Platform>,
         policy: Policy,
-    ) -> Result<Restored, StoreError> {
+    ) -> Result<(PreparedConnection, Restored), StoreError> {
         let mut restored = Restored::default();
-        if let Some(member) = self.member(name) {
-            member.outbox.relink(platform, policy);
-            return Ok(restored);
+        let mut outbox = None;
+        if self.member(&name).is_none() {
+            let new = self.outbox(name.clone(), platform.clone(), policy);
+            self.restore_sends(&mut restored, Some(&new)).await?;
+            outbox = Some(new);
         }
-        let outbox = self.outbox(name.clone(), platform, policy);
-        self.restore_sends(&mut restored, Some(&outbox)).await?;
-        self.join(name.clone(), outbox);
-        Ok(restored)
+        Ok((PreparedConnection { name, platform, policy, outbox }, restored))
+    }
+
+    /// Lets sends of a connection go to its new account, or in another way.
+    pub fn install_connection(&self, prepared: PreparedConnection) {
+        let PreparedConnection { name, platform, policy, outbox } = prepared;
+        match (self.member(&name), outbox) {
+            (Some(member), _) => member.outbox.relink(platform, policy),
+            (None, Some(outbox)) => self.join(name, outbox),
+            (None, None) => {}
+        }
     }
 
     /// Receives from an account from now on, and from no other one under this name.
@@ -75,36 +102,60 @@ impl Host {
         }
     }
 
-    /// Reads no further from a connection and begins no further send to it. What was read is stored, and what
-    /// waits goes on waiting. False if there is no such connection.
+    /// Reads no further from a connection; what was read is stored. False if it does not hand that over in
+    /// time, as where the store refuses it: then it is received from as before.
+    pub async fn close_connection(&self, name: &ConnectionName) -> bool {
+        let Some(member) = self.member(name) else { return true };
+        let Some(platform) = member.platform.send_replace(None) else { return true };
+        let mut received = member.is_received.subscribe();
+        let ended = std::pin::pin!(received.wait_for(|is_received| !is_received));
+        let overdue = std::pin::pin!(self.clock.sleep_until(self.clock.now() + LAST_WORDS));
+        let in_time = matches!(select(ended, overdue).await, Either::Left(_));
+        if !in_time {
+            member.platform.send_replace(Some(platform));
+        }
+        in_time
+    }
+
+    /// Begins no further send on a connection, and reads no further from it. What waits goes on waiting. False
+    /// if there is no such connection.
     pub fn remove_connection(&self, name: &ConnectionName) -> bool {
         let Some(member) = self.member(name) else { return false };
+        let was_here = !member.outbox.is_away();
         member.outbox.unlink();
-        member.platform.send_replace(None).is_some()
+        member.platform.send_replace(None);
+        was_here
     }
 
     /// Adds a bot. What earlier runs of the host left for it is not looked for: see [`restore`](Self::restore)
-    /// and [`restore_bot`](Self::restore_bot).
+    /// and [`prepare_bot`](Self::prepare_bot).
     pub fn add_bot(&self, bot: Bot) -> Arc<Bot> {
         let bot = Arc::new(bot);
         self.turns.add_bot(bot.clone());
         bot
     }
 
-    /// The same while the host serves: takes up first how earlier runs left it, and the events that wait for
-    /// it, where this one never had such a bot.
+    /// Reads how earlier runs of the host left a bot, and the events that wait for it, where this one never had
+    /// such a bot. Until it is installed nothing of the host is changed.
     ///
     /// # Errors
-    /// When the store cannot be read; the bot is not added then.
-    pub async fn restore_bot(&self, bot: Bot) -> Result<(Arc<Bot>, Restored), StoreError> {
+    /// When the store cannot be read.
+    pub async fn prepare_bot(&self, bot: Bot) -> Result<PreparedBot, StoreError> {
         let bot = Arc::new(bot);
         self.turns.restore_state_of(&bot).await?;
-        let mut restored = Restored::default();
-        if self.turns.prepare(bot.name()) {
-            self.restore_events(&mut restored, Some(&bot)).await?;
+        let events = if self.turns.has_lanes(bot.name()) { None } else { Some(self.events_of(bot.name()).await?) };
+        Ok(PreparedBot { bot, events })
+    }
+
+    /// Adds the bot, with the events that wait for it.
+    pub fn install_bot(&self, prepared: PreparedBot) -> Arc<Bot> {
+        let PreparedBot { bot, events } = prepared;
+        self.turns.make_lanes(bot.name());
+        for row in events.into_iter().flatten() {
+            let _known = self.turns.restore(row, Some(&bot));
         }
         self.turns.add_bot(bot.clone());
-        Ok((bot, restored))
+        bot
     }
 
     /// The connections and their outboxes, in the order in which they came.
@@ -116,21 +167,31 @@ impl Host {
         self.members().iter().filter_map(here).collect()
     }
 
-    /// Takes up waiting events: those of one bot, or of all.
-    pub(super) async fn restore_events(&self, restored: &mut Restored, of: Option<&Bot>) -> Result<(), StoreError> {
+    /// Takes up all events that wait.
+    pub(super) async fn restore_events(&self, restored: &mut Restored) -> Result<(), StoreError> {
         let mut after = InboxSeq(0);
         loop {
             let page = self.store.waiting_events(after, PAGE).await?;
             let Some(last) = page.last() else { return Ok(()) };
             after = last.seq;
-            for row in page.into_iter().filter(|row| of.is_none_or(|of| row.bot == *of.name())) {
+            for row in page {
                 let bot = row.bot.clone();
-                if self.turns.restore(row, of) {
+                if self.turns.restore(row, None) {
                     restored.events += 1;
                 } else {
                     restored.unknown_bots.insert(bot);
                 }
             }
+        }
+    }
+
+    async fn events_of(&self, bot: &BotName) -> Result<Vec<WaitingEvent>, StoreError> {
+        let (mut after, mut events) = (InboxSeq(0), Vec::new());
+        loop {
+            let page = self.store.waiting_events(after, PAGE).await?;
+            let Some(last) = page.last() else { return Ok(events) };
+            after = last.seq;
+            events.extend(page.into_iter().filter(|row| row.bot == *bot));
         }
     }
 
@@ -197,15 +258,19 @@ impl Host {
                 }
                 continue;
             };
+            member.is_received.send_replace(true);
             let intake = self.inbox.until(member.name.clone(), accounts.clone());
             let overdue = async {
                 changed.await;
                 self.clock.sleep_until(self.clock.now() + LAST_WORDS).await;
             };
-            let received = std::pin::pin!(platform.receive(&intake));
-            if let Either::Right(_) = select(received, std::pin::pin!(overdue)).await {
-                tracing::warn!(connection = %member.name, "the old connection does not end in time and is cut off");
+            // Never cut off: what it has read would be lost, or stored after its chats went on.
+            let received = platform.receive(&intake);
+            if let Either::Right((_, received)) = select(received, std::pin::pin!(overdue)).await {
+                tracing::warn!(connection = %member.name, "what was read is not stored yet; the connection goes on when it is");
+                received.await;
             }
+            member.is_received.send_replace(false);
             if !accounts.has_changed().unwrap_or(false) {
                 return;
             }
@@ -221,7 +286,8 @@ impl Host {
 
     fn join(&self, name: ConnectionName, outbox: Arc<Outbox>) {
         self.outboxes.add(outbox.clone());
-        let member = Arc::new(Member { name, outbox, platform: watch::Sender::new(None) });
+        let (platform, is_received) = (watch::Sender::new(None), watch::Sender::new(false));
+        let member = Arc::new(Member { name, outbox, platform, is_received });
         let mut members = self.members.write().unwrap_or_else(PoisonError::into_inner);
         members.push(member);
         self.count.send_replace(members.len());

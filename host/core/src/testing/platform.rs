@@ -25,6 +25,7 @@ struct State {
     answers: VecDeque<Script>,
     incoming: Vec<Incoming>,
     receiving: bool,
+    keeps_trying: bool,
     tried: Vec<(ChatId, Outgoing)>,
     under_way: usize,
     most_under_way: usize,
@@ -51,6 +52,11 @@ impl TestPlatform {
     pub fn ring(&self, events: impl IntoIterator<Item = Incoming>) {
         self.lock().incoming.extend(events);
         self.rung.notify_one();
+    }
+
+    /// Hands over again what the intake refuses, as platforms do.
+    pub fn keep_trying(&self) {
+        self.lock().keeps_trying = true;
     }
 
     /// True while somebody receives.
@@ -80,8 +86,12 @@ impl Platform for TestPlatform {
             let mut closed = intake.closed();
             loop {
                 let events = std::mem::take(&mut self.lock().incoming);
-                if !events.is_empty() && intake.take(events).await.is_err() {
-                    break;
+                while !events.is_empty() && intake.take(events.clone()).await.is_err() {
+                    if !self.lock().keeps_trying {
+                        self.lock().receiving = false;
+                        return;
+                    }
+                    tokio::task::yield_now().await;
                 }
                 let rung = std::pin::pin!(self.rung.notified());
                 if let Either::Left(_) = select(&mut closed, rung).await {

@@ -36,6 +36,8 @@ pub enum Failpoint {
     Fire,
     /// The next record of a bot's state.
     BotState,
+    /// The next look at the events that wait.
+    WaitingEvents,
     /// The next dead letter that goes back into the inbox.
     RetryDead,
     /// The next question whether sends are paused.
@@ -273,7 +275,7 @@ impl Store for MemoryStore {
         after: InboxSeq,
         limit: usize,
     ) -> BoxFuture<'static, Result<Vec<WaitingEvent>, StoreError>> {
-        self.call(None, |tables| {
+        self.call(Some(Failpoint::WaitingEvents), |tables| {
             let rows = tables.inbox.range((std::ops::Bound::Excluded(after), std::ops::Bound::Unbounded));
             rows.take(limit).map(|(_, (row, _))| row.clone()).collect()
         })

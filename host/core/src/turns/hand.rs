@@ -75,12 +75,13 @@ impl Turns {
     /// # Errors
     /// When the change cannot be recorded.
     pub async fn renew(&self, bot: &Bot) -> Result<(), StoreError> {
+        OptionFuture::from(self.begin_anew(bot)).await.unwrap_or(Ok(()))
+    }
+
+    pub(super) fn begin_anew(&self, bot: &Bot) -> Option<Saving> {
         let now = self.clock.now();
-        let saving = {
-            let mut lanes = self.lanes();
-            self.change(&mut lanes, bot, |health| health.renew(now)).then(|| self.save(bot))
-        };
-        OptionFuture::from(saving).await.unwrap_or(Ok(()))
+        let mut lanes = self.lanes();
+        self.change(&mut lanes, bot, |health| health.renew(now)).then(|| self.save(bot))
     }
 
     /// Takes up the states in which an earlier run left the bots, before events are taken up.
@@ -123,7 +124,7 @@ impl Turns {
     ) -> Option<Saving> {
         let changed = self.change(lanes, bot, |health| health.ended(result, phase, now));
         // Rests end with the host; everything else that a turn's end leads to is kept.
-        (changed && bot.health().state == State::Quarantined).then(|| self.save(bot))
+        (changed && self.is_here(bot) && bot.health().state == State::Quarantined).then(|| self.save(bot))
     }
 
     /// Lets the lanes of a bot follow what happens to its health.

@@ -6,8 +6,10 @@
 
 use std::sync::{Arc, PoisonError};
 
+use futures::future::{BoxFuture, OptionFuture};
+
 use super::{Bot, Turns};
-use crate::ids::BotName;
+use crate::ids::{BotName, ConnectionName};
 use crate::runtime::Plugin;
 use crate::store::StoreError;
 use crate::turn::Actor;
@@ -17,22 +19,40 @@ impl Turns {
     pub fn add_bot(&self, bot: Arc<Bot>) {
         let name = bot.name().clone();
         bot.lock_health().begins(self.clock.now());
-        let turns = bot.lock_health().turns();
-        self.bots.write().unwrap_or_else(PoisonError::into_inner).insert(name.clone(), bot);
-        self.lanes().set_limit(&name, turns);
+        let mut lanes = self.lanes();
+        self.bots.write().unwrap_or_else(PoisonError::into_inner).insert(name.clone(), bot.clone());
+        // Under the lock of the lanes, so that an order that comes now is not forgotten.
+        lanes.set_limit(&name, bot.lock_health().turns());
+        drop(lanes);
         self.wake();
         self.timers.notify_one();
     }
 
-    /// Makes the lanes of a bot that is to come, in which nothing runs before it is there. False if there
-    /// are such lanes, of a bot of that name which was here before.
-    pub(crate) fn prepare(&self, name: &BotName) -> bool {
-        let mut lanes = self.lanes();
-        let is_new = !lanes.knows(name);
-        if is_new {
-            lanes.set_limit(name, 0);
-        }
-        is_new
+    /// Changes bots so that who asks [`serving`](Self::serving) sees all of it or nothing.
+    pub fn at_once<R>(&self, change: impl FnOnce() -> R) -> R {
+        let _alone = self.routing.write().unwrap_or_else(PoisonError::into_inner);
+        change()
+    }
+
+    /// The bots that serve a connection.
+    pub(crate) fn serving(&self, connection: &ConnectionName) -> Vec<Arc<Bot>> {
+        let _whole = self.routing.read().unwrap_or_else(PoisonError::into_inner);
+        self.bots().into_iter().filter(|bot| bot.serves(connection)).collect()
+    }
+
+    /// The one of that name that was here before and is not any more.
+    pub fn former(&self, name: &BotName) -> Option<Arc<Bot>> {
+        self.former.lock().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
+    }
+
+    /// True if there are lanes of a bot of that name, which is or was here.
+    pub(crate) fn has_lanes(&self, name: &BotName) -> bool {
+        self.lanes().knows(name)
+    }
+
+    /// Makes the lanes of a bot that is to come, in which nothing runs before it is there.
+    pub(crate) fn make_lanes(&self, name: &BotName) {
+        self.lanes().set_limit(name, 0);
     }
 
     /// Begins no further turn of a bot, and gives it no further event. Turns under way end as if it were here.
@@ -44,18 +64,23 @@ impl Turns {
         lanes.set_limit(name, 0);
         drop(lanes);
         bot.generation().plugin.waits_for_turns(false);
+        // As many as the operator ever configured.
+        self.former.lock().unwrap_or_else(PoisonError::into_inner).insert(name.clone(), bot);
         true
     }
 
     /// Lets turns of a bot that begin from now on run in `plugin`, which was loaded for what `actor` may use.
-    ///
-    /// # Errors
-    /// When the bot was held back for its failures, and it cannot be recorded that it is not any more.
-    pub async fn reconfigure(&self, bot: &Bot, plugin: Arc<dyn Plugin>, actor: Arc<Actor>) -> Result<u64, StoreError> {
-        let number = bot.generations.reconfigure(plugin, actor.clone(), self.clock.now());
+    /// What comes back is the record that it is not held back for its failures any more; it is on its way.
+    pub fn reconfigure(
+        &self,
+        bot: &Bot,
+        plugin: Arc<dyn Plugin>,
+        actor: Arc<Actor>,
+    ) -> BoxFuture<'static, Result<(), StoreError>> {
+        bot.generations.reconfigure(plugin, actor.clone(), self.clock.now());
         self.resize(bot, &actor);
-        self.renew(bot).await?;
-        Ok(number)
+        let saving = self.begin_anew(bot);
+        Box::pin(async { OptionFuture::from(saving).await.unwrap_or(Ok(())) })
     }
 
     /// Lets turns of a bot that begin from now on use what `actor` does, with the same plugin.

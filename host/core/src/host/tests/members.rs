@@ -56,9 +56,11 @@ fn a_connection_and_a_bot_that_are_added_receive_and_send() {
     run(async {
         let rig = start().await;
         let desk = Arc::new(TestPlatform::default());
-        rig.host.prepare_connection(&"desk".into(), desk.clone(), fast()).await.unwrap();
+        let (prepared, _) = rig.host.prepare_connection("desk".into(), desk.clone(), fast()).await.unwrap();
+        rig.host.install_connection(prepared);
         let clerk = Bot::new(actor(&rig, "clerk", &[("desk", &desk)], Limits::default()), Arc::new(Native(obedient)));
-        rig.host.restore_bot(clerk).await.unwrap();
+        let prepared = rig.host.prepare_bot(clerk).await.unwrap();
+        rig.host.install_bot(prepared);
         rig.settle().await;
         assert!(!desk.is_received(), "not before there is a bot");
         rig.host.open_connection(&"desk".into(), desk.clone());
@@ -135,8 +137,9 @@ fn a_bot_that_is_removed_leaves_its_events_waiting_and_goes_on_where_it_was() {
         assert_eq!(rig.store.waiting_events(InboxSeq(0), 10).await.unwrap().len(), 2);
 
         let again = || Bot::new(actor(&rig, BOT, &[(CONNECTION, &rig.platform)], Limits::default()), native());
-        let (bot, restored) = rig.host.restore_bot(again()).await.unwrap();
-        assert_eq!((bot.health().state, restored.events), (State::Paused, 0), "its events never left their lanes");
+        let bot = rig.host.install_bot(rig.host.prepare_bot(again()).await.unwrap());
+        assert_eq!(bot.health().state, State::Paused);
+        assert_eq!(rig.host.turns().waiting(&BOT.into()), (2, 1), "its events never left their lanes");
         rig.arrive(vec![text("a", "4", "four")]).await;
         rig.host.turns().order(&BOT.into(), Order::Resume).await.unwrap();
         rig.settle().await;
@@ -207,12 +210,17 @@ fn what_earlier_runs_left_for_a_bot_and_a_connection_is_taken_up_when_they_are_a
         drop(spawn_local(async move { server.serve().await }));
 
         let platform: Arc<TestPlatform> = Arc::default();
-        let sends = host.prepare_connection(&CONNECTION.into(), platform.clone(), fast()).await.unwrap();
+        let (prepared, sends) = host.prepare_connection(CONNECTION.into(), platform.clone(), fast()).await.unwrap();
+        host.install_connection(prepared);
         assert_eq!((sends.sends, sends.in_doubt, sends.unknown_connections.len()), (2, 1, 0));
-        let connections = [(CONNECTION.into(), platform.clone() as Arc<_>)].into();
-        let actor = Actor::new(BOT.into(), connections, Limits::default(), host.outboxes().clone());
-        let (_, events) = host.restore_bot(Bot::new(actor, native())).await.unwrap();
-        assert_eq!(events.events, 1);
+        let connections = || [(CONNECTION.into(), platform.clone() as Arc<_>)].into();
+        let outboxes = host.outboxes().clone();
+        let bot = || Bot::new(Actor::new(BOT.into(), connections(), Limits::default(), outboxes.clone()), native());
+        // A first try that finds the store unwell leaves nothing behind.
+        store.fail([Failpoint::WaitingEvents]);
+        assert!(host.prepare_bot(bot()).await.is_err());
+        host.install_bot(host.prepare_bot(bot()).await.unwrap());
+        assert_eq!(host.turns().waiting(&BOT.into()), (1, 1));
         settle().await;
         assert_eq!(texts(&platform), ["one", "two"], "the bot is still paused");
         host.turns().order(&BOT.into(), Order::Resume).await.unwrap();
@@ -234,7 +242,8 @@ fn what_a_bot_used_and_what_was_ordered_of_it_outlive_a_change_of_its_limits() {
         let again = actor(&rig, BOT, &[(CONNECTION, &rig.platform)], roomy()).in_place_of(&rig.bot.actor());
         assert!(Arc::ptr_eq(&again.quotas, &rig.bot.actor().quotas) && Arc::ptr_eq(&again.kill, &rig.bot.actor().kill));
         rig.host.turns().order(&BOT.into(), Order::Pause).await.unwrap();
-        assert_eq!(change(again).await.unwrap(), 3);
+        change(again).await.unwrap();
+        assert_eq!(rig.bot.generation().number, 3);
         assert_eq!(rig.bot.health().state, State::Paused, "what the operator ordered stays");
         rig.arrive(vec![text("b", "9", "later")]).await;
         rig.settle().await;
@@ -257,5 +266,35 @@ fn a_connection_that_comes_while_the_host_ends_does_not_hold_up_its_end() {
         rig.host.add_connection("late".into(), late.clone(), fast());
         rig.stop().await;
         assert!(texts(&late).is_empty());
+    });
+}
+
+#[test]
+fn what_was_read_is_stored_before_a_connection_is_closed_however_unwell_the_store_is() {
+    run(async {
+        let rig = start().await;
+        rig.store.fail([Failpoint::Append]);
+        rig.platform.keep_trying();
+        rig.platform.ring([text("a", "1", "one")]);
+        let host = rig.host.clone();
+        let closing = spawn_local(async move { host.close_connection(&CONNECTION.into()).await });
+        rig.settle().await;
+        assert!(closing.is_finished() && closing.await.unwrap(), "it was stored at the second try");
+        rig.settle().await;
+        assert_eq!(rig.sent_to("a"), ["one"]);
+
+        // And one that cannot be stored in time is not closed.
+        rig.host.open_connection(&CONNECTION.into(), rig.platform.clone());
+        rig.settle().await;
+        rig.store.fail(vec![Failpoint::Append; 100_000]);
+        rig.platform.ring([text("a", "2", "two")]);
+        let host = rig.host.clone();
+        let closing = spawn_local(async move { host.close_connection(&CONNECTION.into()).await });
+        rig.settle().await;
+        rig.clock.advance(Duration::from_secs(5));
+        rig.settle().await;
+        assert!(closing.is_finished() && !closing.await.unwrap());
+        assert_eq!(rig.host.connections().len(), 1, "it is received from as before");
+        rig.crash();
     });
 }
