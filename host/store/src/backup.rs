@@ -16,6 +16,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
+use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, InterruptHandle};
 use thiserror::Error;
@@ -26,6 +27,9 @@ use crate::open::{self, OpenError};
 
 /// What the copy is called until it is whole, with some letters after it.
 const UNFINISHED: &str = ".hodhod-backup-";
+
+/// How often a backup is interrupted that is to end: SQLite forgets an interrupt that comes between two statements.
+const INTERRUPT_AGAIN: Duration = Duration::from_millis(20);
 
 /// A backup that is on disk.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -107,6 +111,14 @@ struct State {
     closed: bool,
 }
 
+impl State {
+    fn interrupt(&self) {
+        if let Some(interrupt) = &self.interrupt {
+            interrupt.interrupt();
+        }
+    }
+}
+
 impl Backups {
     /// Begins a backup; the answer comes when it is whole. Whether somebody waits for it makes no difference.
     pub(crate) fn begin(
@@ -142,20 +154,19 @@ impl Backups {
         answer
     }
 
-    /// Ends the one under way and lets none begin.
+    /// Lets none begin, and ends the one under way soon.
     pub(crate) fn close(&self) {
         let mut state = self.lock();
         state.closed = true;
-        if let Some(interrupt) = &state.interrupt {
-            interrupt.interrupt();
-        }
+        state.interrupt();
     }
 
-    /// Waits until none is under way.
+    /// Waits, after [`close`](Self::close), until none is under way.
     pub(crate) fn wait(&self) {
         let mut state = self.lock();
         while state.under_way {
-            state = self.over.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state = self.over.wait_timeout(state, INTERRUPT_AGAIN).unwrap_or_else(PoisonError::into_inner).0;
+            state.interrupt();
         }
     }
 
@@ -268,4 +279,30 @@ fn write(connection: Connection, database: &Path, to: &Path, replace: bool) -> R
     }
     File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)?;
     Ok(Backup { file, bytes })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_end_reaches_a_backup_also_where_its_first_interrupt_came_too_early() {
+        let backups = Arc::new(Backups::default());
+        let connection = Connection::open_in_memory().unwrap();
+        {
+            let mut state = backups.lock();
+            state.under_way = true;
+            state.interrupt = Some(connection.get_interrupt_handle());
+        }
+        let under_way = UnderWay(backups.clone());
+        backups.close();
+        let copying = thread::spawn(move || {
+            let without_end = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n";
+            let ended = connection.query_row(without_end, [], |_| Ok(()));
+            drop(under_way);
+            ended.unwrap_err().sqlite_error_code()
+        });
+        backups.wait();
+        assert_eq!(copying.join().unwrap(), Some(ErrorCode::OperationInterrupted));
+    }
 }

@@ -42,9 +42,7 @@ impl Folder {
             Err(TryLockError::WouldBlock) => return Err(OpenError::InUse { folder: folder.into() }),
             Err(TryLockError::Error(source)) => return Err(unusable(source)),
         }
-        if let Some(aside) = restore::finish(folder).map_err(unusable)? {
-            tracing::warn!(aside = %aside.display(), "a restore that was cut off is finished; the old database is kept");
-        }
+        restore::finish(folder).map_err(unusable)?;
         Ok(Self { path: folder.into(), database: folder.join(DATABASE), _lock: lock })
     }
 }

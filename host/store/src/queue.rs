@@ -112,6 +112,11 @@ impl Queue {
         self.lock().jobs.is_empty()
     }
 
+    /// True if nothing more is let in.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.lock().closed
+    }
+
     /// Lets nothing more in.
     pub(crate) fn close(&self) {
         self.lock().closed = true;

@@ -7,6 +7,7 @@
 //!    leaves the rest for whoever opens the folder next, before it does anything else; so an old log
 //!    never meets a new database, and a folder never looks empty.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -42,7 +43,8 @@ pub struct Restored {
     pub aside: Option<PathBuf>,
 }
 
-/// Why a backup was not restored. The database is as it was.
+/// Why a backup was not restored. The database is as it was, except where a [decided](RestoreError::Decided) restore is
+/// not at its end.
 #[derive(Debug, Error)]
 pub enum RestoreError {
     /// There is a database.
@@ -78,6 +80,17 @@ pub enum RestoreError {
     Io {
         /// The file.
         file: PathBuf,
+        /// What it says.
+        source: io::Error,
+    },
+    /// The operating system refused after it was decided that the backup takes over.
+    #[error(
+        "the backup is to take over and is not in its place yet: {}: {source}; \
+         when that is mended, the next start of the host finishes it", folder.display()
+    )]
+    Decided {
+        /// The state folder.
+        folder: PathBuf,
         /// What it says.
         source: io::Error,
     },
@@ -132,8 +145,10 @@ fn steps(folder: &Path, database: &Path, backup: &Path, force: bool, kill: Kill<
     let bytes = copy.metadata().map_err(io(&incoming))?.len();
     kill("decide").map_err(io(&incoming))?;
     let decided = folder.join(DECIDED);
-    fs::rename(&incoming, &decided).and_then(|()| sync(folder)).map_err(io(&decided))?;
-    let aside = finish_with(folder, kill).map_err(io(&decided))?;
+    fs::rename(&incoming, &decided).map_err(io(&decided))?;
+    let aside = sync(folder)
+        .and_then(|()| finish_with(folder, kill))
+        .map_err(|source| RestoreError::Decided { folder: folder.into(), source })?;
     Ok(Restored { bytes, version, in_doubt, aside })
 }
 
@@ -161,20 +176,28 @@ fn prepare(copy: &Path, backup: &Path) -> Result<(i64, u64), RestoreError> {
     Ok((version, in_doubt))
 }
 
-/// Lets a copy take over for which that was decided. Gives where the old database went, if it went now.
-pub(crate) fn finish(folder: &Path) -> io::Result<Option<PathBuf>> {
-    finish_with(folder, &mut |_| Ok(()))
+/// Lets a copy take over for which that was decided.
+pub(crate) fn finish(folder: &Path) -> io::Result<()> {
+    if !folder.join(DECIDED).try_exists()? {
+        return Ok(());
+    }
+    match finish_with(folder, &mut |_| Ok(()))? {
+        Some(aside) => {
+            tracing::warn!(aside = %aside.display(), "a restore that was cut off is finished; the old database is kept");
+        }
+        None => tracing::warn!(folder = %folder.display(), "a restore that was cut off is finished"),
+    }
+    Ok(())
 }
 
+/// Gives where the old database went, if it went now.
 fn finish_with(folder: &Path, kill: Kill<'_>) -> io::Result<Option<PathBuf>> {
     let decided = folder.join(DECIDED);
-    if !decided.try_exists()? {
-        return Ok(None);
-    }
     let database = folder.join(DATABASE);
     let mut aside = None;
     if has_content(&database)? {
-        let old = free_name(folder)?;
+        kill("take a name")?;
+        let old = take_name(folder)?;
         // The logs first: as long as the database is there, the same name is found for it again.
         for log in LOGS {
             kill("move a log aside")?;
@@ -197,16 +220,25 @@ fn finish_with(folder: &Path, kill: Kill<'_>) -> io::Result<Option<PathBuf>> {
     Ok(aside)
 }
 
-/// The first name for an old database that is not taken.
-fn free_name(folder: &Path) -> io::Result<PathBuf> {
-    let mut number = 1_u32;
-    loop {
-        let name = folder.join(format!("{ASIDE}{number}"));
-        if !name.try_exists()? {
-            return Ok(name);
+/// Takes a name for the old database: a number that nothing in the folder has, so that a log that was left alone
+/// never meets another database. An empty file holds it until the database comes, also where that is cut off.
+fn take_name(folder: &Path) -> io::Result<PathBuf> {
+    let mut taken = BTreeSet::new();
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        let Some(rest) = name.to_str().and_then(|name| name.strip_prefix(ASIDE)) else { continue };
+        let (number, suffix) = rest.split_at(rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len()));
+        if !number.is_empty() && suffix.is_empty() && entry.metadata()?.len() == 0 {
+            return Ok(entry.path());
         }
-        number += 1;
+        taken.extend(number.parse::<u64>());
     }
+    let number = (1..).find(|number| !taken.contains(number)).unwrap_or(u64::MAX);
+    let name = folder.join(format!("{ASIDE}{number}"));
+    drop(folder::private_file(&name)?);
+    sync(folder)?;
+    Ok(name)
 }
 
 /// Removes what a try left that was not decided.

@@ -122,7 +122,7 @@ impl<'c> Writer<'c> {
         }
     }
 
-    /// Gives pages back that nothing uses, step by step as long as nobody waits.
+    /// Gives pages back that nothing uses, step by step as long as nobody waits, not even for the end.
     fn give_back(&mut self) {
         self.groups += 1;
         if self.groups < GROUPS_BETWEEN && !self.queue.is_empty() {
@@ -142,7 +142,7 @@ impl<'c> Writer<'c> {
                 tracing::warn!(file = %self.file.display(), %error, "the database stays as large as it is until the next start");
                 return self.tables.spare.stop();
             }
-            if !self.queue.is_empty() {
+            if !self.queue.is_empty() || self.queue.is_closed() {
                 return;
             }
         }

@@ -37,11 +37,11 @@ fn killed() -> TempDir {
 }
 
 fn backup() -> (TempDir, PathBuf) {
-    let folder = TempDir::new().unwrap();
+    let (folder, outside) = (TempDir::new().unwrap(), TempDir::new().unwrap());
     write(folder.path(), "new");
-    let file = folder.path().join("backup");
+    let file = outside.path().join("backup");
     crate::backup_folder(folder.path(), &file, false).unwrap();
-    (folder, file)
+    (outside, file)
 }
 
 /// Restores and dies before step `number`; gives that step's name, or `None` where there was no such step.
@@ -90,21 +90,59 @@ fn a_restore_that_is_cut_off_anywhere_leaves_the_old_database_or_the_new_one_who
     assert!(outcomes.len() >= 7, "{outcomes:?}");
 }
 
-/// It dies again and again while it is being finished.
+/// It dies again and again while it is being finished, and a log of a database that is gone lies about.
 #[test]
-fn a_restore_that_is_cut_off_twice_is_finished_the_third_time() {
+fn a_restore_that_is_cut_off_twice_is_finished_the_third_time_and_no_log_meets_another_database() {
     let (_folder, backup) = backup();
-    for (first, second) in [(4, 1), (5, 0), (5, 1), (6, 1), (4, 3)] {
+    let mut tried = 0;
+    for first in 3.. {
         let folder = killed();
-        cut_off(folder.path(), &backup, first).unwrap();
-        let mut reached = 0;
-        let died = finish_with(folder.path(), &mut |_| {
-            reached += 1;
-            if reached > second { Err(io::Error::other("killed")) } else { Ok(()) }
-        });
-        assert!(died.is_err());
+        let stale = folder.path().join(format!("{ASIDE}1-wal"));
+        fs::write(&stale, "of another").unwrap();
+        if cut_off(folder.path(), &backup, first).is_none() {
+            break;
+        }
+        for second in 0.. {
+            let mut reached = 0;
+            let died = finish_with(folder.path(), &mut |_| {
+                reached += 1;
+                if reached > second { Err(io::Error::other("killed")) } else { Ok(()) }
+            });
+            tried += 1;
+            if died.is_ok() {
+                break;
+            }
+        }
         assert_eq!(name(folder.path()), "new");
-        let aside = |suffix: &str| folder.path().join(format!("{ASIDE}1{suffix}"));
-        assert!(aside("").exists() && aside("-wal").exists(), "the old one and its log are still a pair");
+        let aside = |suffix: &str| folder.path().join(format!("{ASIDE}2{suffix}"));
+        assert!(
+            fs::metadata(aside("")).unwrap().len() > 0 && aside("-wal").exists(),
+            "the old one and its log are a pair"
+        );
+        assert_eq!(fs::read(stale).unwrap(), b"of another");
+        assert!(!folder.path().join(format!("{ASIDE}1")).exists());
+        assert!(!folder.path().join(format!("{ASIDE}3")).exists());
+    }
+    assert!(tried >= 15, "{tried}");
+}
+
+#[test]
+fn what_fails_after_the_decision_is_told_as_decided() {
+    let (_folder, backup) = backup();
+    for number in 0.. {
+        let folder = killed();
+        let mut steps_left = number;
+        let held = Folder::take(folder.path()).unwrap();
+        let restored = steps(folder.path(), &held.database, &backup, true, &mut |_| {
+            if steps_left == 0 {
+                return Err(io::Error::other("no room"));
+            }
+            steps_left -= 1;
+            Ok(())
+        });
+        drop(held);
+        let Err(error) = restored else { break };
+        let decided = matches!(error, RestoreError::Decided { .. });
+        assert_eq!(name(folder.path()), if decided { "new" } else { "old" }, "{error}");
     }
 }

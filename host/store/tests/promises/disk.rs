@@ -40,6 +40,18 @@ async fn after_a_flood_the_file_shrinks_step_by_step_while_others_write() {
 }
 
 #[tokio::test]
+async fn the_end_does_not_wait_until_the_file_has_shrunk() {
+    let kit = Kit::quick();
+    let large = |n: u32| Arrival { event: event(&"x".repeat(20_000)), ..arrival(&n.to_string()) };
+    let appended = kit.append((0..1500).map(large).collect()).await.unwrap();
+    let handled = kit.commit(appended.iter().map(|appended| done(row(appended))).collect());
+    kit.close_only().await;
+    handled.await.unwrap();
+    let free = kit.number("PRAGMA freelist_count") * kit.number("PRAGMA page_size");
+    assert!(free > 16 << 20, "{free}");
+}
+
+#[tokio::test]
 async fn a_little_that_is_free_is_kept_to_be_used_again() {
     let kit = Kit::quick();
     flood(&kit, 150).await;
@@ -55,7 +67,7 @@ async fn a_database_of_an_older_program_goes_on_and_its_backup_can_shrink() {
     kit.close().await;
     kit.sqlite().execute_batch("PRAGMA journal_mode = DELETE; PRAGMA auto_vacuum = NONE; VACUUM").unwrap();
     assert_eq!(kit.number("PRAGMA auto_vacuum"), 0);
-    let file = kit.folder().join("backup");
+    let file = kit.outside().join("backup");
     backup_folder(kit.folder(), &file, false).unwrap();
     let mode = |file| {
         rusqlite::Connection::open(file).unwrap().query_row("PRAGMA auto_vacuum", [], |row| row.get::<_, i64>(0))

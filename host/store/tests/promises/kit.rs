@@ -21,6 +21,7 @@ pub(crate) struct Kit {
     store: Option<SqliteStore>,
     options: Options,
     folder: TempDir,
+    outside: TempDir,
 }
 
 impl Kit {
@@ -36,7 +37,7 @@ impl Kit {
     pub(crate) fn with(options: Options) -> Self {
         let folder = TempDir::new().unwrap();
         let store = SqliteStore::open(folder.path(), &options).unwrap();
-        Self { store: Some(store), options, folder }
+        Self { store: Some(store), options, folder, outside: TempDir::new().unwrap() }
     }
 
     pub(crate) async fn close(&mut self) {
@@ -59,6 +60,11 @@ impl Kit {
 
     pub(crate) fn folder(&self) -> &Path {
         self.folder.path()
+    }
+
+    /// A folder for what must not be in the state folder, such as a backup.
+    pub(crate) fn outside(&self) -> &Path {
+        self.outside.path()
     }
 
     pub(crate) fn database(&self) -> PathBuf {
