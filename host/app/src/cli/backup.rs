@@ -12,7 +12,7 @@ use hodhod_web::admin::{BackUp, BackedUp};
 use super::client::{Asking, Refused};
 use super::output::Answer;
 use super::{ConfigFile, output};
-use crate::config;
+use crate::{config, log};
 
 /// How long a host may take for a backup: it writes all that the database has.
 const PATIENCE: Duration = Duration::from_secs(3600);
@@ -57,6 +57,7 @@ fn state(file: &ConfigFile) -> Result<PathBuf, ExitCode> {
 
 impl MakeBackup {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
+        log::start_quiet("warn");
         Answer::from(self.made()).print(self.asking.json, |BackedUp { file, bytes }| {
             format!("{} has {bytes} bytes; the key of the host is not in it", file.display())
         })
@@ -86,6 +87,7 @@ impl MakeBackup {
 
 impl Restore {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
+        log::start_quiet("warn");
         let state = match state(&self.config) {
             Ok(state) => state,
             Err(code) => return Ok(code),
@@ -94,10 +96,13 @@ impl Restore {
             Err(RestoreError::Open(OpenError::InUse { .. })) => {
                 anyhow::bail!("a host runs with the state folder {}: stop it first", state.display())
             }
+            Err(error @ RestoreError::Decided { .. }) => return Err(error.into()),
             restored => restored.context("nothing was restored")?,
         };
-        output::say(&if self.json {
-            serde_json::json!({ "bytes": bytes, "version": version, "in_doubt": in_doubt, "aside": aside }).to_string()
+        if self.json {
+            let restored =
+                serde_json::json!({ "bytes": bytes, "version": version, "in_doubt": in_doubt, "aside": aside });
+            output::say_json(&restored.to_string());
         } else {
             let mut text = format!("the database of {} is the backup, of {bytes} bytes", state.display());
             if let Some(aside) = aside {
@@ -109,8 +114,8 @@ impl Restore {
                      and `on_doubt` of their connection says what happens to them"
                 ));
             }
-            text
-        });
+            output::say(&text);
+        }
         Ok(ExitCode::SUCCESS)
     }
 }

@@ -46,7 +46,7 @@ pub(super) struct Chat {
 
 impl Chat {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
-        log::start_quiet();
+        log::start_quiet("error");
         super::runtime()?.block_on(self.chat())?;
         Ok(ExitCode::SUCCESS)
     }

@@ -34,9 +34,9 @@ pub(crate) fn start(format: Option<Format>) -> Arc<Ring> {
     ring
 }
 
-/// Starts the log of a verb that talks to a person: errors only, unless `HODHOD_LOG` says otherwise.
-pub(crate) fn start_quiet() {
-    begin("error", Format::Text, None);
+/// Starts the log of a verb that talks to a person: what is as bad as `level`, unless `HODHOD_LOG` says otherwise.
+pub(crate) fn start_quiet(level: &str) {
+    begin(level, Format::Text, None);
 }
 
 fn begin(default: &str, format: Format, keep: Option<Keep>) {
