@@ -26,7 +26,7 @@ impl Check {
                 .iter()
                 .map(|problem| json!({ "at": problem.at, "what": problem.what, "write": problem.write }))
                 .collect();
-            output::say(&json!({ "ok": problems.is_empty(), "problems": list, "warnings": warnings }).to_string());
+            output::say_json(&json!({ "ok": problems.is_empty(), "problems": list, "warnings": warnings }).to_string());
         } else if problems.is_empty() {
             warnings.iter().for_each(|warning| output::complain(&format!("warning: {warning}")));
             output::say(&format!("{}: nothing is wrong", self.file.config.display()));

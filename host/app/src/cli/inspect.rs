@@ -34,7 +34,7 @@ impl Inspect {
         let found = inspect(&bytes).with_context(|| self.file.display().to_string())?;
         let bots = self.bots();
         if self.json {
-            output::say(&self.as_json(&found, &bots).to_string());
+            output::say_json(&self.as_json(&found, &bots).to_string());
         } else {
             self.print(&found, &bots);
         }

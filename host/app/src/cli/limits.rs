@@ -29,7 +29,7 @@ impl Limits {
                     "range": row.range, "reached": row.reached,
                 })
             });
-            output::say(&json!(rows.collect::<Vec<_>>()).to_string());
+            output::say_json(&json!(rows.collect::<Vec<_>>()).to_string());
         } else {
             output::say(page().trim_end());
         }

@@ -3,6 +3,8 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
+use serde::de::IgnoredAny;
+
 use super::client::{Asked, PATIENCE};
 use super::output;
 use crate::log;
@@ -39,7 +41,11 @@ impl Logs {
             begun.extend_from_slice(&part);
             while let Some(end) = begun.iter().position(|byte| *byte == b'\n') {
                 let line: Vec<u8> = begun.drain(..=end).collect();
-                self.print(String::from_utf8_lossy(&line).trim_end())?;
+                let line = String::from_utf8_lossy(&line);
+                // An empty one only shows that the host is there.
+                if !line.trim_end().is_empty() {
+                    self.print(line.trim_end())?;
+                }
             }
             anyhow::ensure!(begun.len() <= LONGEST, "the host writes a line without end");
         }
@@ -48,8 +54,13 @@ impl Logs {
 
     /// A reader that has gone away ends it.
     fn print(&self, line: &str) -> anyhow::Result<()> {
-        // The host's own JSON has no character that could command a terminal, and another's might.
-        output::try_say(&if self.json { line.to_owned() } else { log::in_words(line) })?;
+        if self.json && serde_json::from_str::<IgnoredAny>(line).is_ok() {
+            output::try_say_json(line)?;
+        } else if self.json {
+            output::try_say(line)?;
+        } else {
+            output::try_say(&log::in_words(line))?;
+        }
         Ok(())
     }
 }

@@ -18,22 +18,41 @@ const YEAR_10000: Millis = Millis(253_402_300_800_000);
 /// Longest cell of a table, in bytes.
 const LONGEST_CELL: usize = 300;
 
-/// Prints a line. A reader that has gone away is not an error.
-pub(crate) fn say(line: &str) {
-    let _closed = writeln!(std::io::stdout(), "{line}");
+/// Prints lines for a person, in which nothing commands a terminal: a host elsewhere may write what it likes.
+/// A reader that has gone away is not an error.
+pub(crate) fn say(text: &str) {
+    let _closed = try_say(text);
 }
 
-/// Prints a line, for who would go on for ever.
+/// Prints lines for a person, for who would go on for ever.
 ///
 /// # Errors
 /// When the reader has gone away.
-pub(crate) fn try_say(line: &str) -> std::io::Result<()> {
-    writeln!(std::io::stdout(), "{line}")
+pub(crate) fn try_say(text: &str) -> std::io::Result<()> {
+    writeln!(std::io::stdout(), "{}", cleaned(text))
 }
 
-/// Prints a line for a person beside the output.
-pub(crate) fn complain(line: &str) {
-    let _closed = writeln!(std::io::stderr(), "{line}");
+/// Prints JSON of one line, for a program; the same JSON, in which what would command a terminal is an escape.
+pub(crate) fn say_json(json: &str) {
+    let _closed = try_say_json(json);
+}
+
+/// Prints JSON of one line, for who would go on for ever.
+///
+/// # Errors
+/// When the reader has gone away.
+pub(crate) fn try_say_json(json: &str) -> std::io::Result<()> {
+    writeln!(std::io::stdout(), "{}", escape(json))
+}
+
+/// Prints lines for a person beside the output.
+pub(crate) fn complain(text: &str) {
+    let _closed = writeln!(std::io::stderr(), "{}", cleaned(text));
+}
+
+/// All lines of a text, each without what commands a terminal.
+fn cleaned(text: &str) -> String {
+    text.split('\n').map(|line| clean(line, usize::MAX)).collect::<Vec<_>>().join("\n")
 }
 
 /// Prints problems.
@@ -116,7 +135,7 @@ impl<T: Serialize> Answer<T> {
     /// Prints it, for a person in words, and gives the exit code.
     pub(crate) fn print(&self, json: bool, words: impl FnOnce(&T) -> String) -> anyhow::Result<ExitCode> {
         match &self.told {
-            _ if json => say(&escape(&serde_json::to_string(self)?)),
+            _ if json => say_json(&serde_json::to_string(self)?),
             Some(told) if self.ok => say(words(told).trim_end()),
             _ => {
                 complain(&format!("error: {}", self.error.as_deref().unwrap_or("the host refused")));
@@ -145,6 +164,15 @@ mod tests {
         // The mark that parts the letters of the first cell has no width.
         let expected = "HEAD    TAIL\nمی‌روم   one\u{fffd}two\u{fffd}[2J\na\nlonger  x\n";
         assert_eq!(table(["HEAD", "TAIL"], rows), expected);
+    }
+
+    #[test]
+    fn whatever_is_said_has_all_its_lines_and_none_that_commands_a_terminal() {
+        let long = "x".repeat(1 << 20);
+        assert_eq!(
+            cleaned(&format!("a\u{1b}[2J\n\n\tb\u{202e}\r\n{long}")),
+            format!("a\u{fffd}[2J\n\n b\u{fffd}\u{fffd}\n{long}")
+        );
     }
 
     #[test]

@@ -22,7 +22,11 @@ pub(super) struct Status {
 impl Status {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
         let status: Value = self.asked.client()?.get(&["status"]).answer()?;
-        output::say(if self.json { status.to_string() } else { table(&status) }.trim_end());
+        if self.json {
+            output::say_json(&status.to_string());
+        } else {
+            output::say(table(&status).trim_end());
+        }
         Ok(ExitCode::SUCCESS)
     }
 }
