@@ -51,7 +51,7 @@ fn store(page: &mut Page, status: &Status) {
     page.gauges("hodhod_inbox_events", "Events in the inbox.").add(&[], totals.waiting_events);
     page.gauges("hodhod_outbox_sends", "Messages in the outbox.").add(&[], totals.waiting_sends);
     page.gauges("hodhod_dead_letters", "Dead letters.").add(&[], totals.dead_letters);
-    page.counters("hodhod_dead_letters_dropped_total", "Dead letters that went because there were too many.")
+    page.counters("hodhod_dead_letters_dropped_total", "Dead letters that went: too many, too old, or by order.")
         .add(&[], totals.dead_dropped);
     page.histograms("hodhod_store_commit_duration_seconds", "Time until a group of calls was on disk.").add_histogram(
         &[],
