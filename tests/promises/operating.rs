@@ -34,7 +34,9 @@ async fn a_dead_letter_is_listed_shown_and_answered_when_it_is_tried_again() {
     well(&setup, &["pause", "guests"]).await;
     // What it holds would clear the screen, and write from right to left.
     let text = "echo می‌روم \u{9b}2J\u{1b}[31m\u{202e}";
-    ["echo one", "echo two", text].into_iter().for_each(|text| setup.say("sara", text));
+    ["echo one", "echo two"].into_iter().for_each(|text| setup.say("sara", text));
+    host.status_when("two wait", |status| status["bots"][0]["waiting"] == 2).await;
+    setup.say("sara", text);
     host.status_when("the third has no room", |status| status["totals"]["dead_letters"] == 1).await;
 
     let listed = well(&setup, &["dead", "list"]).await;

@@ -22,7 +22,7 @@ use rusqlite::{Connection, ErrorCode, InterruptHandle};
 use thiserror::Error;
 use tokio::sync::oneshot;
 
-use crate::folder::Folder;
+use crate::folder::{DATABASE, Folder};
 use crate::open::{self, OpenError};
 
 /// What the copy is called until it is whole, with some letters after it.
@@ -50,7 +50,7 @@ pub enum BackupError {
         file: PathBuf,
     },
     /// It would take the place of what a host needs.
-    #[error("{} is in the state folder of the host: choose another place", file.display())]
+    #[error("{} is in the state folder, where a backup may replace nothing: choose another place", file.display())]
     Inside {
         /// The file.
         file: PathBuf,
@@ -238,6 +238,13 @@ fn can_shrink(connection: &Connection) {
     }
 }
 
+/// True if a file in a state folder is there already, or would count as a part of the database: a rename over
+/// the database takes it away from the host that uses it, and one over the key from all later ones.
+fn is_of_a_host(file: &Path) -> bool {
+    let name = file.file_name().unwrap_or_default().as_encoded_bytes();
+    name.starts_with(DATABASE.as_bytes()) || file.symlink_metadata().is_ok()
+}
+
 /// True if both are the same folder, by whatever path.
 fn is_one(folder: &Path, state: Option<&Path>) -> bool {
     let of = |path: &Path| fs::metadata(path).ok().map(|metadata| (metadata.dev(), metadata.ino()));
@@ -250,8 +257,7 @@ fn write(connection: Connection, database: &Path, to: &Path, replace: bool) -> R
     // Absolute, so that SQLite cannot take it for an address.
     let file = std::path::absolute(to).map_err(failed)?;
     let folder = file.parent().ok_or_else(|| failed(io::ErrorKind::IsADirectory.into()))?;
-    // A rename over the database would take it away from the host that uses it.
-    if is_one(folder, database.parent()) {
+    if is_one(folder, database.parent()) && is_of_a_host(&file) {
         return Err(BackupError::Inside { file });
     }
     if !replace && file.symlink_metadata().is_ok() {
