@@ -109,11 +109,13 @@ pub enum Step {
     Rejected,
     /// It served, and the one before it does again: see the reason.
     RolledBack,
+    /// It could have served, and another file took its place before it did.
+    Superseded,
 }
 
 impl Step {
     /// Every one, for tables.
-    pub const ALL: [Self; 3] = [Self::Applied, Self::Rejected, Self::RolledBack];
+    pub const ALL: [Self; 4] = [Self::Applied, Self::Rejected, Self::RolledBack, Self::Superseded];
 
     /// Its name in metrics and in records.
     pub fn as_str(self) -> &'static str {
@@ -121,6 +123,7 @@ impl Step {
             Self::Applied => "applied",
             Self::Rejected => "rejected",
             Self::RolledBack => "rolled-back",
+            Self::Superseded => "superseded",
         }
     }
 }
@@ -160,7 +163,12 @@ struct Past {
 impl Past {
     fn note(&mut self, record: Record) {
         self.counts[record.step as usize] += 1;
-        self.trouble = (record.step != Step::Applied).then(|| record.clone());
+        match record.step {
+            Step::Applied => self.trouble = None,
+            Step::Rejected | Step::RolledBack => self.trouble = Some(record.clone()),
+            // What came in its place is what there is something to say about.
+            Step::Superseded => {}
+        }
         if self.records.len() == RECORDS {
             self.records.pop_front();
         }
@@ -230,6 +238,13 @@ impl Generations {
         past.note(Record { generation, step: Step::Rejected, digest, at: now, reason: Some(reason) });
     }
 
+    /// Notes a file that could have served, in whose place there is another one.
+    pub fn supersede(&self, digest: String, now: Millis) {
+        let mut past = self.past();
+        let generation = self.current().number;
+        past.note(Record { generation, step: Step::Superseded, digest, at: now, reason: None });
+    }
+
     /// Lets the one before serve again, for this reason. Gives its new number, or `None` where there is
     /// none. The one that served until now takes its place, so a second time undoes the first.
     pub fn roll_back(&self, reason: String, now: Millis) -> Option<u64> {
@@ -264,7 +279,7 @@ impl Generations {
 
     /// True if a file with these bytes was not taken, or was taken back, and no other one serves since.
     pub fn has_refused(&self, digest: &str) -> bool {
-        self.since_applied(|record| record.digest == digest)
+        self.since_applied(|record| record.digest == digest && record.step != Step::Superseded)
     }
 
     /// True if one with these bytes served and was taken back, and another one serves since.

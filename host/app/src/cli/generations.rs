@@ -102,6 +102,7 @@ fn line(record: &Record) -> String {
     let step = match record.step {
         Step::Applied => format!("generation {} began", record.generation),
         Step::Rejected => format!("not taken, generation {} serves on", record.generation),
+        Step::Superseded => format!("another took its place, generation {} serves on", record.generation),
         Step::RolledBack => format!("taken back, generation {} serves", record.generation),
     };
     let reason = record.reason.as_ref().map_or_else(String::new, |reason| format!(": {reason}"));

@@ -232,6 +232,11 @@ impl Reloader {
                         }
                     }
                 }
+            } else if now != stamp
+                && let Ok(Staged::New(component, _)) = &staged
+            {
+                tracing::info!(bot = %bot.name(), digest = %component.digest(), "another file took the place of a new build");
+                bot.generations.supersede(component.digest().to_owned(), self.host.clock().now());
             }
             stamp = now;
             if began.elapsed() > LONGEST {

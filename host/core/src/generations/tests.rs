@@ -179,3 +179,15 @@ fn another_actor_for_the_same_plugin_is_the_same_generation_on_the_same_probatio
     assert_eq!(serves(&generations), (3, "one".to_owned()));
     assert!(Arc::ptr_eq(&generations.current().actor, &other), "what the bot may use does not go back");
 }
+
+#[test]
+fn a_file_that_another_takes_the_place_of_is_noted_and_neither_trouble_nor_refused() {
+    let generations = generations();
+    generations.reject("bad".to_owned(), "no".to_owned(), Millis(1));
+    generations.supersede("two".to_owned(), Millis(2));
+    assert_eq!(generations.trouble().unwrap().digest, "bad");
+    assert!(generations.has_refused("bad") && !generations.has_refused("two"));
+    let steps: Vec<_> = generations.records().into_iter().map(|record| record.step).collect();
+    assert_eq!(steps, [Step::Rejected, Step::Superseded]);
+    assert_eq!(serves(&generations), (1, "one".to_owned()));
+}
