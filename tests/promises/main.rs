@@ -16,6 +16,7 @@ mod grants;
 mod languages;
 mod logs;
 mod metrics;
+mod migrate;
 mod operating;
 mod reload;
 mod reread;

@@ -12,8 +12,8 @@ use hodhod_core::ids::{BotName, ConnectionName, InboxSeq, OutboxSeq};
 use hodhod_core::outbox::{ListedSend, SendsOf};
 use hodhod_core::quota::Usage;
 use hodhod_core::store::{
-    Appended, Arrival, Disk, QueuedSend, Settlement, Store, StoreError, Totals, TurnCommit, Upkeep, WaitingEvent,
-    WaitingSend,
+    Appended, Arrival, Build, Disk, Migration, QueuedSend, Settlement, Store, StoreError, Totals, TurnCommit, Upkeep,
+    WaitingEvent, WaitingSend,
 };
 use hodhod_core::time::Millis;
 use hodhod_core::timers::{Firing, ListedTimer, Standing, TimerKey, TimerPlace};
@@ -45,6 +45,18 @@ impl Store for Nothing {
     fn commit(&self, turns: Vec<TurnCommit>) -> Answer<Vec<Vec<OutboxSeq>>> {
         let rows = |turn: TurnCommit| turn.sends.iter().map(|_| OutboxSeq(self.row())).collect();
         now(turns.into_iter().map(rows).collect())
+    }
+
+    fn reserve(&self) -> Answer<InboxSeq> {
+        now(InboxSeq(self.row()))
+    }
+
+    fn build(&self, _bot: BotName) -> Answer<Option<Build>> {
+        now(None)
+    }
+
+    fn migrate(&self, migrations: Vec<Migration>) -> Answer<Vec<Vec<OutboxSeq>>> {
+        now(migrations.iter().map(|one| one.sends.iter().map(|_| OutboxSeq(self.row())).collect()).collect())
     }
 
     fn attempt(&self, _rows: Vec<OutboxSeq>) -> Answer<()> {

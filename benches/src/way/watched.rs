@@ -10,8 +10,8 @@ use hodhod_core::ids::{BotName, ConnectionName, InboxSeq, OutboxSeq};
 use hodhod_core::outbox::{ListedSend, SendsOf};
 use hodhod_core::quota::Usage;
 use hodhod_core::store::{
-    Appended, Arrival, Disk, QueuedSend, SendOutcome, Settlement, Store, StoreError, Totals, TurnCommit, Upkeep,
-    WaitingEvent, WaitingSend,
+    Appended, Arrival, Build, Disk, Migration, QueuedSend, SendOutcome, Settlement, Store, StoreError, Totals,
+    TurnCommit, Upkeep, WaitingEvent, WaitingSend,
 };
 use hodhod_core::time::Millis;
 use hodhod_core::timers::{Firing, ListedTimer, Standing, TimerKey, TimerPlace};
@@ -55,6 +55,18 @@ impl Store for Watched {
             }
             Ok(rows)
         })
+    }
+
+    fn reserve(&self) -> Answer<InboxSeq> {
+        self.inner.reserve()
+    }
+
+    fn build(&self, bot: BotName) -> Answer<Option<Build>> {
+        self.inner.build(bot)
+    }
+
+    fn migrate(&self, migrations: Vec<Migration>) -> Answer<Vec<Vec<OutboxSeq>>> {
+        self.inner.migrate(migrations)
     }
 
     fn attempt(&self, rows: Vec<OutboxSeq>) -> Answer<()> {

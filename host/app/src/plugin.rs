@@ -69,7 +69,8 @@ pub(crate) fn load_bytes(
     let warnings = manifest.unasked(&found.needs, bot.grants);
     let warnings = warnings.iter().map(|name| format!("{at}.grants.{name}: {path} did not ask for it")).collect();
     let http = Arc::new(bot.http.policy().map_err(one)?);
-    let setup = Setup { grants: bot.grants, limits: bot.limits.clone(), config, http };
+    let version = manifest.version.clone().unwrap_or_default();
+    let setup = Setup { grants: bot.grants, limits: bot.limits.clone(), config, http, version };
     let component = Component::load(engine, bytes, setup).map_err(|error| {
         let problem = Problem::new(&at, format!("{path}: {error}"));
         one(match error {

@@ -80,8 +80,14 @@ pub(crate) async fn serve(
     config: &HostConfig,
     mut wishes: Wishes,
 ) -> anyhow::Result<()> {
+    let restoring = async {
+        host.take_over().await.map_err(|(bot, error)| {
+            anyhow::anyhow!("bots.{bot}.plugin: {error}; put the build before back, or one that can")
+        })?;
+        host.restore().await.context("what earlier runs left cannot be read")
+    };
     let restored = tokio::select! {
-        restored = host.restore() => restored.context("what earlier runs left cannot be read")?,
+        restored = restoring => restored?,
         () = wishes.drain() => hodhod_core::host::Restored::default(),
     };
     if !wishes.are_to_serve() {

@@ -22,6 +22,8 @@ pub struct Bot {
     /// The versions of its plugin.
     pub generations: Generations,
     health: Mutex<Health>,
+    /// Held by who puts another build in the place of the one that serves, or records that it was.
+    pub(crate) succession: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl Bot {
@@ -37,6 +39,7 @@ impl Bot {
             health: Mutex::new(Health::new(&actor.limits)),
             stats: BotStats::default(),
             generations: Generations::new(plugin, actor),
+            succession: Arc::default(),
         }
     }
 

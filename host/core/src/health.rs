@@ -179,6 +179,8 @@ pub struct Health {
     /// The end of the rest. A degraded bot without one waits for the end of its probe.
     rests_until: Option<Millis>,
     phase: u64,
+    /// True while its values are migrated.
+    quiet: bool,
 }
 
 impl Health {
@@ -196,6 +198,7 @@ impl Health {
             rests: 0,
             rests_until: None,
             phase: 0,
+            quiet: false,
         }
     }
 
@@ -214,7 +217,18 @@ impl Health {
         self.state
     }
 
-    /// How many turns of it may run at once.
+    /// How many turns of it may begin now beside those that run. What a state allows, unless its values are
+    /// being migrated: that is no state, as it says nothing about the bot.
+    pub fn limit(&self) -> usize {
+        if self.quiet { 0 } else { self.turns() }
+    }
+
+    /// Lets no turn of it begin, or lets them again.
+    pub fn set_quiet(&mut self, quiet: bool) {
+        self.quiet = quiet;
+    }
+
+    /// How many turns of it its state lets run at once.
     pub fn turns(&self) -> usize {
         match self.state {
             State::Active => self.most_turns,

@@ -21,6 +21,7 @@ pub use self::letters::{OpenedLetter, RetryError};
 use self::members::Member;
 pub use self::members::{PreparedBot, PreparedConnection};
 pub use self::waiting::PauseError;
+use crate::bot::Bot;
 use crate::ids::{BotName, ConnectionName};
 use crate::inbox::Inbox;
 use crate::outbox::Outboxes;
@@ -30,7 +31,7 @@ use crate::store::{Store, StoreError};
 use crate::time::Clock;
 use crate::timers::Timers;
 use crate::trace::Traces;
-use crate::turns::Turns;
+use crate::turns::{MigrateError, Turns};
 
 /// Rows read at once when taking up an earlier run.
 const PAGE: usize = 1000;
@@ -104,6 +105,34 @@ impl Host {
             configuration,
             is_restored: watch::Sender::new(false),
         }
+    }
+
+    /// Lets the builds that the bots begin with take over what the builds before them left. To be called once,
+    /// after bots were added and before [`restore`](Self::restore). Where a bot's build cannot migrate its values
+    /// and there is one that served before, that one does again.
+    ///
+    /// # Errors
+    /// Where a bot has no build that takes its values, and when the store cannot be read: the bot, and why.
+    pub async fn take_over(&self) -> Result<(), (BotName, MigrateError)> {
+        for bot in self.turns.bots() {
+            let Err(error) = self.begin(&bot).await else { continue };
+            let reason = error.to_string();
+            if error.is_the_hosts() || bot.generations.roll_back(reason.clone(), self.clock.now()).is_none() {
+                return Err((bot.name().clone(), error));
+            }
+            tracing::error!(bot = %bot.name(), "the build before serves: {reason}");
+            if self.begin(&bot).await.is_err() {
+                return Err((bot.name().clone(), error));
+            }
+        }
+        Ok(())
+    }
+
+    async fn begin(&self, bot: &Arc<Bot>) -> Result<(), MigrateError> {
+        let generation = bot.generation();
+        let mut build = self.turns.prepare_build(bot, generation.plugin.clone(), &generation.actor).await?;
+        // What it sends is read with all that waits.
+        Ok(self.turns.store_builds(std::slice::from_mut(&mut build)).await?)
     }
 
     /// Takes up what earlier runs left: waiting events, waiting sends, sends in doubt. To be called

@@ -37,6 +37,8 @@ struct Group<K, T> {
     /// Lanes whose item has to be the only one of the group that runs.
     alone: VecDeque<K>,
     running: usize,
+    /// Those that run, and those that are over.
+    out: usize,
     runs_alone: bool,
     limit: usize,
     waiting: usize,
@@ -97,6 +99,7 @@ impl<G: Clone + Eq + Hash, K: Clone + Eq + Hash, T> Lanes<G, K, T> {
             ready: VecDeque::new(),
             alone: VecDeque::new(),
             running: 0,
+            out: 0,
             runs_alone: false,
             limit,
             waiting: 0,
@@ -154,6 +157,7 @@ impl<G: Clone + Eq + Hash, K: Clone + Eq + Hash, T> Lanes<G, K, T> {
             });
             let Some(item) = taken else { continue };
             group.running += 1;
+            group.out += 1;
             group.waiting -= 1;
             self.waiting -= 1;
             self.offer(&name);
@@ -188,6 +192,7 @@ impl<G: Clone + Eq + Hash, K: Clone + Eq + Hash, T> Lanes<G, K, T> {
             State::Over => {}
             State::Ready | State::Asleep(..) => return,
         }
+        entry.out -= 1;
         let (item, at) = match next {
             Next::Done => (None, None),
             Next::At(at, item) => (Some(item), Some(at)),
@@ -235,6 +240,11 @@ impl<G: Clone + Eq + Hash, K: Clone + Eq + Hash, T> Lanes<G, K, T> {
     /// Items of one group that run.
     pub fn running_in(&self, group: &G) -> usize {
         self.groups.get(group).map_or(0, |group| group.running)
+    }
+
+    /// Items of one group that are out: those that run, and those that are over and whose end is not told.
+    pub fn out_in(&self, group: &G) -> usize {
+        self.groups.get(group).map_or(0, |group| group.out)
     }
 
     /// Items of one lane waiting, not counting one that is out.

@@ -22,6 +22,24 @@ pub trait Plugin: Send + Sync + 'static {
     /// The SHA-256 of the component, in hex.
     fn digest(&self) -> &str;
 
+    /// The version that its manifest names; empty where it names none.
+    fn version(&self) -> &str {
+        ""
+    }
+
+    /// True if it wants to bring the values of a build before it into its own shape.
+    fn has_migration(&self) -> bool {
+        false
+    }
+
+    /// Runs that once, for values that a build of the version `from` left. Bounded like [`run`](Self::run), and
+    /// the effects are in the turn that comes back; a refusal of the plugin is a [`TurnResult::Reject`].
+    fn migrate(&self, turn: Turn, _from: String) -> BoxFuture<'_, Ended> {
+        Box::pin(async {
+            Ended { turn, result: TurnResult::Done, time: Duration::ZERO, cpu: Duration::ZERO, memory: 0 }
+        })
+    }
+
     /// Told when it is not to get turns any more, and when it is after that: what it keeps for them may go.
     fn waits_for_turns(&self, _waits: bool) {}
 }
@@ -232,6 +250,8 @@ pub struct Setup {
     pub config: BotConfig,
     /// What it may ask of other servers, if it may ask any.
     pub http: Arc<egress::Policy>,
+    /// The version that the plugin's manifest names; empty where it names none.
+    pub version: String,
 }
 
 /// What the operator configured for a bot, as its `wasi:config` shows it.

@@ -119,6 +119,17 @@ pub trait Store: Upkeep {
     /// Records that a bot is held back; `None` where it is not any more.
     fn set_bot_state(&self, bot: BotName, held: Option<Held>) -> BoxFuture<'static, Result<(), StoreError>>;
 
+    /// A number for a turn that handles no event: no row of the inbox has it or gets it.
+    fn reserve(&self) -> BoxFuture<'static, Result<InboxSeq, StoreError>>;
+
+    /// The build whose values those of a bot are, as [`migrate`](Self::migrate) recorded it last; `None` if no
+    /// build of it has ever served.
+    fn build(&self, bot: BotName) -> BoxFuture<'static, Result<Option<Build>, StoreError>>;
+
+    /// Records whose values those of bots are from now on, together with what was done to make them so. The answer
+    /// has one entry per bot, in order: the outbox rows of its sends.
+    fn migrate(&self, migrations: Vec<Migration>) -> BoxFuture<'static, Result<Vec<Vec<OutboxSeq>>, StoreError>>;
+
     /// What has been counted since the database was made, and what it holds now.
     fn totals(&self) -> BoxFuture<'static, Result<Totals, StoreError>>;
 
@@ -214,6 +225,32 @@ impl TurnCommit {
     pub fn without_effects(seq: InboxSeq, mark: Mark, at: Millis) -> Self {
         Self { seq, mark, at, values: Vec::new(), sends: Vec::new(), timers: Vec::new() }
     }
+}
+
+/// One build of a bot's plugin.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Build {
+    /// The SHA-256 of the component, in hex.
+    pub digest: String,
+    /// The version that its manifest names; empty where it names none.
+    pub version: String,
+}
+
+/// A build takes over the values of a bot.
+#[derive(Clone, Debug)]
+pub struct Migration {
+    /// The bot.
+    pub bot: BotName,
+    /// The build.
+    pub build: Build,
+    /// When.
+    pub at: Millis,
+    /// Stored values: `None` deletes.
+    pub values: Vec<(ValueKey, Write)>,
+    /// Sends, in order.
+    pub sends: Vec<QueuedSend>,
+    /// Timers.
+    pub timers: Vec<TimerWrite>,
 }
 
 /// What happens to an event after a turn.

@@ -11,6 +11,7 @@
 //! How a turn ends changes the health of its bot, and the lanes follow it: see [`Turns::order`] and
 //! [`health`](crate::health).
 
+mod builds;
 mod commit;
 mod hand;
 mod members;
@@ -49,6 +50,7 @@ const CONFLICTS: u8 = 3;
 /// The wait before an event is tried again whose body could not be read.
 const UNREADABLE_WAIT: Duration = Duration::from_secs(1);
 
+pub use builds::{MigrateError, Successor};
 pub use hand::{Obeyed, OrderError};
 
 /// An event in its lane.
@@ -92,6 +94,8 @@ pub struct Turns {
     workers: Vec<Notify>,
     alarm: Notify,
     timers: Arc<Notify>,
+    /// Told when turns have ended for good, or are to run again.
+    ends: Notify,
     draining: AtomicBool,
     traces: Traces,
 }
@@ -122,6 +126,7 @@ impl Turns {
             workers: (0..workers).map(|_| Notify::new()).collect(),
             alarm: Notify::new(),
             timers: Arc::default(),
+            ends: Notify::new(),
             draining: AtomicBool::new(false),
             traces,
         }
@@ -354,6 +359,9 @@ impl Turns {
             if let Err(error) = self.renew(&bot).await {
                 tracing::error!(bot = %bot.name(), %error, "the state of the bot is not recorded");
             }
+            if let Err(error) = self.record_build(&bot).await {
+                tracing::error!(bot = %bot.name(), %error, "it is not recorded which build of the bot serves");
+            }
         }
         if let Some(Err(error)) = OptionFuture::from(saving).await {
             tracing::error!(bot = %bot.name(), %error, "the state of the bot is not recorded; after a restart it runs");
@@ -372,6 +380,7 @@ impl Turns {
 
     fn finish(&self, bot: &BotName, chat: &Chat, next: Next<Waiting>) {
         self.lanes().finish(bot, chat, next);
+        self.ends.notify_waiters();
         self.wake();
     }
 

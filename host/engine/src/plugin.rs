@@ -113,7 +113,7 @@ impl Component {
     }
 
     fn link(engine: &Engine, bytes: &[u8], setup: Setup, network: Option<Network>) -> Result<Self, LoadError> {
-        let Setup { grants, limits, config, http } = setup;
+        let Setup { grants, limits, config, http, version } = setup;
         let most = engine.largest_memory() as u64;
         if limits.memory > most {
             return Err(LoadError::LimitTooHigh { limit: limits.memory, most });
@@ -142,6 +142,7 @@ impl Component {
         if let Some(misfit) = contract::misfit(&component) {
             return Err(LoadError::Contract(misfit.to_owned()));
         }
+        let migrate = contract::migration(&component).map_err(|misfit| LoadError::Contract(misfit.to_owned()))?;
         let network = network.filter(|_| grants.http);
         let egress = network.map(|network| Arc::new(Egress::new(http, limits.clone(), network)));
         Ok(Self(Arc::new(Loaded {
@@ -149,6 +150,8 @@ impl Component {
             config: Arc::new(config),
             egress,
             digest: hex(&digest),
+            version,
+            migrate,
             weight: Weight::default(),
             slices: [engine.heavy.slices_of_bot(), engine.heavy.slices.clone()],
             kept: Kept::new(engine, limits.reuse),
@@ -165,6 +168,18 @@ impl Plugin for Component {
 
     fn digest(&self) -> &str {
         &self.0.digest
+    }
+
+    fn version(&self) -> &str {
+        &self.0.version
+    }
+
+    fn has_migration(&self) -> bool {
+        self.0.migrate.is_some()
+    }
+
+    fn migrate(&self, turn: Turn, from: String) -> BoxFuture<'_, Ended> {
+        Box::pin(async move { Loaded::migrate(&self.0, turn, from).await })
     }
 
     fn waits_for_turns(&self, waits: bool) {

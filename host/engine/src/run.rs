@@ -13,7 +13,7 @@ use hodhod_core::text::clean;
 use hodhod_core::turn::Turn;
 use tokio::sync::Semaphore;
 use tokio::time::sleep_until;
-use wasmtime::component::ResourceTable;
+use wasmtime::component::{ComponentExportIndex, ResourceTable};
 use wasmtime::{CallHook, Store, StoreContextMut, Trap, UpdateDeadline};
 
 use crate::bindings::hodhod::bot::types;
@@ -28,7 +28,7 @@ use crate::meter::{Meter, Metered};
 use crate::state::State;
 use crate::ticker::TICK;
 
-/// Longest reason of a `reject`, in bytes.
+/// Longest reason of a `reject` or a migration, in bytes.
 const REASON: usize = 1024;
 
 /// A component with all that its turns share.
@@ -40,6 +40,9 @@ pub(crate) struct Loaded {
     /// The way out, where it is granted.
     pub(crate) egress: Option<Arc<Egress>>,
     pub(crate) digest: String,
+    pub(crate) version: String,
+    /// Its export that migrates values, where it has one.
+    pub(crate) migrate: Option<ComponentExportIndex>,
     pub(crate) weight: Weight,
     /// Through which its heavy turns go, and those of all bots.
     pub(crate) slices: [Arc<Semaphore>; 2],
@@ -50,23 +53,28 @@ pub(crate) struct Loaded {
 impl Loaded {
     pub(crate) async fn run(this: &Arc<Self>, turn: Turn) -> Ended {
         let event = convert::event(&turn.told());
-        Self::begin(this, turn, Some(event)).await
+        Self::begin(this, turn, Call::Handle(event), &this.weight).await
     }
 
     /// Begins the component as for a turn, and tells it nothing. What it begins serves no turn.
     pub(crate) async fn probe(this: &Arc<Self>, turn: Turn) -> Ended {
-        Self::begin(this, turn, None).await
+        Self::begin(this, turn, Call::Nothing, &this.weight).await
     }
 
-    async fn begin(this: &Arc<Self>, turn: Turn, event: Option<types::Event>) -> Ended {
+    /// Lets it migrate values. The instance serves no turn, and how long it takes says nothing of turns.
+    pub(crate) async fn migrate(this: &Arc<Self>, turn: Turn, from: String) -> Ended {
+        Self::begin(this, turn, Call::Migrate(from), &Weight::default()).await
+    }
+
+    async fn begin(this: &Arc<Self>, turn: Turn, call: Call, weight: &Weight) -> Ended {
         let meter = Meter::new(this.engine.pulse.clone(), this.slices.clone());
-        let running = Box::pin(this.clone().turn(turn, event, Instant::now(), meter.clone()));
-        this.engine.heavy.carry(running, meter, &this.weight).await
+        let running = Box::pin(this.clone().turn(turn, call, Instant::now(), meter.clone()));
+        this.engine.heavy.carry(running, meter, weight).await
     }
 
-    async fn turn(self: Arc<Self>, turn: Turn, event: Option<types::Event>, at: Instant, meter: Arc<Meter>) -> Ended {
+    async fn turn(self: Arc<Self>, turn: Turn, what: Call, at: Instant, meter: Arc<Meter>) -> Ended {
         let killed = std::pin::pin!(turn.killed());
-        let is_turn = event.is_some();
+        let is_turn = matches!(what, Call::Handle(_));
         let mut used = match if is_turn { self.kept.take() } else { None } {
             Some(mut used) => {
                 used.store.data_mut().begin(turn, at, meter.clone());
@@ -82,7 +90,7 @@ impl Loaded {
         bound_time(&mut used.store, self.limits.cpu);
 
         let called = {
-            let call = Box::pin(self.call(&mut used, event.as_ref()));
+            let call = Box::pin(self.call(&mut used, &what));
             let call = unless_killed(Metered { meter: meter.clone(), inner: call }, killed);
             within(self.limits.wall, call).await
         };
@@ -122,11 +130,12 @@ impl Loaded {
         store
     }
 
-    async fn call(
-        &self,
-        used: &mut Used,
-        event: Option<&types::Event>,
-    ) -> wasmtime::Result<Result<(), types::Failure>> {
+    async fn call(&self, used: &mut Used, what: &Call) -> wasmtime::Result<Result<(), types::Failure>> {
+        let event = match what {
+            Call::Handle(event) => Some(event),
+            Call::Migrate(from) => return self.call_migrate(&mut used.store, from).await,
+            Call::Nothing => None,
+        };
         let bot: &Bot = match &mut used.instance {
             Some(bot) => bot,
             none => none.insert(self.pre.instantiate_async(&mut used.store).await?),
@@ -136,6 +145,25 @@ impl Loaded {
             None => Ok(Ok(())),
         }
     }
+
+    async fn call_migrate(&self, store: &mut Store<State>, from: &str) -> wasmtime::Result<Result<(), types::Failure>> {
+        let Some(export) = self.migrate else { return Ok(Ok(())) };
+        let instance = self.pre.instance_pre().instantiate_async(&mut *store).await?;
+        let migrate = instance.get_typed_func::<(&str,), (Result<(), String>,)>(&mut *store, export)?;
+        let (migrated,) = migrate.call_async(&mut *store, (from,)).await?;
+        Ok(migrated.map_err(types::Failure::Reject))
+    }
+}
+
+/// What an instance is begun for.
+#[expect(clippy::large_enum_variant, reason = "one for each turn, which need not allocate for it")]
+enum Call {
+    /// A turn.
+    Handle(types::Event),
+    /// Migrating the values that a build of this version left.
+    Migrate(String),
+    /// Whether it begins.
+    Nothing,
 }
 
 /// What a call gives, or `None` if it takes longer. The timer belongs to the runtime that polls it: the one

@@ -3,7 +3,7 @@
 use hodhod_core::ids::OutboxSeq;
 use hodhod_core::store::Mark;
 
-use crate::encode::{EndedTurn, Weighs, Weight};
+use crate::encode::{Effects, EndedTurn, Weighs, Weight};
 use crate::job::{Progress, Work};
 use crate::tables::Tables;
 
@@ -33,16 +33,21 @@ fn commit(tables: &mut Tables<'_>, turn: &EndedTurn) -> rusqlite::Result<Vec<Out
     if turn.mark != Mark::Done {
         return Ok(Vec::new());
     }
-    for (key, value) in &turn.values {
+    apply(tables, &turn.effects)
+}
+
+/// Does what a turn wants done. Gives the outbox rows of its sends.
+pub(crate) fn apply(tables: &mut Tables<'_>, effects: &Effects) -> rusqlite::Result<Vec<OutboxSeq>> {
+    for (key, value) in &effects.values {
         let (keys, bytes) = tables.values.set(key, value.as_deref())?;
         tables.usage.value(&key.bot, &key.bucket, keys, bytes);
     }
-    for (key, standing) in &turn.timers {
+    for (key, standing) in &effects.timers {
         let more = tables.timers.set(key, standing.as_ref())?;
         tables.usage.timer(&key.bot, more);
     }
-    let mut rows = Vec::with_capacity(turn.sends.len());
-    for send in &turn.sends {
+    let mut rows = Vec::with_capacity(effects.sends.len());
+    for send in &effects.sends {
         let seq = tables.tally.now.outbox_seq();
         tables.outbox.insert(seq, send)?;
         tables.tally.now.totals.waiting_sends += 1;

@@ -49,20 +49,35 @@ impl NewSend {
     }
 }
 
-/// The end of a turn with its sends written out.
-pub(crate) struct EndedTurn {
-    pub(crate) seq: InboxSeq,
-    pub(crate) mark: Mark,
-    pub(crate) at: Millis,
+/// What a turn wants done, with its sends written out.
+pub(crate) struct Effects {
     pub(crate) values: Vec<(ValueKey, Write)>,
     pub(crate) sends: Vec<NewSend>,
     pub(crate) timers: Vec<TimerWrite>,
 }
 
+impl Effects {
+    pub(crate) fn new(
+        values: Vec<(ValueKey, Write)>,
+        sends: Vec<QueuedSend>,
+        timers: Vec<TimerWrite>,
+    ) -> serde_json::Result<Self> {
+        Ok(Self { values, sends: sends.into_iter().map(NewSend::new).collect::<Result<_, _>>()?, timers })
+    }
+}
+
+/// The end of a turn with its sends written out.
+pub(crate) struct EndedTurn {
+    pub(crate) seq: InboxSeq,
+    pub(crate) mark: Mark,
+    pub(crate) at: Millis,
+    pub(crate) effects: Effects,
+}
+
 impl EndedTurn {
     pub(crate) fn new(turn: TurnCommit) -> serde_json::Result<Self> {
-        let sends = turn.sends.into_iter().map(NewSend::new).collect::<Result<_, _>>()?;
-        Ok(Self { seq: turn.seq, mark: turn.mark, at: turn.at, values: turn.values, sends, timers: turn.timers })
+        let TurnCommit { seq, mark, at, values, sends, timers } = turn;
+        Ok(Self { seq, mark, at, effects: Effects::new(values, sends, timers)? })
     }
 }
 
@@ -119,6 +134,12 @@ impl Weighs for NewArrival {
 }
 
 impl Weighs for EndedTurn {
+    fn weight(&self) -> Weight {
+        self.effects.weight()
+    }
+}
+
+impl Weighs for Effects {
     fn weight(&self) -> Weight {
         let values = self
             .values

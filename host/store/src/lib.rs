@@ -25,6 +25,10 @@
 //! ([`retry_dead`](hodhod_core::store::Upkeep::retry_dead)), its row goes and an inbox row comes, so
 //! it is never both and never neither.
 //!
+//! Where another build of a bot takes over, [`migrate`](hodhod_core::store::Store::migrate) stores what it made
+//! of the values with the record that they are its own. A crash before it: it is made again. A crash after it: the
+//! record says that it was.
+//!
 //! Sequence numbers and counters are one row, written by the transaction that changed them, so no
 //! number is used twice and no count is off after a crash.
 //!
@@ -67,6 +71,7 @@ mod job;
 mod letters;
 mod log;
 mod meter;
+mod migrate;
 mod open;
 mod pause;
 mod queue;

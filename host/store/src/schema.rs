@@ -16,6 +16,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0004-dead-letters.sql"),
     include_str!("../migrations/0005-whose-it-is.sql"),
     include_str!("../migrations/0006-send-pauses.sql"),
+    include_str!("../migrations/0007-builds.sql"),
 ];
 
 /// What SQLite keeps in the file to say whose it is: "hodh".

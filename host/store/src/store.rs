@@ -14,8 +14,8 @@ use hodhod_core::health::Held;
 use hodhod_core::ids::{BotName, InboxSeq, OutboxSeq};
 use hodhod_core::quota::Usage;
 use hodhod_core::store::{
-    Appended, Arrival, QueuedSend, Settlement, Store, StoreError, StoreWork, Totals, TurnCommit, WaitingEvent,
-    WaitingSend,
+    Appended, Arrival, Build, Migration, QueuedSend, Settlement, Store, StoreError, StoreWork, Totals, TurnCommit,
+    WaitingEvent, WaitingSend,
 };
 use hodhod_core::time::Millis;
 use hodhod_core::timers::{Firing, Standing, TimerKey};
@@ -35,6 +35,7 @@ use crate::hold::Hold;
 use crate::job::{Call, Work};
 use crate::log;
 use crate::meter::Meter;
+use crate::migrate::{Migrate, Migrated, Reserve};
 use crate::open::{self, OpenError, Options};
 use crate::queue::Queue;
 use crate::read::Readers;
@@ -268,6 +269,18 @@ impl Store for SqliteStore {
 
     fn set_bot_state(&self, bot: BotName, held: Option<Held>) -> Answer<()> {
         self.submit(Ok(Hold { bot, held }))
+    }
+
+    fn reserve(&self) -> Answer<InboxSeq> {
+        self.submit(Ok(Reserve))
+    }
+
+    fn build(&self, bot: BotName) -> Answer<Option<Build>> {
+        self.query("read which build a bot has", move |connection| tables::build(connection, &bot))
+    }
+
+    fn migrate(&self, migrations: Vec<Migration>) -> Answer<Vec<Vec<OutboxSeq>>> {
+        self.submit(migrations.into_iter().map(Migrated::new).collect::<Result<_, _>>().map(Migrate))
     }
 
     fn totals(&self) -> Answer<Totals> {

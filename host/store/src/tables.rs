@@ -1,6 +1,7 @@
 //! The tables, one file each: the statements of the writer, prepared once, and the queries of the
 //! readers.
 
+mod builds;
 mod dead;
 mod inbox;
 mod outbox;
@@ -16,6 +17,7 @@ mod values;
 use rusqlite::types::Type;
 use rusqlite::{Connection, Row};
 
+pub(crate) use self::builds::{Builds, build};
 pub(crate) use self::dead::{Dead, Stillborn, event as dead_event, list as list_dead, one as dead_letter};
 pub(crate) use self::inbox::{Inbox, event, waiting as waiting_events};
 pub(crate) use self::outbox::{Outbox, list as list_sends, send, waiting as waiting_sends};
@@ -41,6 +43,7 @@ pub(crate) struct Tables<'c> {
     pub(crate) usage: Usage<'c>,
     pub(crate) states: States<'c>,
     pub(crate) pauses: Pauses<'c>,
+    pub(crate) builds: Builds<'c>,
     pub(crate) tally: Tally<'c>,
     pub(crate) spare: Spare<'c>,
 }
@@ -57,6 +60,7 @@ impl<'c> Tables<'c> {
             usage: Usage::new(connection)?,
             states: States::new(connection)?,
             pauses: Pauses::new(connection)?,
+            builds: Builds::new(connection)?,
             tally: Tally::new(connection)?,
             spare: Spare::new(connection)?,
         })

@@ -1,6 +1,6 @@
 //! The way in: from the one function that a component exports to the methods of a bot.
 
-use crate::{Bot, Context, Event, Result};
+use crate::{Bot, Context, Error, Event, Migrate, Result, Timer};
 
 /// Handles one event with a new bot. [`export!`](crate::export) calls it.
 pub fn handle<B: Bot + Default>(event: &Event) -> Result {
@@ -14,13 +14,42 @@ pub fn handle<B: Bot + Default>(event: &Event) -> Result {
     }
 }
 
+/// Migrates values with a new bot. [`export!`](crate::export) calls it.
+pub fn migrate<B: Migrate + Default>(from: &str) -> core::result::Result<(), Error> {
+    B::default().migrate(&Context::new(&no_event()), from)
+}
+
+/// What stands in the place of an event where there is none: it has no chat and nobody wrote it.
+pub(crate) fn no_event() -> Event {
+    Event::Timer(Timer { id: String::new(), chat: None, due: 0, payload: String::new() })
+}
+
 /// Makes a bot the one that this component runs. Write it once, with a type that is [`Bot`] and
-/// [`Default`].
+/// [`Default`]. `export!(Counter: Bot + Migrate)` also lets it [migrate](crate::Migrate) what it has stored.
 ///
 /// Built for anything but WebAssembly it only checks that the type fits, so that a bot's crate
 /// still builds, lints and tests on the machine where it is written.
 #[macro_export]
 macro_rules! export {
+    ($bot:ty: Bot + Migrate) => {
+        $crate::export!($bot);
+
+        #[cfg(target_family = "wasm")]
+        const _: () = {
+            struct Component;
+
+            impl $crate::raw::lifecycle::exports::hodhod::bot::lifecycle::Guest for Component {
+                fn migrate(from: String) -> ::core::result::Result<(), String> {
+                    $crate::migrate::<$bot>(&from).map_err(|error| error.to_string())
+                }
+            }
+
+    $crate::raw::lifecycle::export_lifecycle!(Component with_types_in $crate::raw::lifecycle);
+        };
+
+        #[cfg(not(target_family = "wasm"))]
+        const _: fn(&str) -> ::core::result::Result<(), $crate::Error> = $crate::migrate::<$bot>;
+    };
     ($bot:ty) => {
         #[cfg(target_family = "wasm")]
         const _: () = {

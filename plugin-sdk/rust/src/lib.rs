@@ -13,6 +13,7 @@ mod host;
 mod keyboard;
 pub mod log;
 mod media;
+mod migrate;
 mod outgoing;
 pub mod raw;
 mod router;
@@ -25,10 +26,11 @@ mod values;
 pub use bot::Bot;
 pub use context::Context;
 #[doc(hidden)]
-pub use entry::handle;
+pub use entry::{handle, migrate};
 pub use error::Error;
 pub use failure::Result;
 pub use files::Upload;
+pub use migrate::Migrate;
 #[doc(inline)]
 pub use raw::hodhod::bot::messenger::{Answer, Body, Button, Keyboard, Outgoing, Press};
 #[doc(inline)]

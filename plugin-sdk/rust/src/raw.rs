@@ -26,5 +26,19 @@ wit_bindgen::generate!({
     },
 });
 
+/// What a bot exports that migrates what it has stored.
+pub mod lifecycle {
+    wit_bindgen::generate!({
+        inline: "package hodhod:migrating; world lifecycle { export hodhod:bot/lifecycle@0.1.0; }",
+        path: "../../wit",
+        world: "hodhod:migrating/lifecycle",
+        generate_all,
+        pub_export_macro: true,
+        export_macro_name: "export_lifecycle",
+        default_bindings_module: "::hodhod_plugin::raw::lifecycle",
+        runtime_path: "::hodhod_plugin::raw::rt",
+    });
+}
+
 #[doc(hidden)]
 pub use wit_bindgen::rt;

@@ -24,9 +24,10 @@
 use std::collections::BTreeMap;
 use std::marker::PhantomData;
 
+use crate::entry::no_event;
 use crate::host::double::{self, Lasting, World};
 use crate::log::Level;
-use crate::{Answer, Body, Bot, Chat, Content, Event, Failure, Message, Outgoing, Result, Sender, Timer};
+use crate::{Answer, Body, Bot, Chat, Content, Event, Failure, Message, Migrate, Outgoing, Result, Sender, Timer};
 
 /// A host with one bot, and one person who writes to it.
 #[derive(Debug)]
@@ -103,9 +104,13 @@ impl<B: Bot + Default> TestHost<B> {
 
     /// Any event: one turn, atomic as on a real host.
     pub fn event(&mut self, event: &Event) -> Turn {
+        self.turn(event, || crate::handle::<B>(event))
+    }
+
+    fn turn(&mut self, event: &Event, run: impl FnOnce() -> Result) -> Turn {
         let world = World { lasting: self.lasting.clone(), buckets: buckets(event), ..World::default() };
         double::replace(world);
-        let result = crate::handle::<B>(event);
+        let result = run();
         let world = double::replace(World::default());
         if let Err(failure) = result {
             return Turn::failed(failure, world.lines);
@@ -123,6 +128,19 @@ impl<B: Bot + Default> TestHost<B> {
     pub fn ring(&mut self, id: &str) -> Option<Turn> {
         let timer = self.lasting.timers.remove(id)?;
         Some(self.event(&Event::Timer(timer)))
+    }
+}
+
+impl<B: Migrate + Default> TestHost<B> {
+    /// This build takes over from one of this version. An error is a rejection, with its words.
+    pub fn migrate(&mut self, from: &str) -> Turn {
+        self.turn(&no_event(), || crate::migrate::<B>(from).map_err(Failure::reject))
+    }
+
+    /// The same bot in another build, with all that this one has stored.
+    pub fn replaces<Before>(before: TestHost<Before>) -> Self {
+        let TestHost { chat, sender, lasting, messages, bot: _ } = before;
+        Self { chat, sender, lasting, messages, bot: PhantomData }
     }
 }
 

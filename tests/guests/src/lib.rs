@@ -6,11 +6,12 @@ mod damage;
 mod effects;
 mod files;
 mod kept;
+mod migrate;
 mod outside;
 mod random;
 mod words;
 
-use hodhod_plugin::{Bot, Context, Delivery, Error, Failure, Media, Outcome, Result};
+use hodhod_plugin::{Bot, Context, Delivery, Error, Failure, Media, Migrate, Outcome, Result};
 
 use crate::words::{number, one, three};
 
@@ -107,6 +108,13 @@ impl Bot for Guest {
     }
 }
 
+/// What the configuration has under `migrate`; nothing where there is nothing.
+impl Migrate for Guest {
+    fn migrate(&mut self, ctx: &Context, from: &str) -> Result<(), Error> {
+        migrate::run(ctx, from)
+    }
+}
+
 fn reply(ctx: &Context, answer: Answer) -> Result {
     match answer {
         Ok(None) => {}
@@ -120,4 +128,4 @@ fn retry(ms: &str) -> Failure {
     number(ms).map_or_else(Failure::from, Failure::Retry)
 }
 
-hodhod_plugin::export!(Guest);
+hodhod_plugin::export!(Guest: Bot + Migrate);

@@ -144,11 +144,20 @@ impl Reloader {
     /// Lets the generation before serve again.
     pub(crate) async fn roll_back(&self, name: &BotName) -> Result<u64, ReloadError> {
         let watched = self.watched(name)?;
-        let reason = "rolled back by the operator".to_owned();
-        let number =
-            watched.bot.generations.roll_back(reason, self.host.clock().now()).ok_or(ReloadError::NoneBefore)?;
-        self.renew(&watched.bot, number).await;
-        Ok(number)
+        let bot = &watched.bot;
+        match self.host.turns().roll_back(bot, "rolled back by the operator".to_owned()).await {
+            Ok(None) => Err(ReloadError::NoneBefore),
+            Ok(Some(number)) => {
+                self.tell(bot, number);
+                Ok(number)
+            }
+            Err(error) => {
+                let number = bot.generation().number;
+                self.tell(bot, number);
+                tracing::error!(bot = %bot.name(), %error, "the state of the bot is not recorded");
+                Ok(number)
+            }
+        }
     }
 
     fn bots(&self) -> Vec<Arc<Watched>> {
@@ -209,19 +218,19 @@ impl Reloader {
                         *seen = stamp;
                         return Ok(Reloaded::Unchanged(before));
                     }
-                    Ok(Staged::New(component, bytes)) => {
-                        *seen = stamp;
-                        let digest = component.digest().to_owned();
-                        let number = bot.generations.replace(Arc::new(component), self.host.clock().now());
-                        self.renew(bot, number).await;
-                        self.keep(bot.name(), digest, bytes).await;
-                        return Ok(Reloaded::Applied(number));
-                    }
+                    Ok(Staged::New(component, bytes)) => match self.succeed(bot, component, before).await {
+                        Ok(Some(number)) => {
+                            *seen = stamp;
+                            self.keep(bot.name(), bot.generation().plugin.digest().to_owned(), bytes).await;
+                            return Ok(Reloaded::Applied(number));
+                        }
+                        // It is looked at anew who serves.
+                        Ok(None) => {}
+                        Err(refusal) if refusal.is_the_hosts => return Err(self.put_off(bot, refusal)),
+                        Err(refusal) => break refusal,
+                    },
                     // The host's own trouble says nothing of the file, which is looked at again.
-                    Err(refusal) if refusal.is_the_hosts => {
-                        tracing::warn!(bot = %bot.name(), "a new build cannot be looked at now: {}", refusal.reason);
-                        return Err(ReloadError::Rejected(refusal.reason, before));
-                    }
+                    Err(refusal) if refusal.is_the_hosts => return Err(self.put_off(bot, refusal)),
                     Err(refusal) => {
                         while now == stamp && since.elapsed() < SETTLED {
                             tokio::time::sleep(LOOK).await;
@@ -252,6 +261,30 @@ impl Reloader {
         );
         bot.generations.reject(refusal.digest, reason.clone(), self.host.clock().now());
         Err(ReloadError::Rejected(reason, serving()))
+    }
+
+    fn put_off(&self, bot: &Bot, refusal: Refusal) -> ReloadError {
+        tracing::warn!(bot = %bot.name(), "a new build cannot be taken now: {}", refusal.reason);
+        ReloadError::Rejected(refusal.reason, bot.generation().number)
+    }
+
+    /// Lets a build take over, with what is stored, from the generation of this number. Gives its own number;
+    /// `None` if that one does not serve any more.
+    async fn succeed(&self, bot: &Arc<Bot>, component: Component, before: u64) -> Result<Option<u64>, Refusal> {
+        let digest = component.digest().to_owned();
+        let turns = self.host.turns();
+        let build = turns.prepare_build(bot, Arc::new(component), &bot.actor()).await;
+        let build = build.map_err(|error| Refusal {
+            digest: digest.clone(),
+            is_the_hosts: error.is_the_hosts(),
+            reason: error.to_string(),
+        })?;
+        if bot.generation().number != before {
+            return Ok(None);
+        }
+        let number = build.replace().await.map_err(|error| Refusal::hosts(error.to_string()))?;
+        self.renew(bot, number).await;
+        Ok(Some(number))
     }
 
     /// True if the file still has the bytes that were staged, however often it was touched.
@@ -286,9 +319,13 @@ impl Reloader {
         probed.map_err(|failure| (format!("it does not begin: {failure}"), !failure.reason.is_the_bots()))
     }
 
-    async fn renew(&self, bot: &Bot, number: u64) {
+    fn tell(&self, bot: &Bot, number: u64) {
         let digest = bot.generation().plugin.digest().to_owned();
         tracing::info!(bot = %bot.name(), generation = number, %digest, "a new generation serves");
+    }
+
+    async fn renew(&self, bot: &Bot, number: u64) {
+        self.tell(bot, number);
         if let Err(error) = self.host.turns().renew(bot).await {
             tracing::error!(bot = %bot.name(), %error, "the state of the bot is not recorded");
         }

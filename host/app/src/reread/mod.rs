@@ -17,9 +17,10 @@ use hodhod_core::files::FileSeal;
 use hodhod_core::host::{Host, PreparedBot, PreparedConnection};
 use hodhod_core::ids::{BotName, ConnectionName};
 use hodhod_core::platform::Platform;
-use hodhod_core::runtime::Plugin as _;
+use hodhod_core::runtime::Plugin;
 use hodhod_core::status::Configuration;
 use hodhod_core::turn::Actor;
+use hodhod_core::turns::Successor;
 use hodhod_engine::{Component, Engine};
 use tokio::sync::Mutex;
 
@@ -59,6 +60,8 @@ struct Prepared {
     connections: Vec<PreparedConnection>,
     /// Each with the digest of its build, and its file.
     bots: Vec<(BotEntry, String, Vec<u8>, Next)>,
+    /// What the builds of those made of what is stored. No turn of a bot that migrates begins while there is this.
+    builds: Vec<Successor>,
 }
 
 /// A bot as it is to be.
@@ -146,8 +149,9 @@ impl Rereader {
         let prepared = self.take_up(&new.config, &difference, &platforms, ready);
         let prepared = tokio::time::timeout(TAKE_UP, prepared).await.unwrap_or(Err("it refuses".to_owned()));
         let problem = |what: String| vec![Problem::new(self.file.display().to_string(), what)];
-        let prepared =
+        let mut prepared =
             prepared.map_err(|what| problem(format!("the store cannot be used now: {what}; nothing is changed")))?;
+        self.migrate(&mut prepared).await?;
         self.swap(&new, &difference, &platforms, prepared).await.map_err(problem)?;
         drop(held);
         *settings = new.with_host_of(settings);
@@ -249,13 +253,30 @@ impl Rereader {
         Ok(prepared)
     }
 
+    /// Migrates what bots have stored whose build is another one. Nothing of it is seen before they take over.
+    async fn migrate(&self, prepared: &mut Prepared) -> Result<(), Vec<Problem>> {
+        for (entry, .., next) in &prepared.bots {
+            let (bot, plugin, actor) = match next {
+                Next::Changed { bot, plugin, actor } => (bot, plugin.clone() as Arc<dyn Plugin>, actor.clone()),
+                Next::Added(added) => {
+                    let generation = added.bot().generation();
+                    (added.bot(), generation.plugin.clone(), generation.actor.clone())
+                }
+            };
+            let build = self.host.turns().prepare_build(bot, plugin, &actor).await;
+            let at = || format!("bots.{}.plugin", entry.name);
+            prepared.builds.push(build.map_err(|error| vec![Problem::new(at(), error.to_string())])?);
+        }
+        Ok(())
+    }
+
     /// Lets what was prepared take its place, all of it in one step for whoever hands over an event.
     async fn swap(
         &self,
         new: &Settings,
         difference: &Difference,
         platforms: &HashMap<ConnectionName, Arc<dyn Platform>>,
-        prepared: Prepared,
+        mut prepared: Prepared,
     ) -> Result<(), String> {
         let (host, turns) = (&self.host, self.host.turns());
         // What was read there goes to the bots that serve it now.
@@ -269,48 +290,63 @@ impl Rereader {
                 return Err(format!("connection {name} cannot store what it has read; nothing is changed, read again"));
             }
         }
+        let reopen = || {
+            for (name, platform) in difference.closed.iter().filter_map(|name| platforms.get_key_value(name)) {
+                host.open_connection(name, platform.clone());
+            }
+        };
+        if let Err(error) = turns.store_builds(&mut prepared.builds).await {
+            reopen();
+            return Err(format!("the store cannot be used now: {error}; nothing is changed"));
+        }
+        let stored = std::mem::take(&mut prepared.builds);
         let taken_back = |(entry, digest, _, next): &(BotEntry, String, Vec<u8>, Next)| match next {
             Next::Changed { bot, .. } if bot.generations.has_taken_back(digest) => Some(entry.name.clone()),
             _ => None,
         };
         let (mut watched, mut records, mut builds) = (Vec::new(), Vec::new(), Vec::new());
-        turns
-            .at_once(|| {
-                // It may have failed meanwhile.
-                if let Some(name) = prepared.bots.iter().find_map(taken_back) {
-                    return Err(format!("bots.{name}.plugin: it was taken back just now; nothing is changed"));
-                }
-                prepared.connections.into_iter().for_each(|connection| host.install_connection(connection));
-                for (entry, digest, bytes, next) in prepared.bots {
-                    let bot = match next {
-                        Next::Changed { bot, plugin, actor } => {
-                            records.push(turns.reconfigure(&bot, plugin, actor));
-                            bot
-                        }
-                        Next::Added(bot) => host.install_bot(bot),
-                    };
-                    builds.push((entry.name.clone(), digest, bytes));
-                    watched.push(Watched::new(entry, bot));
-                }
-                for entry in new.config.bots.iter().filter(|entry| difference.reconnects(&entry.name)) {
-                    if let Ok(watched) = self.reloader.watched(&entry.name) {
-                        turns.reconnect(watched.bot(), self.actor(entry, platforms, Some(watched.bot())));
+        let swapped = turns.at_once(|| {
+            // It may have failed meanwhile.
+            if let Some(name) = prepared.bots.iter().find_map(taken_back) {
+                return Err(format!("bots.{name}.plugin: it was taken back just now; nothing is changed"));
+            }
+            prepared.connections.into_iter().for_each(|connection| host.install_connection(connection));
+            for (entry, digest, bytes, next) in prepared.bots {
+                let bot = match next {
+                    Next::Changed { bot, plugin, actor } => {
+                        records.push(turns.reconfigure(&bot, plugin, actor));
+                        bot
                     }
+                    Next::Added(bot) => host.install_bot(bot),
+                };
+                builds.push((entry.name.clone(), digest, bytes));
+                watched.push(Watched::new(entry, bot));
+            }
+            for entry in new.config.bots.iter().filter(|entry| difference.reconnects(&entry.name)) {
+                if let Ok(watched) = self.reloader.watched(&entry.name) {
+                    turns.reconnect(watched.bot(), self.actor(entry, platforms, Some(watched.bot())));
                 }
-                for name in &difference.removed {
-                    turns.remove_bot(name);
-                }
-                for name in &difference.closed {
-                    host.remove_connection(name);
-                }
-                self.reloader.watch(watched, &difference.removed);
-                Ok(())
-            })
-            .inspect_err(|_| {
-                for (name, platform) in difference.closed.iter().filter_map(|name| platforms.get_key_value(name)) {
-                    host.open_connection(name, platform.clone());
-                }
-            })?;
+            }
+            for name in &difference.removed {
+                turns.remove_bot(name);
+            }
+            for name in &difference.closed {
+                host.remove_connection(name);
+            }
+            self.reloader.watch(watched, &difference.removed);
+            Ok(())
+        });
+        if let Err(why) = swapped {
+            reopen();
+            for build in stored {
+                let bot = build.bot().clone();
+                drop(build);
+                // The bots go on with what there is, as after a roll back.
+                turns.record_build(&bot).await.map_err(|error| format!("{why}; {error}"))?;
+            }
+            return Err(why);
+        }
+        stored.into_iter().for_each(Successor::begin);
         for name in &difference.opened {
             if let Some(platform) = platforms.get(name) {
                 host.open_connection(name, platform.clone());

@@ -48,6 +48,13 @@ pub struct PreparedBot {
     events: Option<Vec<WaitingEvent>>,
 }
 
+impl PreparedBot {
+    /// The bot.
+    pub fn bot(&self) -> &Arc<Bot> {
+        &self.bot
+    }
+}
+
 impl Host {
     /// Adds a connection, or puts another account in the place of the one that is or was here. What earlier
     /// runs of the host left to be sent is not looked for: see [`restore`](Self::restore) and
@@ -140,8 +147,8 @@ impl Host {
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub async fn prepare_bot(&self, bot: Bot) -> Result<PreparedBot, StoreError> {
-        let bot = Arc::new(bot);
+    pub async fn prepare_bot(&self, bot: impl Into<Arc<Bot>>) -> Result<PreparedBot, StoreError> {
+        let bot = bot.into();
         self.turns.restore_state_of(&bot).await?;
         let events = if self.turns.has_lanes(bot.name()) { None } else { Some(self.events_of(bot.name()).await?) };
         Ok(PreparedBot { bot, events })

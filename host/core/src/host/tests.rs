@@ -2,6 +2,7 @@
 
 mod any_order;
 mod bounds;
+mod builds;
 mod counts;
 mod health;
 mod letters;

@@ -38,7 +38,8 @@ pub(crate) struct Rig {
     pub(crate) bot: Arc<Bot>,
     /// What the host found when it started.
     pub(crate) restored: Restored,
-    tasks: Vec<JoinHandle<()>>,
+    /// The worker and the server.
+    pub(crate) tasks: Vec<JoinHandle<()>>,
 }
 
 /// A fast policy, so that pace is out of the way where it is not what is tested.

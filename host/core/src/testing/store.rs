@@ -14,12 +14,12 @@ use crate::health::Held;
 use crate::ids::{BotName, ConnectionName, InboxSeq, OutboxSeq};
 use crate::quota::Usage;
 use crate::store::{
-    Appended, Arrival, Mark, QueuedSend, SendOutcome, Settlement, Store, StoreError, Totals, TurnCommit, WaitingEvent,
-    WaitingSend,
+    Appended, Arrival, Build, Mark, Migration, QueuedSend, SendOutcome, Settlement, Store, StoreError, Totals,
+    TurnCommit, WaitingEvent, WaitingSend,
 };
 use crate::time::Millis;
-use crate::timers::{Firing, Missed, Standing, TimerKey};
-use crate::values::{Bucket, ValueKey};
+use crate::timers::{Firing, Missed, Standing, TimerKey, TimerWrite};
+use crate::values::{Bucket, ValueKey, Write};
 
 /// Which call fails next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,6 +44,8 @@ pub enum Failpoint {
     ReadPause,
     /// The next record of a pause of sends.
     Pause,
+    /// The next migration.
+    Migrate,
 }
 
 /// A store in memory. Clones share it, so a second host over a clone is the host after a crash.
@@ -61,6 +63,7 @@ struct Tables {
     dead: Vec<(DeadLetter, Arc<Event>)>,
     bots: BTreeMap<BotName, Held>,
     pauses: BTreeMap<ConnectionName, Millis>,
+    builds: BTreeMap<BotName, Build>,
     totals: Totals,
     failing: Vec<Failpoint>,
     /// Rows up to this number cannot be read any more.
@@ -195,19 +198,33 @@ impl Tables {
                 }
             }
         }
-        for (key, value) in turn.values {
+        self.effects(turn.values, turn.timers, turn.sends)
+    }
+
+    fn migrate(&mut self, migration: Migration) -> Vec<OutboxSeq> {
+        self.builds.insert(migration.bot, migration.build);
+        self.effects(migration.values, migration.timers, migration.sends)
+    }
+
+    fn effects(
+        &mut self,
+        values: Vec<(ValueKey, Write)>,
+        timers: Vec<TimerWrite>,
+        sends: Vec<QueuedSend>,
+    ) -> Vec<OutboxSeq> {
+        for (key, value) in values {
             match value {
                 Some(value) => self.values.insert(key, value.to_vec()),
                 None => self.values.remove(&key),
             };
         }
-        for (key, standing) in turn.timers {
+        for (key, standing) in timers {
             match standing {
                 Some(standing) => self.timers.insert(key, standing),
                 None => self.timers.remove(&key),
             };
         }
-        let sends = turn.sends.into_iter().map(|send| {
+        let sends = sends.into_iter().map(|send| {
             let seq = OutboxSeq(self.seq());
             let (bot, chat) = (send.bot.clone(), send.chat.clone());
             let row = WaitingSend {
@@ -389,6 +406,18 @@ impl Store for MemoryStore {
                 None => tables.bots.remove(&bot),
             };
         })
+    }
+
+    fn reserve(&self) -> BoxFuture<'static, Result<InboxSeq, StoreError>> {
+        self.call(None, |tables| InboxSeq(tables.seq()))
+    }
+
+    fn build(&self, bot: BotName) -> BoxFuture<'static, Result<Option<Build>, StoreError>> {
+        self.call(None, |tables| tables.builds.get(&bot).cloned())
+    }
+
+    fn migrate(&self, migrations: Vec<Migration>) -> BoxFuture<'static, Result<Vec<Vec<OutboxSeq>>, StoreError>> {
+        self.call(Some(Failpoint::Migrate), |tables| migrations.into_iter().map(|one| tables.migrate(one)).collect())
     }
 
     fn totals(&self) -> BoxFuture<'static, Result<Totals, StoreError>> {

@@ -1,4 +1,5 @@
-//! Turns in which there is nothing: to look whether a plugin begins, and in the place of one that is over.
+//! Turns of no event: to look whether a plugin begins, to migrate what is stored, and in the place of one
+//! that is over.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -26,10 +27,16 @@ impl Turn {
         Self::nothing(self.actor.clone(), self.now)
     }
 
-    fn nothing(actor: Arc<Actor>, now: Millis) -> Self {
+    /// A turn of no event, with what is stored: for bringing it into the shape of another build. `seq` is one
+    /// that no event has.
+    pub fn of_no_event(seq: InboxSeq, now: Millis, actor: Arc<Actor>, view: Arc<dyn ValueView>) -> Self {
         let chat = Chat::new("", "");
         let timer = Timer { id: String::new(), chat: None, due: now, payload: String::new() };
-        Self::new(InboxSeq(0), Arc::new(Event::Timer(timer)), chat, now, actor, Arc::new(NothingStored))
+        Self::new(seq, Arc::new(Event::Timer(timer)), chat, now, actor, view)
+    }
+
+    fn nothing(actor: Arc<Actor>, now: Millis) -> Self {
+        Self::of_no_event(InboxSeq(0), now, actor, Arc::new(NothingStored))
     }
 }
 

@@ -48,6 +48,9 @@ impl Turns {
             }
         };
         drop(lanes);
+        if !passed {
+            self.ends.notify_waiters();
+        }
         if freed || !passed {
             self.wake();
         }
@@ -88,6 +91,7 @@ impl Turns {
             queued.extend(sends.into_iter().zip(commit.sends));
         }
         drop(lanes);
+        self.ends.notify_waiters();
         self.outboxes.push_all(queued);
         self.wake();
     }

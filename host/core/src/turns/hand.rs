@@ -136,7 +136,7 @@ impl Turns {
             return answer;
         }
         if self.is_here(bot) {
-            lanes.set_limit(bot.name(), health.turns());
+            lanes.set_limit(bot.name(), health.limit());
         }
         if let Some(until) = health.rests_until() {
             self.rests.lock().unwrap_or_else(PoisonError::into_inner).insert((until, bot.name().clone()));

@@ -22,7 +22,7 @@ impl Turns {
         let mut lanes = self.lanes();
         self.bots.write().unwrap_or_else(PoisonError::into_inner).insert(name.clone(), bot.clone());
         // Under the lock of the lanes, so that an order that comes now is not forgotten.
-        lanes.set_limit(&name, bot.lock_health().turns());
+        lanes.set_limit(&name, bot.lock_health().limit());
         drop(lanes);
         self.wake();
         self.timers.notify_one();
@@ -83,6 +83,18 @@ impl Turns {
         Box::pin(async { OptionFuture::from(saving).await.unwrap_or(Ok(())) })
     }
 
+    /// Lets no turn of a bot begin, or lets them again.
+    pub(super) fn set_quiet(&self, bot: &Bot, quiet: bool) {
+        let mut lanes = self.lanes();
+        let mut health = bot.lock_health();
+        health.set_quiet(quiet);
+        if self.is_here(bot) {
+            lanes.set_limit(bot.name(), health.limit());
+        }
+        drop((health, lanes));
+        self.wake();
+    }
+
     /// Lets turns of a bot that begin from now on use what `actor` does, with the same plugin.
     pub fn reconnect(&self, bot: &Bot, actor: Arc<Actor>) {
         bot.generations.reconnect(actor.clone());
@@ -94,7 +106,7 @@ impl Turns {
         let mut health = bot.lock_health();
         health.resize(&actor.limits);
         if self.is_here(bot) {
-            lanes.set_limit(bot.name(), health.turns());
+            lanes.set_limit(bot.name(), health.limit());
         }
         drop((health, lanes));
         self.wake();

@@ -5,6 +5,7 @@
 mod clock;
 mod heavy;
 mod kit;
+mod migrate;
 mod reuse;
 #[path = "../kit/mod.rs"]
 mod shared;

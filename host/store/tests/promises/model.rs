@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use hodhod_core::dead::Doomed;
 use hodhod_core::ids::{InboxSeq, OutboxSeq};
 use hodhod_core::store::{
-    Appended, Arrival, Mark, QueuedSend, Route, SendOutcome, Settlement, Store, StoreError, Totals, TurnCommit, Upkeep,
+    Appended, Arrival, Build, Mark, Migration, QueuedSend, Route, SendOutcome, Settlement, Store, StoreError, Totals,
+    TurnCommit, Upkeep,
 };
 use hodhod_core::time::Millis;
 use hodhod_core::values::{Bucket, ValueKey, Write};
@@ -26,6 +27,8 @@ pub(crate) enum Op {
     Forget(Millis),
     RetryDead(InboxSeq),
     DropDead(Doomed),
+    Migrate(Vec<Migration>),
+    Reserve,
     Reopen,
 }
 
@@ -38,6 +41,7 @@ pub(crate) struct Model {
     outbox: BTreeMap<OutboxSeq, Sent>,
     values: BTreeMap<String, Vec<u8>>,
     dead: Vec<Letter>,
+    builds: BTreeMap<String, Build>,
     totals: Totals,
 }
 
@@ -142,14 +146,23 @@ impl Model {
         }
         self.inbox.remove(&turn.seq);
         self.totals.handled += 1;
-        for (key, value) in &turn.values {
+        self.effects(&turn.values, &turn.sends)
+    }
+
+    fn migrate(&mut self, migration: &Migration) -> Vec<OutboxSeq> {
+        self.builds.insert(migration.bot.to_string(), migration.build.clone());
+        self.effects(&migration.values, &migration.sends)
+    }
+
+    fn effects(&mut self, values: &[(ValueKey, Write)], sends: &[QueuedSend]) -> Vec<OutboxSeq> {
+        for (key, value) in values {
             match value {
                 Some(value) => self.values.insert(key.key.to_string(), value.to_vec()),
                 None => self.values.remove(&*key.key),
             };
         }
         let mut rows = Vec::new();
-        for send in &turn.sends {
+        for send in sends {
             self.next_outbox += 1;
             let seq = OutboxSeq(self.next_outbox);
             let sent = Sent { send: send.clone(), attempts: 0, not_before: Millis(0), attempted: false };
@@ -221,6 +234,14 @@ pub(crate) async fn apply(kit: &mut Kit, model: &mut Model, op: &Op) -> Result<(
             assert_eq!(row.map(|row| row.seq), model.retry_dead(*seq));
         }
         Op::DropDead(doomed) => assert_eq!(kit.drop_dead(doomed.clone()).await?, model.drop_dead(doomed)),
+        Op::Migrate(migrations) => {
+            let expected: Vec<_> = migrations.iter().map(|migration| model.migrate(migration)).collect();
+            assert_eq!(kit.migrate(migrations.clone()).await?, expected);
+        }
+        Op::Reserve => {
+            model.next_inbox += 1;
+            assert_eq!(kit.reserve().await?, InboxSeq(model.next_inbox));
+        }
         Op::Reopen => kit.reopen().await,
     }
     *before = model;
@@ -249,6 +270,9 @@ pub(crate) async fn compare(kit: &Kit, model: &Model) {
     assert!(keys.iter().eq(model.values.keys()), "{keys:?}");
     for (name, value) in &model.values {
         assert_eq!(kit.value(&key(name)).unwrap().as_ref(), Some(value));
+    }
+    for bot in ["a", "b"] {
+        assert_eq!(kit.build(bot.into()).await.unwrap().as_ref(), model.builds.get(bot));
     }
     for bot in [None, Some("a"), Some("b")] {
         let listed = kit.list_dead(bot.map(Into::into), None, usize::MAX).await.unwrap();
@@ -298,6 +322,14 @@ fn a_turn() -> impl Strategy<Value = TurnCommit> {
     })
 }
 
+fn a_migration() -> impl Strategy<Value = Migration> {
+    ("[ab]", "[12]", vec(a_value(), 0..3), vec(".{0,20}", 0..3)).prop_map(|(bot, version, values, texts)| {
+        let sends = texts.iter().zip(0..).map(|(text, index)| send(InboxSeq(0), index, text)).collect();
+        let build = Build { digest: format!("digest of {version}"), version };
+        Migration { bot: bot.into(), build, at: Millis(0), values, sends, timers: Vec::new() }
+    })
+}
+
 fn a_settlement() -> impl Strategy<Value = Settlement> {
     let outcome = prop_oneof![
         Just(SendOutcome::Delivered),
@@ -327,6 +359,8 @@ pub(crate) fn an_op() -> impl Strategy<Value = Op> {
             (0..3000_u64).prop_map(|before| Doomed::Before(Millis(before))),
         ]
         .prop_map(Op::DropDead),
+        1 => vec(a_migration(), 0..3).prop_map(Op::Migrate),
+        1 => Just(Op::Reserve),
         1 => Just(Op::Reopen),
     ]
 }
