@@ -16,7 +16,7 @@
 //! | `POST /api/backup` | copies the database into a file; at the socket only |
 //!
 //! An answer is JSON, and so is a [`Refusal`]. Each group of routes is a file with a function `routes`,
-//! which [`routes`] merges; the [`Door`] and the bounds of a request are in front of them all. Something
+//! which `routes` merges; the [`Door`] and the bounds of a request are in front of them all. Something
 //! that lasts takes one of some places of its own, so that it leaves the connections to others.
 
 mod backup;
