@@ -28,7 +28,7 @@ impl Turns {
         self.timers.notify_one();
     }
 
-    /// Changes bots so that who asks [`serving`](Self::serving) sees all of it or nothing.
+    /// Changes bots so that who asks which bots serve a connection sees all of it or nothing.
     pub fn at_once<R>(&self, change: impl FnOnce() -> R) -> R {
         let _alone = self.routing.write().unwrap_or_else(PoisonError::into_inner);
         change()
