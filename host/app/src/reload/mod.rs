@@ -221,7 +221,9 @@ impl Reloader {
                     Ok(Staged::New(component, bytes)) => match self.succeed(bot, component, before).await {
                         Ok(Some(number)) => {
                             *seen = stamp;
-                            self.keep(bot.name(), bot.generation().plugin.digest().to_owned(), bytes).await;
+                            // Not that of what serves, which may be another one by now.
+                            let digest = hodhod_engine::digest(&bytes);
+                            self.keep(bot.name(), digest, bytes).await;
                             return Ok(Reloaded::Applied(number));
                         }
                         // It is looked at anew who serves.
