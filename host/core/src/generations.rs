@@ -197,30 +197,19 @@ impl Generations {
     pub fn replace(&self, plugin: Arc<dyn Plugin>, now: Millis) -> u64 {
         let mut past = self.past();
         let old = self.current();
-        let generation = old.number + 1;
-        let digest = plugin.digest().to_owned();
-        past.note(Record { generation, step: Step::Applied, digest, at: now, reason: None });
-        old.plugin.waits_for_turns(false);
         // One that has not proven itself is no good to go back to, where there is another.
         if past.previous.is_none() || !old.is_on_probation() {
             past.previous = Some(Before { plugin: old.plugin.clone(), is_proven: old.has_proven_itself() });
         }
-        self.current.store(Arc::new(Generation::new(generation, plugin, old.actor.clone())));
-        generation
+        self.begin(&mut past, plugin, old.actor.clone(), now)
     }
 
     /// Begins a new one whose bot may use something else: `plugin` was loaded for that. Nothing goes back
     /// behind it, as those before were loaded for what the bot may not use any more. Gives its number.
     pub fn reconfigure(&self, plugin: Arc<dyn Plugin>, actor: Arc<Actor>, now: Millis) -> u64 {
         let mut past = self.past();
-        let old = self.current();
-        let generation = old.number + 1;
-        let digest = plugin.digest().to_owned();
-        past.note(Record { generation, step: Step::Applied, digest, at: now, reason: None });
-        old.plugin.waits_for_turns(false);
         past.previous = None;
-        self.current.store(Arc::new(Generation::new(generation, plugin, actor)));
-        generation
+        self.begin(&mut past, plugin, actor, now)
     }
 
     /// Lets the turns that start from now on use something else, where the plugin need not know.
@@ -301,6 +290,16 @@ impl Generations {
     /// To be called when the file is what serves: what was there in between is no trouble any more.
     pub fn is_as_served(&self) {
         self.past().trouble = None;
+    }
+
+    fn begin(&self, past: &mut Past, plugin: Arc<dyn Plugin>, actor: Arc<Actor>, now: Millis) -> u64 {
+        let old = self.current();
+        let generation = old.number + 1;
+        let digest = plugin.digest().to_owned();
+        past.note(Record { generation, step: Step::Applied, digest, at: now, reason: None });
+        old.plugin.waits_for_turns(false);
+        self.current.store(Arc::new(Generation::new(generation, plugin, actor)));
+        generation
     }
 
     fn go_back(&self, past: &mut Past, reason: String, now: Millis) -> Option<u64> {
