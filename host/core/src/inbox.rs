@@ -78,10 +78,11 @@ impl Inbox {
         let began = traces.now();
         let bots = self.turns.serving(connection);
         let mut arrivals = Vec::with_capacity(events.len());
-        for Incoming { key, event } in events {
+        for Incoming { key, event, only } in events {
             let chat = event.chat().cloned().unwrap_or_else(|| Chat::new(connection.clone(), ""));
             let routes = bots
                 .iter()
+                .filter(|bot| only.as_ref().is_none_or(|only| only == bot.name()))
                 .map(|bot| Route { bot: bot.name().clone(), overflow: self.turns.overflow(bot.name(), &chat) })
                 .collect();
             arrivals.push(Arrival { chat, key, received, routes, event });

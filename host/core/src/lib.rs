@@ -41,4 +41,6 @@ pub mod trace;
 pub mod turn;
 pub mod turns;
 pub mod values;
+pub mod vault;
 mod verdict;
+pub mod webhook;

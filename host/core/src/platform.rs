@@ -13,9 +13,10 @@ use futures::stream::BoxStream;
 use thiserror::Error;
 
 use crate::event::Event;
-use crate::ids::{ChatId, ConnectionName};
-use crate::outgoing::Outgoing;
+use crate::ids::{BotName, Chat, ChatId, ConnectionName};
+use crate::outgoing::{Answer, Outgoing};
 use crate::store::StoreError;
+use crate::webhook::Webhook;
 
 /// One account on a messenger.
 pub trait Platform: Send + Sync + 'static {
@@ -57,8 +58,58 @@ pub trait Platform: Send + Sync + 'static {
         Box::pin(std::future::ready(Err(FileError::Unsupported("this platform has no files".to_owned()))))
     }
 
+    /// The requests that this platform makes to the host, if it makes any.
+    fn webhook(&self) -> Option<&dyn Webhook> {
+        None
+    }
+
+    /// Does at once what only this platform can do, for a turn that is granted it.
+    ///
+    /// # Errors
+    /// See [`CallError`].
+    fn call(&self, call: Call) -> BoxFuture<'_, Result<serde_json::Value, CallError>> {
+        drop(call);
+        Box::pin(std::future::ready(Err(CallError::Unsupported("this platform has no such thing".to_owned()))))
+    }
+
     /// What the connection is doing, for status pages.
     fn health(&self) -> Health;
+}
+
+/// Something that only one platform can do.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Call {
+    /// The bot whose turn wants it.
+    pub bot: BotName,
+    /// The chat of the turn's event.
+    pub chat: Chat,
+    /// Its name, as in "divar.get-post".
+    pub name: &'static str,
+    /// What it is told, as the platform's own part of the contract says.
+    pub arguments: serde_json::Value,
+}
+
+/// Why a platform did not do it.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+pub enum CallError {
+    /// The person or the operator has not allowed it.
+    #[error("denied: {0}")]
+    Denied(String),
+    /// The platform has no such thing.
+    #[error("{0}")]
+    Unsupported(String),
+    /// It cannot be asked so.
+    #[error("{0}")]
+    Invalid(String),
+    /// The platform asks to wait.
+    #[error("the platform asks to wait {} ms", .0.as_millis())]
+    Wait(Duration),
+    /// Trying again may help.
+    #[error("unavailable: {0}")]
+    Unavailable(String),
+    /// The platform refused.
+    #[error("refused: {0}")]
+    Refused(String),
 }
 
 /// The bytes of a file, piece by piece.
@@ -113,6 +164,20 @@ pub trait Intake: Send + Sync {
     /// When the store cannot keep them; nothing was kept, and the same events may be handed over again.
     fn take(&self, events: Vec<Incoming>) -> BoxFuture<'_, Result<usize, StoreError>>;
 
+    /// Takes an event that the platform waits to be told something about, and gives what a bot answers, once
+    /// that is as durable as the rest of its turn; `None` where none answers within `patience`, or the event was
+    /// seen before. Dropping it takes nothing back.
+    ///
+    /// # Errors
+    /// When the store cannot keep the event; nothing was kept.
+    fn ask(&self, event: Incoming, patience: Duration) -> BoxFuture<'_, Result<Option<Answer>, StoreError>> {
+        let _ = patience;
+        Box::pin(async move {
+            self.take(vec![event]).await?;
+            Ok(None)
+        })
+    }
+
     /// Resolves when nothing more should be read. What has been read is still taken.
     fn closed(&self) -> BoxFuture<'_, ()> {
         Box::pin(std::future::pending())
@@ -126,6 +191,15 @@ pub struct Incoming {
     pub key: String,
     /// The event; shared, so that a batch can be kept until it is taken.
     pub event: Arc<Event>,
+    /// The one bot that it is for; `None` for all that serve the connection.
+    pub only: Option<BotName>,
+}
+
+impl Incoming {
+    /// An event for every bot that serves the connection.
+    pub fn new(key: impl Into<String>, event: Event) -> Self {
+        Self { key: key.into(), event: Arc::new(event), only: None }
+    }
 }
 
 /// A message that the platform took.

@@ -265,7 +265,7 @@ impl Rig {
             reply_to: None,
             annotations: Vec::new(),
         };
-        let event = Incoming { key: id.to_owned(), event: Arc::new(Event::Message(message)) };
+        let event = Incoming::new(id, Event::Message(message));
         let intake = self.host.inbox().of(connection.into());
         intake.take(vec![event]).await.unwrap();
     }

@@ -8,8 +8,10 @@ mod platform;
 #[cfg(test)]
 pub(crate) mod rig;
 mod store;
+mod vault;
 
 pub use clock::TestClock;
 pub use native::Native;
 pub use platform::{Script, TestPlatform};
 pub use store::{Failpoint, MemoryStore};
+pub use vault::MemoryVault;

@@ -72,7 +72,7 @@ pub(crate) fn text(chat: &str, id: &str, text: &str) -> Incoming {
         reply_to: None,
         annotations: Vec::new(),
     };
-    Incoming { key: id.to_owned(), event: Arc::new(Event::Message(message)) }
+    Incoming::new(id, Event::Message(message))
 }
 
 /// The text of the message that a turn handles; empty for anything else.

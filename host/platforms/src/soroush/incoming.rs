@@ -106,7 +106,7 @@ fn convert(wire: &Wire<'_>, connection: &ConnectionName, received: Millis, statu
         reply_to: None,
         annotations: notes.0,
     };
-    Read::Event(Box::new(Incoming { key: id, event: Arc::new(Event::Message(message)) }))
+    Read::Event(Box::new(Incoming::new(id, Event::Message(message))))
 }
 
 fn file(wire: &Wire<'_>, notes: &mut Notes, status: &Status) -> Result<Content, Skip> {

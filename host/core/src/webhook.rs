@@ -1,0 +1,34 @@
+//! The joint to a messenger that calls the host over HTTP instead of being asked.
+//!
+//! Whoever serves the public address knows no platform, and a platform knows no sockets: a request is first
+//! judged by its head, so that a stranger's body is never read, and then answered whole. What it brings is on
+//! disk before the answer says so.
+
+use std::net::IpAddr;
+
+use bytes::Bytes;
+use futures::future::BoxFuture;
+use http::request::Parts;
+use http::{Request, Response};
+
+use crate::platform::Intake;
+
+/// An answer, whole.
+pub type Reply = Response<Bytes>;
+
+/// The requests of a platform to one connection. Its address is `/{platform}/{connection}/…`; what is seen here
+/// begins after the connection.
+pub trait Webhook: Send + Sync {
+    /// The platform's name, the first part of the address.
+    fn platform(&self) -> &'static str;
+
+    /// Judges a request by its head and by where it comes from: how many bytes its body may have.
+    ///
+    /// # Errors
+    /// The answer, where nothing more of the request is wanted.
+    fn admit(&self, head: &Parts, from: IpAddr) -> Result<usize, Reply>;
+
+    /// Answers a request that was admitted. Cancelling loses nothing that was handed to `intake` and returned
+    /// from it.
+    fn answer<'a>(&'a self, request: Request<Bytes>, intake: &'a dyn Intake) -> BoxFuture<'a, Reply>;
+}
