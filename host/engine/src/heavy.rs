@@ -8,10 +8,11 @@
 //! nothing within a process can interrupt them.
 //!
 //! What a turn has taken of others' time until it ended or left is counted against its bot, if it is
-//! more than a few turns take together: its next turns begin here for [`SHARE`] times as long, and
-//! for twice as long as the last time if that was lately.
-//! So a bot takes at most one part in [`SHARE`] of the time of a thread that belongs to all, whatever
-//! it does, and mostly much less.
+//! more than a few turns take together. A bot that has taken [`FORGIVEN`] so is away: its next turns begin here
+//! for [`SHARE`] times as long as the last one held the thread, and for twice as long as the last time if that was
+//! lately. What it took is forgotten at the same rate. So a bot takes at most one part in [`SHARE`] of the time of
+//! a thread that belongs to all, whatever it does, and mostly much less; and one whose first turn finds its code
+//! not in memory, or whose processor was taken away by the machine below for a moment, stays where it is.
 
 use std::cell::Cell;
 use std::future::Future;
@@ -40,6 +41,10 @@ pub(crate) const LIGHT: Duration = Duration::from_micros(500);
 
 /// How long a bot's turns begin here, for each moment in which one of them held a thread of all.
 const SHARE: u32 = 500;
+
+/// What a bot may take of the threads of all before it is away: one tick, after which a turn leaves anyway. A first
+/// turn was seen to take 7 ms.
+const FORGIVEN: Duration = Duration::from_millis(10);
 
 /// The longest that one turn can bring about.
 const LONGEST: Duration = Duration::from_secs(300);
@@ -132,6 +137,8 @@ pub(crate) struct Weight {
 /// How long a bot's turns begin on threads of their own.
 #[derive(Clone, Copy, Debug, Default)]
 struct Stay {
+    /// What its turns have taken of the threads of all and is not forgotten yet, as of a moment.
+    taken: Option<(Duration, Instant)>,
     until: Option<Instant>,
     /// How long it was. As soon as it is over one turn tries what the others are kept from.
     lasted: Duration,
@@ -165,15 +172,24 @@ impl Weight {
     fn end(&self, held: Duration, now: Instant) {
         if held > LIGHT {
             let mut stay = self.stay();
-            let lasting = held.saturating_mul(SHARE);
-            // Again, and soon: it is away for twice as long.
-            let soon = stay.until.is_some_and(|until| now < until + stay.lasted);
-            stay.lasted = if soon { lasting.max(stay.lasted * 2) } else { lasting }.min(LONGEST);
-            (stay.until, stay.tried) = (Some(now + stay.lasted), false);
+            let taken = stay.taken(now) + held;
+            if taken > FORGIVEN {
+                let lasting = held.saturating_mul(SHARE);
+                // Again, and soon: it is away for twice as long.
+                let soon = stay.until.is_some_and(|until| now < until + stay.lasted);
+                stay.lasted = if soon { lasting.max(stay.lasted * 2) } else { lasting }.min(LONGEST);
+                let until = now + stay.lasted;
+                (stay.until, stay.tried) = (Some(until), false);
+                // Only when it is back does it begin to be forgotten.
+                stay.taken = Some((FORGIVEN, until));
+            } else {
+                stay.taken = Some((taken, now));
+            }
             self.is_known.store(true, Ordering::Relaxed);
         } else if self.is_known.load(Ordering::Relaxed) {
             let mut stay = self.stay();
-            if stay.until.is_some_and(|until| now >= until + stay.lasted) {
+            let is_over = stay.until.is_none_or(|until| now >= until + stay.lasted);
+            if is_over && stay.taken(now).is_zero() {
                 *stay = Stay::default();
                 self.is_known.store(false, Ordering::Relaxed);
             }
@@ -190,6 +206,13 @@ impl Weight {
     fn stay(&self) -> MutexGuard<'_, Stay> {
         // It changes by whole assignments, so a panic elsewhere leaves it sound.
         self.stay.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Stay {
+    /// What is not forgotten yet.
+    fn taken(&self, now: Instant) -> Duration {
+        self.taken.map_or(Duration::ZERO, |(taken, at)| taken.saturating_sub(now.duration_since(at) / SHARE))
     }
 }
 
@@ -268,6 +291,21 @@ mod tests {
     }
 
     #[test]
+    fn a_first_turn_that_takes_long_is_forgiven_and_one_after_another_is_not() {
+        let (weight, now) = (Weight::default(), Instant::now());
+        weight.end(Duration::from_millis(7), now);
+        assert_eq!(weight.begin(now), Begin::Here);
+        weight.end(Duration::from_millis(7), now + Duration::from_millis(1));
+        assert_eq!(weight.begin(now + Duration::from_millis(1)), Begin::Away);
+        // What was forgotten meanwhile may be taken again.
+        let weight = Weight::default();
+        weight.end(Duration::from_millis(7), now);
+        let later = now + Duration::from_millis(7) * SHARE;
+        weight.end(Duration::from_millis(7), later);
+        assert_eq!(weight.begin(later), Begin::Here);
+    }
+
+    #[test]
     fn one_turn_tries_before_the_others_follow() {
         let (weight, now) = (Weight::default(), Instant::now());
         weight.end(Duration::from_millis(20), now);
@@ -284,6 +322,7 @@ mod tests {
     #[test]
     fn a_bot_that_is_heavy_again_and_again_stays_away_for_longer_and_longer() {
         let (weight, mut now) = (Weight::default(), Instant::now());
+        weight.end(FORGIVEN, now);
         for seconds in [1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300] {
             assert_eq!(weight.begin(now), Begin::Here);
             weight.end(Duration::from_millis(2), now);
@@ -294,8 +333,8 @@ mod tests {
         // After as long without another it is a bot like any other.
         now += LONGEST;
         weight.end(Duration::ZERO, now);
-        weight.end(Duration::from_millis(2), now);
-        assert!(weight.stay().lasted < Duration::from_secs(2));
+        weight.end(Duration::from_millis(12), now);
+        assert!(weight.stay().lasted < Duration::from_secs(7));
     }
 
     /// A turn holds its component, and that these threads.

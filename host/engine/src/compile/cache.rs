@@ -1,9 +1,10 @@
 //! Compiled code that is kept between two starts: `<folder>/<engine>/<component>.cwasm`.
 //!
-//! A file is written beside its place, synced and renamed, so it is there whole or not at all. Whatever
-//! does not check is no error: it was cut off or altered, is of another engine or another component, was
-//! sealed by another key, or is no plain file. It counts as missing and is replaced. What was not used
-//! for longest goes when there is too much.
+//! A file is written beside its place and renamed. It is not synced, since the commits of turns wait for the
+//! same disk: what a failing machine leaves of it does not check. And whatever does not check is no error:
+//! it was cut off or altered, is of another engine or another component, was sealed by another key, or is
+//! no plain file. It counts as missing and is replaced. What was not used for longest goes when there is too
+//! much.
 
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
@@ -111,7 +112,6 @@ impl Cache {
         let mut file = tempfile::Builder::new().prefix(&format!(".{}-", process::id())).tempfile_in(folder)?;
         file.write_all(header)?;
         file.write_all(code)?;
-        file.as_file().sync_all()?;
         if path.is_dir() {
             fs::remove_dir_all(path)?;
         }
