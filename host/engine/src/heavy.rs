@@ -11,14 +11,15 @@
 //! more than a few turns take together. A bot that has taken [`FORGIVEN`] so is away: its next turns begin here
 //! for [`SHARE`] times as long as the last one held the thread, and for twice as long as the last time if that was
 //! lately. What it took is forgotten at the same rate. So a bot takes at most one part in [`SHARE`] of the time of
-//! a thread that belongs to all, whatever it does, and mostly much less; and one whose first turn finds its code
-//! not in memory, or whose processor was taken away by the machine below for a moment, stays where it is.
+//! a thread that belongs to all, whatever it does, and mostly much less. A bot whose first turn finds its code not
+//! in memory stays where it is; and where hardly any turn is long, one that is was more likely held up by the
+//! machine below than by its bot, and more is forgiven.
 
 use std::cell::Cell;
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
@@ -45,6 +46,12 @@ const SHARE: u32 = 500;
 /// What a bot may take of the threads of all before it is away: one tick, after which a turn leaves anyway. A first
 /// turn was seen to take 7 ms.
 const FORGIVEN: Duration = Duration::from_millis(10);
+
+/// The same for a bot that had [`RARE`] turns since the last one that was long.
+const FORGIVEN_RARELY: Duration = Duration::from_millis(50);
+
+/// Where fewer than one turn in so many is long, that says nothing of 99 in 100 turns of others.
+const RARE: u32 = 1000;
 
 /// The longest that one turn can bring about.
 const LONGEST: Duration = Duration::from_secs(300);
@@ -131,6 +138,8 @@ impl Drop for Heavy {
 pub(crate) struct Weight {
     /// Whether there is anything to look at: of most bots there never is.
     is_known: AtomicBool,
+    /// Turns that held a thread of all no longer than they may, since the last one that did.
+    light: AtomicU32,
     stay: Mutex<Stay>,
 }
 
@@ -173,7 +182,8 @@ impl Weight {
         if held > LIGHT {
             let mut stay = self.stay();
             let taken = stay.taken(now) + held;
-            if taken > FORGIVEN {
+            let is_rare = self.light.swap(0, Ordering::Relaxed) >= RARE;
+            if taken > if is_rare { FORGIVEN_RARELY } else { FORGIVEN } {
                 let lasting = held.saturating_mul(SHARE);
                 // Again, and soon: it is away for twice as long.
                 let soon = stay.until.is_some_and(|until| now < until + stay.lasted);
@@ -181,12 +191,16 @@ impl Weight {
                 let until = now + stay.lasted;
                 (stay.until, stay.tried) = (Some(until), false);
                 // Only when it is back does it begin to be forgotten.
-                stay.taken = Some((FORGIVEN, until));
+                stay.taken = Some((FORGIVEN_RARELY, until));
             } else {
                 stay.taken = Some((taken, now));
             }
             self.is_known.store(true, Ordering::Relaxed);
-        } else if self.is_known.load(Ordering::Relaxed) {
+            return;
+        }
+        // Where it wraps round, the next thousand begin anew.
+        self.light.fetch_add(1, Ordering::Relaxed);
+        if self.is_known.load(Ordering::Relaxed) {
             let mut stay = self.stay();
             let is_over = stay.until.is_none_or(|until| now >= until + stay.lasted);
             if is_over && stay.taken(now).is_zero() {
@@ -303,6 +317,23 @@ mod tests {
         let later = now + Duration::from_millis(7) * SHARE;
         weight.end(Duration::from_millis(7), later);
         assert_eq!(weight.begin(later), Begin::Here);
+    }
+
+    #[test]
+    fn more_is_forgiven_where_hardly_any_turn_is_long_and_no_more_than_that() {
+        let (weight, now) = (Weight::default(), Instant::now());
+        let begin_after = |light: u32| {
+            (0..light).for_each(|_| weight.end(Duration::from_micros(16), now));
+            weight.end(Duration::from_millis(8), now);
+            weight.begin(now)
+        };
+        assert_eq!([(); 6].map(|()| begin_after(RARE)), [Begin::Here; 6]);
+        assert_eq!(begin_after(RARE), Begin::Away, "56 ms at once are not an accident");
+        let weight = Weight::default();
+        weight.end(Duration::from_millis(8), now);
+        (1..RARE).for_each(|_| weight.end(Duration::from_micros(16), now));
+        weight.end(Duration::from_millis(8), now);
+        assert_eq!(weight.begin(now), Begin::Away, "one in a thousand is not rare");
     }
 
     #[test]

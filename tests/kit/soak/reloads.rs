@@ -93,10 +93,9 @@ impl Reloads {
             let at = Instant::now();
             replace(&file, &bytes);
             if kind == Kind::Good {
-                eventually("a good build answers", async || {
-                    traffic.has_answered(number, at).then_some(()).ok_or_else(|| setup.log())
-                })
-                .await;
+                // Looking at more than that, such as the log, would hold up those who are being measured.
+                let answers = async || traffic.has_answered(number, at).then_some(()).ok_or(());
+                eventually("a good build answers", answers).await;
             } else {
                 bad_is_seen(&host, kind).await;
             }

@@ -2,8 +2,9 @@
 //!
 //! A host may die while a bad build lies in the place of a bot's file. The next one would then have no
 //! generation to go back to, so what serves is kept here. Each bot has a folder with the build that has
-//! proven itself, which is the oldest file in it, and the newest one that serves and has yet to. What is
-//! read from here is checked and compiled like any other file.
+//! proven itself, which is the oldest file in it, and the newest one that serves and has yet to. That one is
+//! synced when it has, before the other goes: turns commit to the same disk, and a swap should not be felt there.
+//! What is read from here is checked and compiled like any other file.
 
 use std::collections::hash_map::{Entry, HashMap};
 use std::ffi::OsString;
@@ -52,7 +53,8 @@ impl Kept {
         let (folder, file) = (self.of(bot), file(digest));
         let builds = builds(&folder).unwrap_or_default();
         if builds.contains(&file)
-            && let Err(error) = remove(&folder, builds.iter().filter(|build| **build != file))
+            && let Err(error) =
+                sync(&folder, &file).and_then(|()| remove(&folder, builds.iter().filter(|build| **build != file)))
         {
             tracing::warn!(%bot, folder = %folder.display(), %error, "old builds cannot be removed");
         }
@@ -138,10 +140,13 @@ fn begins(folder: &Path, name: &OsString, bytes: &[u8]) -> io::Result<()> {
     }
     let mut file = tempfile::Builder::new().prefix(".build-").tempfile_in(folder)?;
     file.write_all(bytes)?;
-    file.as_file().sync_all()?;
     file.persist(folder.join(name))?;
     // One that never proved itself makes room for the next.
-    remove(folder, before.iter().skip(1))?;
+    remove(folder, before.iter().skip(1))
+}
+
+fn sync(folder: &Path, name: &OsString) -> io::Result<()> {
+    File::open(folder.join(name))?.sync_all()?;
     File::open(folder)?.sync_all()
 }
 

@@ -95,7 +95,8 @@ impl ChildProcess {
     }
 
     fn command(&self) -> Command {
-        let threads = std::thread::available_parallelism().map_or(1, usize::from).min(THREADS);
+        // One processor is left to turns: what they share with a compiler, such as caches, has no priority.
+        let threads = std::thread::available_parallelism().map_or(1, usize::from).saturating_sub(1).clamp(1, THREADS);
         let mut command = Command::new(&self.program);
         command
             .args(&self.arguments)
