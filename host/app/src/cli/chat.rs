@@ -24,7 +24,7 @@ use tokio::sync::watch;
 
 use self::talk::Talk;
 use crate::admin::NoFile;
-use crate::config::{BotEntry, Config, ConnectionConfig, HostConfig, HttpConfig, SecretSource};
+use crate::config::{Account, BotEntry, Config, ConnectionConfig, HostConfig, HttpConfig, SecretSource, SoroushEntry};
 use crate::reload::{Kept, Reloader};
 use crate::serve::{Api, Wish, Wishes};
 use crate::state_key::StateKey;
@@ -125,11 +125,13 @@ impl Chat {
             std::fs::write(&file, token(&name))?;
             connections.push(ConnectionConfig {
                 name: name.as_str().into(),
-                base_url: Some(server.base_url()),
-                token: SecretSource::File(file),
-                get_message_prefix: None,
-                max_age: None,
                 policy,
+                account: Account::Soroush(SoroushEntry {
+                    base_url: Some(server.base_url()),
+                    token: SecretSource::File(file),
+                    get_message_prefix: None,
+                    max_age: None,
+                }),
             });
             bots.push(BotEntry {
                 name: name.as_str().into(),

@@ -4,6 +4,7 @@
 //! paths are relative to the folder of the file.
 
 mod bot;
+mod connection;
 mod http;
 mod raw;
 mod traces;
@@ -11,22 +12,18 @@ mod units;
 
 use std::fmt;
 use std::net::SocketAddr;
-use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use hodhod_core::host::Retention;
-use hodhod_core::ids::ConnectionName;
-use hodhod_core::outbox::{OnDoubt, Policy};
-use hodhod_core::pace::Rate;
 use hodhod_core::text::suggest;
-use hodhod_platforms::soroush;
 
 use crate::log::Format;
 
 pub(crate) use bot::{BotEntry, limit_line};
+pub(crate) use connection::{Account, ConnectionConfig, DivarEntry, OAuthEntry, SoroushEntry};
 pub(crate) use http::HttpConfig;
-use raw::{RawConfig, RawConnection, RawHost, RawSecret};
+use raw::{RawConfig, RawHost, RawSecret};
 pub(crate) use traces::TracesConfig;
 
 /// The whole configuration, checked.
@@ -60,18 +57,6 @@ pub(crate) struct HostConfig {
     pub(crate) log: Option<Format>,
     /// Where traces go, if anywhere.
     pub(crate) traces: Option<TracesConfig>,
-}
-
-/// A connection.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct ConnectionConfig {
-    pub(crate) name: ConnectionName,
-    /// The platform's own where it is not set.
-    pub(crate) base_url: Option<String>,
-    pub(crate) token: SecretSource,
-    pub(crate) get_message_prefix: Option<String>,
-    pub(crate) max_age: Option<Duration>,
-    pub(crate) policy: Policy,
 }
 
 /// Where a secret is kept.
@@ -156,7 +141,7 @@ pub(crate) fn parse(text: &str, name: &str, folder: &Path) -> Result<Config, Vec
     let connections: Vec<_> = raw
         .connections
         .iter()
-        .filter_map(|(name, connection)| check_connection(name, connection, folder, &mut problems))
+        .filter_map(|(name, connection)| connection::check(name, connection, folder, &mut problems))
         .collect();
     if raw.bots.is_empty() {
         problems.push(Problem::new("bots", "there is no bot").write("[bots.echo]"));
@@ -203,10 +188,6 @@ fn without_text(message: &str) -> String {
         Some((_, expected)) => format!("invalid type: string, expected {expected}"),
         None => message.trim().to_owned(),
     }
-}
-
-fn per_second(count: u32) -> Rate {
-    Rate::per_second(NonZeroU32::new(count).unwrap_or(NonZeroU32::MIN))
 }
 
 /// Reads an optional value by a function, noting what is wrong with it.
@@ -310,92 +291,6 @@ fn secret(
             None
         }
     }
-}
-
-fn check_connection(
-    name: &str,
-    raw: &RawConnection,
-    folder: &Path,
-    problems: &mut Vec<Problem>,
-) -> Option<ConnectionConfig> {
-    let at = format!("connections.{name}");
-    match raw.platform.as_deref() {
-        Some("soroush") => {}
-        Some(other) => {
-            let what = format!("there is no platform {other:?}");
-            problems.push(Problem::new(format!("{at}.platform"), what).write("platform = \"soroush\""));
-        }
-        None => problems.push(Problem::new(&at, "the platform is missing").write("platform = \"soroush\"")),
-    }
-    let example = format!("token = {{ env = \"{}_TOKEN\" }}", name.to_uppercase().replace('-', "_"));
-    let token = match &raw.token {
-        Some(token) => secret(token, &format!("{at}.token"), example, folder, problems),
-        None => {
-            problems.push(Problem::new(&at, "the token is missing").write(example));
-            None
-        }
-    };
-    let on_doubt = match raw.on_doubt.as_deref() {
-        None | Some("resend") => OnDoubt::Resend,
-        Some("drop") => OnDoubt::Drop,
-        Some(other) => {
-            let what = format!("{other:?} is neither \"resend\" nor \"drop\"");
-            problems.push(Problem::new(format!("{at}.on_doubt"), what).write("on_doubt = \"resend\""));
-            OnDoubt::Resend
-        }
-    };
-    if raw.get_message_prefix.as_deref().is_some_and(|prefix| prefix != "v2") {
-        problems.push(
-            Problem::new(format!("{at}.get_message_prefix"), "only \"v2\" is known")
-                .write("get_message_prefix = \"v2\""),
-        );
-    }
-    let at_once = raw.pace.at_once.unwrap_or(16);
-    if !(1..=1024).contains(&at_once) {
-        problems.push(Problem::new(format!("{at}.pace.at_once"), "must be from 1 to 1024"));
-    }
-    let pace = format!("{at}.pace");
-    let policy = Policy {
-        connection: read(
-            &format!("{pace}.connection"),
-            raw.pace.connection.as_ref(),
-            per_second(soroush::PACE_PER_CONNECTION),
-            units::rate,
-            problems,
-        ),
-        chat: read(
-            &format!("{pace}.chat"),
-            raw.pace.chat.as_ref(),
-            per_second(soroush::PACE_PER_CHAT),
-            units::rate,
-            problems,
-        ),
-        at_once,
-        on_doubt,
-        backoff: Duration::from_secs(1),
-        longest_backoff: Duration::from_secs(300),
-        give_up: read(
-            &format!("{at}.give_up"),
-            raw.give_up.as_ref(),
-            Duration::from_secs(24 * 3600),
-            units::duration,
-            problems,
-        ),
-        waiting_chat: 100,
-        waiting: 100_000,
-    };
-    let max_age = raw
-        .max_age
-        .as_ref()
-        .map(|text| read(&format!("{at}.max_age"), Some(text), Duration::ZERO, units::duration, problems));
-    Some(ConnectionConfig {
-        name: name.into(),
-        base_url: raw.base_url.clone(),
-        token: token?,
-        get_message_prefix: raw.get_message_prefix.clone(),
-        max_age,
-        policy,
-    })
 }
 
 #[cfg(test)]

@@ -35,18 +35,34 @@ pub(crate) struct RawHost {
     pub(crate) traces: Option<RawTraces>,
 }
 
+/// The keys of all platforms; which of them a connection may have is checked by its platform.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct RawConnection {
     pub(crate) platform: Option<String>,
     pub(crate) base_url: Option<String>,
-    pub(crate) token: Option<RawSecret>,
-    pub(crate) get_message_prefix: Option<String>,
     pub(crate) on_doubt: Option<String>,
     pub(crate) max_age: Option<String>,
     pub(crate) give_up: Option<String>,
     #[serde(default)]
     pub(crate) pace: RawPace,
+    // Soroush
+    pub(crate) token: Option<RawSecret>,
+    pub(crate) get_message_prefix: Option<String>,
+    // Divar
+    pub(crate) slug: Option<String>,
+    pub(crate) api_key: Option<RawSecret>,
+    pub(crate) identification_key: Option<RawSecret>,
+    pub(crate) oauth: Option<RawOAuth>,
+    pub(crate) oauth_url: Option<String>,
+    pub(crate) upload_url: Option<String>,
+    pub(crate) completion_url: Option<String>,
+    pub(crate) opening_url: Option<String>,
+    pub(crate) sources: Option<Vec<String>>,
+    pub(crate) answer_within: Option<String>,
+    pub(crate) press_window: Option<String>,
+    pub(crate) media_hosts: Option<Vec<String>>,
+    pub(crate) allow_private: Option<Vec<String>>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -55,6 +71,18 @@ pub(crate) struct RawPace {
     pub(crate) connection: Option<String>,
     pub(crate) chat: Option<String>,
     pub(crate) at_once: Option<usize>,
+    // Divar
+    pub(crate) minute: Option<u32>,
+    pub(crate) day: Option<u32>,
+}
+
+/// What people may be asked for.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RawOAuth {
+    pub(crate) client_secret: Option<RawSecret>,
+    #[serde(default)]
+    pub(crate) scopes: Vec<String>,
 }
 
 /// A secret is never written into the file itself, so a string here is a mistake to explain.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use hodhod_core::ids::{BotName, ConnectionName};
 
-use crate::config::{BotEntry, Config, ConnectionConfig, SecretSource};
+use crate::config::{BotEntry, Config, ConnectionConfig};
 use crate::secret::Fingerprint;
 
 /// A configuration, and what its credentials were when it was read.
@@ -17,9 +17,8 @@ pub(crate) struct Settings {
 impl Settings {
     /// Of a configuration that was read just now.
     pub(crate) fn of(config: Config) -> Self {
-        let token = |connection: &ConnectionConfig| {
-            (connection.name.clone(), Fingerprint::of([&connection.token] as [&SecretSource; 1]))
-        };
+        let token =
+            |connection: &ConnectionConfig| (connection.name.clone(), Fingerprint::of(connection.secrets()));
         let secrets = |bot: &BotEntry| (bot.name.clone(), Fingerprint::of(bot.http.sources()));
         Self {
             connections: config.connections.iter().map(token).collect(),
