@@ -17,8 +17,7 @@ pub(crate) struct Settings {
 impl Settings {
     /// Of a configuration that was read just now.
     pub(crate) fn of(config: Config) -> Self {
-        let token =
-            |connection: &ConnectionConfig| (connection.name.clone(), Fingerprint::of(connection.secrets()));
+        let token = |connection: &ConnectionConfig| (connection.name.clone(), Fingerprint::of(connection.secrets()));
         let secrets = |bot: &BotEntry| (bot.name.clone(), Fingerprint::of(bot.http.sources()));
         Self {
             connections: config.connections.iter().map(token).collect(),
