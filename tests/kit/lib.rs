@@ -7,6 +7,7 @@
 mod bot;
 mod build;
 pub mod disk;
+mod divar;
 mod files;
 mod parts;
 mod python;
@@ -17,6 +18,7 @@ mod wait;
 
 pub use bot::BotSetup;
 pub use build::{component, program, replace, repository};
+pub use divar::{DivarSetup, POST};
 pub use files::Files;
 pub use parts::{around, beside, noted, wat};
 pub use python::python;
