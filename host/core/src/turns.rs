@@ -27,6 +27,7 @@ use tokio::sync::Notify;
 
 use self::commit::Ticket;
 use crate::ages::Stay;
+use crate::asks::Asks;
 use crate::bot::Bot;
 use crate::event::Event;
 use crate::ids::{BotName, Chat, InboxSeq};
@@ -80,6 +81,7 @@ pub struct Turns {
     clock: Arc<dyn Clock>,
     ledger: Arc<Ledger<Ticket>>,
     outboxes: Arc<Outboxes>,
+    asks: Arc<Asks>,
     bots: RwLock<HashMap<BotName, Arc<Bot>>>,
     /// Those that were removed, as far as their orders and quotas reach.
     former: Mutex<HashMap<BotName, Arc<Bot>>>,
@@ -115,6 +117,7 @@ impl Turns {
             store,
             clock,
             outboxes,
+            asks: Arc::default(),
             bots: RwLock::default(),
             former: Mutex::default(),
             routing: RwLock::default(),
@@ -135,6 +138,11 @@ impl Turns {
     /// The traces of what happens to events.
     pub fn traces(&self) -> &Traces {
         &self.traces
+    }
+
+    /// Who waits for the answers to events.
+    pub(crate) fn asks(&self) -> &Arc<Asks> {
+        &self.asks
     }
 
     /// The bots, by name.
@@ -231,6 +239,7 @@ impl Turns {
 
     /// Lets [`commit`](Self::commit) end when all is written. To be called when no worker runs.
     pub fn close(&self) {
+        self.asks.close();
         self.ledger.close();
     }
 
@@ -268,9 +277,11 @@ impl Turns {
             let item = Waiting { seq, attempts, conflicts, since, stay, event };
             return self.finish(&group, &chat, Next::At(Millis(0), item));
         };
+        let asked = self.asks.of(seq);
         let event = match self.body(seq, event).await {
             Ok(Some(event)) => event,
             Ok(None) => {
+                asked.as_ref().inspect(|asked| asked.end());
                 tracing::error!(bot = %group, %seq, trace_id = %self.traces.of(seq), "the inbox row of a waiting event is gone");
                 return self.finish(&group, &chat, Next::Done);
             }
@@ -279,7 +290,7 @@ impl Turns {
                 let commit = TurnCommit::without_effects(seq, mark, self.clock.now());
                 let began = self.ledger.begin(&group);
                 let again = |stay| Next::At(Millis(0), Waiting { seq, attempts, conflicts, since, stay, event: None });
-                let ticket = Ticket { bot, chat, stay, ended: self.traces.now() };
+                let ticket = Ticket { bot, chat, stay, asked, answer: None, ended: self.traces.now() };
                 self.submit(began, &Reads::default(), commit, ticket, again, |_| ());
                 return;
             }
@@ -296,7 +307,7 @@ impl Turns {
         let generation = bot.generation();
         let actor = generation.actor.clone();
         let turn = Turn::new(seq, event.clone(), chat.clone(), now, actor.clone(), self.ledger.clone());
-        let turn = turn.traced(self.traces.key());
+        let turn = turn.traced(self.traces.key()).asked(asked.clone());
         // After the turn has noted the kills before it: one that comes now ends it.
         if bot.lock_health().phase() != phase {
             drop(began);
@@ -317,12 +328,17 @@ impl Turns {
                 "turn failed: {}", failure.detail);
         }
 
-        let (reads, effects) = ended.turn.into_effects();
+        let (mut turn, mut answer) = (ended.turn, None);
         let at = self.clock.now();
-        let commit = match verdict::of(&ended.result, attempts, at, &actor.limits) {
+        let mark = verdict::of(&ended.result, attempts, at, &actor.limits);
+        if mark == Mark::Done {
+            answer = turn.settle();
+        }
+        let (reads, effects) = turn.into_effects();
+        let commit = match mark {
             Mark::Done => {
                 let Effects { values, sends, timers } = effects;
-                TurnCommit { seq, mark: Mark::Done, at, values, sends, timers }
+                TurnCommit { seq, mark, at, values, sends, timers }
             }
             mark => TurnCommit::without_effects(seq, mark, at),
         };
@@ -333,7 +349,7 @@ impl Turns {
             if conflicts < CONFLICTS { Next::At(Millis(0), again) } else { Next::Alone(again) }
         };
         let mut saving = None;
-        let ticket = Ticket { bot: bot.clone(), chat, stay, ended: run_ended };
+        let ticket = Ticket { bot: bot.clone(), chat, stay, asked, answer, ended: run_ended };
         let passed = self.submit(began, &reads, commit, ticket, again, |lanes| {
             saving = self.judge(lanes, &bot, &ended.result, phase, at);
         });
