@@ -13,12 +13,12 @@ use anyhow::Context;
 use futures::FutureExt;
 use hodhod_core::host::Host;
 use hodhod_store::SqliteStore;
-use hodhod_web::{AdminToken, Door, Joints, Settings, Web};
+use hodhod_web::{AdminToken, Door, Joints, Settings, Web, Webhooks};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use crate::admin::{Copies, Newest};
-use crate::config::HostConfig;
+use crate::config::{HostConfig, WebhooksConfig};
 use crate::log::Ring;
 use crate::reload::Reloader;
 use crate::socket::Socket;
@@ -115,7 +115,12 @@ pub(crate) async fn serve(
     }
     let engine = reloader.engine().clone();
     let pool = Box::new(move || engine.pool_use());
+    let webhooks = match &config.webhooks {
+        Some(config) => Some(listen_for_webhooks(host.clone(), config).await?),
+        None => None,
+    };
     let joints = Joints {
+        webhooks: webhooks.as_ref().map(|(webhooks, _)| webhooks.clone()),
         plugins: reloader.clone(),
         settings: api.settings,
         backups: Arc::new(Copies(store.clone())),
@@ -142,6 +147,10 @@ pub(crate) async fn serve(
         async move { host.receive().await }
     });
     let reloading = tokio::spawn(reloader.run());
+    let (webhooks, mut called) = match webhooks {
+        Some((webhooks, listener)) => (Some(webhooks.clone()), tokio::spawn(webhooks.serve(listener))),
+        None => (None, tokio::spawn(std::future::ready(()))),
+    };
     tracing::info!("ready");
 
     let (mut serving, mut receiving) = (serving, receiving);
@@ -158,9 +167,12 @@ pub(crate) async fn serve(
     }
     tracing::info!(turns = host.turns().under_way(), "draining");
     reloading.abort();
+    if let Some(webhooks) = &webhooks {
+        webhooks.drain();
+    }
     host.stop_receiving();
     host.drain();
-    let ended = async { tokio::join!(workers.ended(), finished(&mut receiving)) };
+    let ended = async { tokio::join!(workers.ended(), finished(&mut receiving), finished(&mut called)) };
     let in_time = tokio::select! {
         ended = tokio::time::timeout(config.grace, ended) => ended.is_ok(),
         () = wishes.cut() => false,
@@ -171,6 +183,8 @@ pub(crate) async fn serve(
             "the grace is over, or was cut short; what is under way runs again after the next start"
         );
         cut.send_replace(true);
+        // What these brought and was not answered is brought again.
+        called.abort();
         let ended = async { tokio::join!(workers.ended(), finished(&mut receiving)) };
         if tokio::time::timeout(LAST_WORDS, ended).await.is_err() {
             if !receiving.is_finished() {
@@ -204,6 +218,15 @@ pub(crate) async fn serve(
         Some(what) => anyhow::bail!("{what} has failed; see the log"),
         None => Ok(()),
     }
+}
+
+/// Opens the address at which platforms call. What comes there waits until the host serves.
+async fn listen_for_webhooks(host: Arc<Host>, config: &WebhooksConfig) -> anyhow::Result<(Webhooks, TcpListener)> {
+    let listener = TcpListener::bind(config.listen).await.with_context(|| {
+        format!("{} cannot be listened on: choose another `webhooks.listen` in [host]", config.listen)
+    })?;
+    tracing::info!(address = %listener.local_addr()?, "platforms may call");
+    Ok((Webhooks::new(host, config.proxies.clone()), listener))
 }
 
 /// Waits for a task, also if it was waited for before.

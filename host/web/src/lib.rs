@@ -19,6 +19,7 @@ mod patient;
 mod process;
 mod refusal;
 mod server;
+mod webhooks;
 
 use std::sync::Arc;
 
@@ -34,6 +35,7 @@ use tokio::sync::Semaphore;
 pub use self::admin::{Backups, Logs, Plugins, Settings};
 pub use self::door::{AdminToken, BadToken, Door};
 pub use self::refusal::Refusal;
+pub use self::webhooks::Webhooks;
 
 /// Tells how much of the sandbox's pool is in use.
 pub type Pool = Box<dyn Fn() -> PoolUse + Send + Sync>;
@@ -48,6 +50,8 @@ pub struct Joints {
     pub backups: Arc<dyn Backups>,
     /// Keeps the newest lines of the log.
     pub logs: Arc<dyn Logs>,
+    /// What platforms call, where there is an address for it.
+    pub webhooks: Option<Webhooks>,
 }
 
 /// What is served, at as many listeners as there are.

@@ -9,6 +9,7 @@ use hodhod_core::status::{BotStatus, ConnectionStatus, Status};
 
 use crate::page::Page;
 use crate::process::Process;
+use crate::webhooks::Seen;
 
 /// Nanoseconds in a second.
 const NANOS: f64 = 1e9;
@@ -20,12 +21,15 @@ const MILLIS: f64 = 1e3;
 ///
 /// # Errors
 /// When a family is not one of Prometheus, which no snapshot can bring about.
-pub(crate) fn render(status: &Status, pool: PoolUse) -> Result<String, prometheus::Error> {
+pub(crate) fn render(status: &Status, pool: PoolUse, called: Option<&Seen>) -> Result<String, prometheus::Error> {
     let mut page = Page::default();
     host(&mut page, status, pool);
     store(&mut page, status);
     for_each_connection(&mut page, &status.connections);
     for_each_bot(&mut page, &status.bots);
+    if let Some(called) = called {
+        webhooks(&mut page, called);
+    }
     process(&mut page, status, Process::of_self());
     page.write()
 }
@@ -171,6 +175,25 @@ fn for_each_bot(page: &mut Page, bots: &[BotStatus]) {
             }
         },
     );
+}
+
+fn webhooks(page: &mut Page, called: &Seen) {
+    page.gauges("hodhod_webhook_connections", "Connections at the address for webhooks.").add(&[], called.open as u64);
+    let mut refused = page.counters("hodhod_webhook_refused_total", "Requests that no connection answered, by reason.");
+    for (reason, count) in &called.refused {
+        refused.add(&[("reason", reason)], *count);
+    }
+    drop(refused);
+    page.counters("hodhod_webhook_requests_total", "Requests that a connection answered, by class of its answer.")
+        .each(&called.answered, |family, (name, classes, _)| {
+            for (class, count) in classes {
+                family.add(&[("connection", name.as_str()), ("class", class)], *count);
+            }
+        });
+    page.histograms("hodhod_webhook_duration_seconds", "Time from the head of a request to its answer.")
+        .each(&called.answered, |family, (name, _, times)| {
+            family.add_histogram(&[("connection", name.as_str())], times, NANOS)
+        });
 }
 
 fn process(page: &mut Page, status: &Status, process: Process) {

@@ -8,7 +8,7 @@ use axum::{Json, Router};
 use hodhod_core::status::Status;
 use hodhod_core::store::StoreError;
 
-use crate::{Web, metrics};
+use crate::{Web, Webhooks, metrics};
 
 pub(crate) fn routes() -> Router<Web> {
     Router::new()
@@ -54,7 +54,8 @@ async fn ready(State(web): State<Web>) -> Result<Response, Unavailable> {
 
 async fn metrics(State(web): State<Web>) -> Result<Response, Unavailable> {
     let status = web.snapshot().await?;
-    let page = match metrics::render(&status, (web.0.pool)()) {
+    let called = web.0.joints.webhooks.as_ref().map(Webhooks::seen);
+    let page = match metrics::render(&status, (web.0.pool)(), called.as_ref()) {
         Ok(page) => page,
         Err(error) => return Ok((StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n")).into_response()),
     };

@@ -156,6 +156,7 @@ impl Chat {
             keep_free: 0,
             log: None,
             traces: None,
+            webhooks: None,
         };
         Ok(Config { host, connections, bots })
     }

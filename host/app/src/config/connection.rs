@@ -33,6 +33,11 @@ pub(crate) enum Account {
 }
 
 impl ConnectionConfig {
+    /// True where its platform calls the host.
+    pub(super) fn is_called(&self) -> bool {
+        matches!(self.account, Account::Divar(_))
+    }
+
     /// Its credentials.
     pub(crate) fn secrets(&self) -> Vec<&SecretSource> {
         match &self.account {

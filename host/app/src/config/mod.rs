@@ -9,6 +9,7 @@ mod http;
 mod raw;
 mod traces;
 mod units;
+mod webhooks;
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -25,6 +26,7 @@ pub(crate) use connection::{Account, ConnectionConfig, DivarEntry, OAuthEntry, S
 pub(crate) use http::HttpConfig;
 use raw::{RawConfig, RawHost, RawSecret};
 pub(crate) use traces::TracesConfig;
+pub(crate) use webhooks::WebhooksConfig;
 
 /// The whole configuration, checked.
 #[derive(Clone, Debug)]
@@ -57,6 +59,8 @@ pub(crate) struct HostConfig {
     pub(crate) log: Option<Format>,
     /// Where traces go, if anywhere.
     pub(crate) traces: Option<TracesConfig>,
+    /// Where platforms call the host, if any does.
+    pub(crate) webhooks: Option<WebhooksConfig>,
 }
 
 /// Where a secret is kept.
@@ -143,6 +147,10 @@ pub(crate) fn parse(text: &str, name: &str, folder: &Path) -> Result<Config, Vec
         .iter()
         .filter_map(|(name, connection)| connection::check(name, connection, folder, &mut problems))
         .collect();
+    if raw.host.webhooks.is_none() {
+        let called = connections.iter().filter(|connection| connection.is_called());
+        problems.extend(called.map(|connection| webhooks::missing(&format!("connections.{}", connection.name))));
+    }
     if raw.bots.is_empty() {
         problems.push(Problem::new("bots", "there is no bot").write("[bots.echo]"));
     }
@@ -239,9 +247,11 @@ fn check_host(raw: &RawHost, folder: &Path, problems: &mut Vec<Problem>) -> Opti
         }
     };
     let traces = raw.traces.as_ref().and_then(|raw| traces::check(raw, folder, problems));
+    let webhooks = raw.webhooks.as_ref().and_then(|raw| webhooks::check(raw, problems));
     Some(HostConfig {
         log,
         traces,
+        webhooks,
         state: state_folder(raw.state.as_deref(), folder),
         listen: listen?,
         admin_token: raw.admin_token.as_ref().and_then(|token| {

@@ -7,6 +7,7 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use super::traces::RawTraces;
+use super::webhooks::RawWebhooks;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -33,6 +34,7 @@ pub(crate) struct RawHost {
     pub(crate) keep_free: Option<String>,
     pub(crate) log: Option<String>,
     pub(crate) traces: Option<RawTraces>,
+    pub(crate) webhooks: Option<RawWebhooks>,
 }
 
 /// The keys of all platforms; which of them a connection may have is checked by its platform.

@@ -8,7 +8,11 @@ use super::*;
 #[derive(Clone, Debug)]
 enum Step {
     /// Somebody asks, with this patience; or asks again for what was asked last.
-    Ask { chat: u8, patience: u16, again: bool },
+    Ask {
+        chat: u8,
+        patience: u16,
+        again: bool,
+    },
     /// An event comes for which nobody waits.
     Arrive(u8),
     /// Somebody who waits goes away.
@@ -41,7 +45,8 @@ fn moody(gate: &Gate, seen: &Tries) -> impl Fn(&mut Turn) -> BoxFuture<'_, TurnR
     move |turn: &mut Turn| {
         let gate = gate.clone();
         let text = said(turn);
-        let fails = try_of(&seen, &text) == 1 && text.rsplit(' ').next().is_some_and(|number| number.ends_with(['3', '7']));
+        let fails =
+            try_of(&seen, &text) == 1 && text.rsplit(' ').next().is_some_and(|number| number.ends_with(['3', '7']));
         async move {
             let bucket = turn.bucket("bot").expect("there is one");
             let count = turn.increment(&bucket, "n", 1).expect("a number");

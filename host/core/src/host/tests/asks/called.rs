@@ -30,7 +30,10 @@ fn a_connection_is_called_while_it_is_there_and_its_platform_calls() {
         assert!(rig.host.caller(&"nobody".into()).is_none());
         let caller = rig.host.caller(&name()).unwrap();
         assert_eq!((caller.name(), caller.webhook().unwrap().platform()), (&name(), "calling"));
-        assert_eq!(caller.ask(desk.message("a", "answer"), PATIENCE).await.unwrap(), Some(Answer::Notice("answer".into())));
+        assert_eq!(
+            caller.ask(desk.message("a", "answer"), PATIENCE).await.unwrap(),
+            Some(Answer::Notice("answer".into()))
+        );
         assert_eq!(caller.take(vec![desk.message("a", "send")]).await.unwrap(), 1);
         rig.settle().await;
         assert_eq!(desk.sends.tried().len(), 1);

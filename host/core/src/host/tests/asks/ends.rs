@@ -109,7 +109,10 @@ fn who_asks_again_while_the_first_is_waited_for_is_told_the_same() {
         gate.add_permits(1);
         rig.settle().await;
         let [_, second, third] = waiting;
-        assert_eq!([second, third].map(told), [Some(Some("wait answer".to_owned())), Some(Some("wait answer".to_owned()))]);
+        assert_eq!(
+            [second, third].map(told),
+            [Some(Some("wait answer".to_owned())), Some(Some("wait answer".to_owned()))]
+        );
         assert!(rig.sent_to("a").is_empty());
         all_is_over(&rig).await;
         rig.stop().await;
