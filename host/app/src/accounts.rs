@@ -1,86 +1,52 @@
 //! Accounts on platforms: from what the configuration says of a connection to a connection that can be used.
-//!
-//! That takes two steps. The first reads the credentials and says what is wrong with them, before anything is
-//! opened or made. The second needs the store, where some platforms keep what people allow them.
 
 use std::sync::Arc;
 
 use hodhod_core::ids::ConnectionName;
 use hodhod_core::platform::Platform;
-use hodhod_core::store::Store;
-use hodhod_core::time::Clock;
-use hodhod_core::vault::{SealedVault, VaultKey};
+use hodhod_core::vault::Vaults;
 use hodhod_platforms::divar::{self, Divar, DivarConfig, OAuthConfig};
 use hodhod_platforms::soroush::{self, Soroush, SoroushConfig};
 use secrecy::SecretString;
 
+use crate::clock::SystemClock;
 use crate::config::{Account, Config, ConnectionConfig, DivarEntry, HostConfig, Problem, SecretSource, SoroushEntry};
 use crate::secret;
-use crate::state_key::StateKey;
 
-/// An account whose credentials are read.
-pub(crate) enum Credited {
-    Soroush(SoroushConfig),
-    Divar(Box<DivarConfig>),
-}
-
-/// What accounts keep things in.
-#[derive(Clone)]
-pub(crate) struct Vaults {
-    store: Arc<dyn Store>,
-    key: VaultKey,
-    clock: Arc<dyn Clock>,
-}
-
-impl Vaults {
-    pub(crate) fn new(store: Arc<dyn Store>, key: &StateKey, clock: Arc<dyn Clock>) -> Self {
-        Self { store, key: VaultKey::new(key.derive("vault")), clock }
-    }
-}
-
-/// Reads the credentials of all connections.
-pub(crate) fn read(config: &Config) -> Result<Vec<Credited>, Vec<Problem>> {
+/// Makes the connections. Nothing is connected yet, and the vaults need not be open.
+pub(crate) fn open_all(config: &Config, vaults: &Vaults) -> Result<Vec<Arc<dyn Platform>>, Vec<Problem>> {
     let mut problems = Vec::new();
-    let mut accounts = Vec::new();
+    let mut platforms = Vec::new();
     for connection in &config.connections {
-        match read_one(connection, &config.host) {
-            Ok(account) => accounts.push(account),
+        match open(connection, &config.host, vaults) {
+            Ok(platform) => platforms.push(platform),
             Err(of_connection) => problems.extend(of_connection),
         }
     }
-    if problems.is_empty() { Ok(accounts) } else { Err(problems) }
+    if problems.is_empty() { Ok(platforms) } else { Err(problems) }
 }
 
-/// Reads the credentials of one connection.
-pub(crate) fn read_one(connection: &ConnectionConfig, host: &HostConfig) -> Result<Credited, Vec<Problem>> {
-    let mut wallet = Wallet { at: format!("connections.{}", connection.name), problems: Vec::new() };
-    let account = match &connection.account {
-        Account::Soroush(entry) => wallet.soroush(&connection.name, entry).map(Credited::Soroush),
+/// Makes one connection of a host.
+pub(crate) fn open(
+    connection: &ConnectionConfig,
+    host: &HostConfig,
+    vaults: &Vaults,
+) -> Result<Arc<dyn Platform>, Vec<Problem>> {
+    let name = &connection.name;
+    let mut wallet = Wallet { at: format!("connections.{name}"), problems: Vec::new() };
+    let platform: Option<Arc<dyn Platform>> = match &connection.account {
+        Account::Soroush(entry) => {
+            let soroush = wallet.soroush(name, entry).map(Soroush::new);
+            soroush.and_then(|soroush| wallet.noted(soroush)).map(|soroush| Arc::new(soroush) as _)
+        }
         Account::Divar(entry) => {
-            let config = wallet.divar(&connection.name, entry, host);
-            config.map(|config| Credited::Divar(Box::new(config)))
+            let vault = || Arc::new(vaults.of(name.clone()));
+            let clock = Arc::new(SystemClock::new());
+            let divar = wallet.divar(name, entry, host).map(|config| Divar::new(config, vault(), clock));
+            divar.and_then(|divar| wallet.noted(divar)).map(|divar| Arc::new(divar) as _)
         }
     };
-    account.ok_or(wallet.problems)
-}
-
-impl Credited {
-    /// Makes the connection. Nothing is connected yet.
-    pub(crate) fn open(self, vaults: &Vaults) -> Result<Arc<dyn Platform>, Problem> {
-        Ok(match self {
-            Self::Soroush(config) => {
-                let at = format!("connections.{}", config.name);
-                Arc::new(Soroush::new(config).map_err(|error| Problem::new(at, error.to_string()))?)
-            }
-            Self::Divar(config) => {
-                let at = format!("connections.{}", config.name);
-                let Vaults { store, key, clock } = vaults.clone();
-                let vault = SealedVault::new(store, key, config.name.clone(), clock.clone());
-                let divar = Divar::new(*config, Arc::new(vault), clock);
-                Arc::new(divar.map_err(|error| Problem::new(at, error.to_string()))?)
-            }
-        })
-    }
+    platform.ok_or(wallet.problems)
 }
 
 /// Credentials that are read for one connection, and what is wrong with them.
@@ -96,14 +62,8 @@ impl Wallet {
     }
 
     /// Notes what the platform itself finds wrong.
-    fn checked<T, E: ToString>(&mut self, config: T, check: impl FnOnce(&T) -> Result<(), E>) -> Option<T> {
-        match check(&config) {
-            Ok(()) => Some(config),
-            Err(error) => {
-                self.problems.push(Problem::new(&self.at, error.to_string()));
-                None
-            }
-        }
+    fn noted<T, E: ToString>(&mut self, made: Result<T, E>) -> Option<T> {
+        made.map_err(|error| self.problems.push(Problem::new(&self.at, error.to_string()))).ok()
     }
 
     fn soroush(&mut self, name: &ConnectionName, entry: &SoroushEntry) -> Option<SoroushConfig> {
@@ -115,8 +75,7 @@ impl Wallet {
             max_age: entry.max_age,
             ..default
         };
-        let config = SoroushConfig { name: name.clone(), token, options };
-        self.checked(config, |config| Soroush::new(config.clone()).map(drop))
+        Some(SoroushConfig { name: name.clone(), token, options })
     }
 
     fn divar(&mut self, name: &ConnectionName, entry: &DivarEntry, host: &HostConfig) -> Option<DivarConfig> {
@@ -147,14 +106,13 @@ impl Wallet {
             pace: entry.pace,
             ..default
         };
-        let config = DivarConfig {
+        Some(DivarConfig {
             name: name.clone(),
             slug: entry.slug.clone(),
             api_key: api_key?,
             identification_key: identification_key?,
             oauth,
             options,
-        };
-        self.checked(config, DivarConfig::check)
+        })
     }
 }

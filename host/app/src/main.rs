@@ -1,5 +1,6 @@
 //! hodhod: a host for chat bots that runs each as a sandboxed component.
 
+mod accounts;
 mod admin;
 mod cli;
 mod clock;

@@ -15,47 +15,17 @@ use hodhod_core::platform::Platform;
 use hodhod_core::trace::Traces;
 use hodhod_core::turn::Actor;
 use hodhod_engine::{Cache, ChildProcess, Compiler, Component, Engine, PoolSize};
-use hodhod_platforms::soroush::{Options, Soroush, SoroushConfig};
 use hodhod_store::SqliteStore;
 use tokio::runtime::Handle;
 
 use crate::clock::SystemClock;
-use crate::config::{BotEntry, Config, ConnectionConfig, Problem};
+use crate::config::{BotEntry, Config, Problem};
 use crate::reload::Kept;
 use crate::state_key::StateKey;
-use crate::{plugin, secret};
+use crate::plugin;
 
 /// The verb by which the program compiles a component for itself.
 pub(crate) const COMPILE: &str = "compile-component";
-
-/// Makes the connections. Nothing is connected yet.
-pub(crate) fn connections(config: &Config) -> Result<Vec<Arc<dyn Platform>>, Vec<Problem>> {
-    let mut problems = Vec::new();
-    let mut platforms: Vec<Arc<dyn Platform>> = Vec::new();
-    for connection in &config.connections {
-        match self::connection(connection) {
-            Ok(platform) => platforms.push(platform),
-            Err(problem) => problems.push(problem),
-        }
-    }
-    if problems.is_empty() { Ok(platforms) } else { Err(problems) }
-}
-
-/// Makes one connection.
-pub(crate) fn connection(config: &ConnectionConfig) -> Result<Arc<dyn Platform>, Problem> {
-    let at = format!("connections.{}", config.name);
-    let token = secret::read(&config.token).map_err(|what| Problem::new(format!("{at}.token"), what))?;
-    let default = Options::default();
-    let options = Options {
-        base_url: config.base_url.clone().unwrap_or(default.base_url.clone()),
-        get_message_prefix: config.get_message_prefix.clone(),
-        max_age: config.max_age,
-        ..default
-    };
-    let soroush = Soroush::new(SoroushConfig { name: config.name.clone(), token, options })
-        .map_err(|error| Problem::new(at, error.to_string()))?;
-    Ok(Arc::new(soroush))
-}
 
 /// What the turns of a bot need to know of it.
 pub(crate) fn actor(

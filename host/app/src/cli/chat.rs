@@ -57,7 +57,7 @@ impl Chat {
         let state = self.state.clone().unwrap_or_else(|| temporary.path().join("state"));
         let config = self.config(&server, temporary.path(), state)?;
 
-        let platforms = wiring::connections(&config).map_err(first)?;
+        let platforms = accounts::open_all(&config, &vaults).map_err(first)?;
         let key = StateKey::open(&config.host.state)?;
         let mut engine = wiring::engine(&config)?;
         if self.state.is_some() {

@@ -2,11 +2,12 @@
 
 use std::process::ExitCode;
 
+use hodhod_core::vault::Vaults;
 use serde_json::json;
 
 use super::{ConfigFile, output};
 use crate::config::{self, Problem};
-use crate::{admin, wiring};
+use crate::{accounts, admin, wiring};
 
 /// Checks the configuration and the plugins without connecting to anything.
 #[derive(Debug, clap::Args)]
@@ -41,7 +42,7 @@ impl Check {
             Ok(config) => config,
             Err(problems) => return Ok((problems, Vec::new())),
         };
-        let mut problems = wiring::connections(&config).err().unwrap_or_default();
+        let mut problems = accounts::open_all(&config, &Vaults::default()).err().unwrap_or_default();
         problems.extend(admin::token(&config.host).err());
         problems.extend(config.host.traces.as_ref().and_then(|traces| traces.headers().err()));
         let engine = wiring::engine(&config)?;

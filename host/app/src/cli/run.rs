@@ -30,7 +30,8 @@ impl Run {
         let newest = log::start(config.host.log);
         // Before the credentials are read: one that changes meanwhile is another at the next look.
         let settings = Settings::of(config.clone());
-        let loaded = wiring::connections(&config).and_then(|platforms| {
+        let vaults = Vaults::default();
+        let loaded = accounts::open_all(&config, &vaults).and_then(|platforms| {
             let token = admin::token(&config.host).map_err(|problem| vec![problem])?;
             Ok((platforms, token))
         });
@@ -78,7 +79,7 @@ impl Run {
             let reloader = Arc::new(Reloader::new(engine.clone(), &config, host.clone(), kept));
             let at = config.host.clone();
             let (file, seal) = (self.file.config, wiring::seal(&key));
-            let rereader = Arc::new(Rereader::new(file, settings, engine, host.clone(), seal, reloader.clone()));
+            let rereader = Arc::new(Rereader::new(file, settings, engine, host.clone(), seal, vaults, reloader.clone()));
             let rereading = tokio::spawn(reread_when_told(rereader.clone(), hangup));
             let api = Api { settings: rereader, token, newest };
             let served = serve::serve(host, store, reloader, api, &at, Wishes(wishes)).await;

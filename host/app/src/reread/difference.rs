@@ -150,6 +150,7 @@ fn pending(old: &Settings, new: &Settings) -> Vec<String> {
         ("keep_dead", old.retention.keep_dead != new.retention.keep_dead),
         ("log", old.log != new.log),
         ("traces", old.traces != new.traces),
+        ("webhooks", old.webhooks != new.webhooks),
     ];
     let mut keys: Vec<&str> = differs.into_iter().filter(|(_, differs)| *differs).map(|(key, _)| key).collect();
     if keys.is_empty() && old != new {

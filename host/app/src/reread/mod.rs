@@ -40,6 +40,7 @@ pub(crate) struct Rereader {
     engine: Engine,
     host: Arc<Host>,
     seal: FileSeal,
+    vaults: Vaults,
     reloader: Arc<Reloader>,
     /// What the host runs with.
     settings: Mutex<Settings>,
@@ -86,9 +87,10 @@ impl Rereader {
         engine: Engine,
         host: Arc<Host>,
         seal: FileSeal,
+        vaults: Vaults,
         reloader: Arc<Reloader>,
     ) -> Self {
-        Self { file, engine, host, seal, reloader, settings: Mutex::new(settings) }
+        Self { file, engine, host, seal, vaults, reloader, settings: Mutex::new(settings) }
     }
 
     /// Reads the configuration and applies what differs. One after the other, where it is asked for again
@@ -144,7 +146,7 @@ impl Rereader {
                 held.push(watched.hold().await);
             }
         }
-        let platforms = self.platforms(&new.config, &difference)?;
+        let platforms = self.platforms(&new.config, &settings.config.host, &difference)?;
         let ready = self.prepare(&new.config, &difference, &platforms).await?;
         let prepared = self.take_up(&new.config, &difference, &platforms, ready);
         let prepared = tokio::time::timeout(TAKE_UP, prepared).await.unwrap_or(Err("it refuses".to_owned()));
@@ -162,6 +164,7 @@ impl Rereader {
     fn platforms(
         &self,
         new: &Config,
+        host: &HostConfig,
         difference: &Difference,
     ) -> Result<HashMap<ConnectionName, Arc<dyn Platform>>, Vec<Problem>> {
         let running = self.host.connections();
@@ -169,9 +172,9 @@ impl Rereader {
             running.into_iter().map(|(connection, _)| (connection.name, connection.platform)).collect();
         let mut problems = Vec::new();
         for connection in new.connections.iter().filter(|connection| difference.opens(&connection.name)) {
-            match wiring::connection(connection) {
+            match accounts::open(connection, host, &self.vaults) {
                 Ok(platform) => drop(platforms.insert(connection.name.clone(), platform)),
-                Err(problem) => problems.push(problem),
+                Err(of_connection) => problems.extend(of_connection),
             }
         }
         if problems.is_empty() { Ok(platforms) } else { Err(problems) }
