@@ -28,7 +28,7 @@ use crate::config::{Account, BotEntry, Config, ConnectionConfig, HostConfig, Htt
 use crate::reload::{Kept, Reloader};
 use crate::serve::{Api, Wish, Wishes};
 use crate::state_key::StateKey;
-use crate::{log, serve, traces, wiring};
+use crate::{accounts, log, serve, traces, wiring};
 
 /// Talks to bots in this terminal.
 #[derive(Debug, clap::Args)]

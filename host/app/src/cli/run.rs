@@ -4,6 +4,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use hodhod_core::trace::Traces;
+use hodhod_core::vault::Vaults;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
@@ -12,7 +13,7 @@ use crate::reload::{Kept, Reloader};
 use crate::reread::{Rereader, Settings};
 use crate::serve::{Api, Wish, Wishes};
 use crate::state_key::StateKey;
-use crate::{admin, config, log, serve, traces, wiring};
+use crate::{accounts, admin, config, log, serve, traces, wiring};
 
 /// Runs the host.
 #[derive(Debug, clap::Args)]

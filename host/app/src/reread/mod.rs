@@ -21,13 +21,14 @@ use hodhod_core::runtime::Plugin;
 use hodhod_core::status::Configuration;
 use hodhod_core::turn::Actor;
 use hodhod_core::turns::Successor;
+use hodhod_core::vault::Vaults;
 use hodhod_engine::{Component, Engine};
 use tokio::sync::Mutex;
 
 use self::difference::Difference;
-use crate::config::{self, BotEntry, Config, Problem};
+use crate::config::{self, BotEntry, Config, HostConfig, Problem};
 use crate::reload::{Held, Reloader, Watched, aside};
-use crate::{plugin, wiring};
+use crate::{accounts, plugin, wiring};
 
 pub(crate) use self::difference::Settings;
 
