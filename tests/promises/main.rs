@@ -8,6 +8,7 @@ mod command_line;
 mod compiling;
 mod control;
 mod crash;
+mod divar;
 mod failures;
 mod fairness;
 mod faults;
