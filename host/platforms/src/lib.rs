@@ -2,5 +2,6 @@
 //! nothing of bots, lanes or the store, and not one another.
 
 mod common;
+pub mod divar;
 pub mod playground;
 pub mod soroush;
