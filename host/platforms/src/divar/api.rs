@@ -138,3 +138,50 @@ fn client(base: &str, kept: Duration, options: &Options) -> Result<Client, Confi
 pub(super) fn now() -> Millis {
     Millis(SystemTime::now().duration_since(UNIX_EPOCH).map(whole_millis).unwrap_or_default())
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    const TOKEN: &str = "ory_at_mAODvjM21UayVFDtP.Gx2sCv2jT4VIbb";
+
+    /// Answers one request, and gives what it was.
+    async fn serve(listener: TcpListener, answer: String) -> String {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut asked = Vec::new();
+        while !asked.ends_with(b"{}") {
+            assert!(stream.read_buf(&mut asked).await.unwrap() > 0);
+        }
+        stream.write_all(answer.as_bytes()).await.unwrap();
+        String::from_utf8(asked).unwrap().to_ascii_lowercase()
+    }
+
+    #[tokio::test]
+    async fn a_call_in_a_persons_name_carries_the_persons_token_which_no_error_tells() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let options = Options { base_url: format!("http://{}", listener.local_addr().unwrap()), ..Options::default() };
+        let config = DivarConfig {
+            name: "shop".into(),
+            slug: "my-app".to_owned(),
+            api_key: "the-api-key".into(),
+            identification_key: "the-identification-key".into(),
+            oauth: None,
+            options,
+        };
+        let api = Api::new(&config).unwrap();
+        let words = format!("no scope for {TOKEN} and the-api-key");
+        let refusal = format!("HTTP/1.1 403 No\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{words}", words.len());
+        let token = SecretString::from(TOKEN);
+        let calling = api.post("/v2/x", Some(&token), b"{}".to_vec());
+        let (refused, asked) = tokio::join!(calling, serve(listener, refusal));
+        assert!(asked.starts_with("post /v2/x http/1.1\r\n"), "{asked}");
+        assert!(asked.contains(&format!("\r\nauthorization: bearer {}\r\n", TOKEN.to_ascii_lowercase())), "{asked}");
+        assert!(asked.contains("\r\nx-api-key: the-api-key\r\n"), "{asked}");
+        let failure = refused.unwrap_err();
+        assert!(failure.is_about_keys);
+        assert_eq!(failure.error.to_string(), "refused: HTTP 403: no scope for *** and ***");
+    }
+}

@@ -203,7 +203,8 @@ impl Platform for Divar {
     }
 
     fn health(&self) -> Health {
-        self.status.health(self.pace.trouble(self.clock.now()))
+        let others = || self.oauth.trouble().or_else(|| self.pace.trouble(self.clock.now()));
+        self.status.health(others)
     }
 }
 

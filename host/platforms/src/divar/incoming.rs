@@ -52,6 +52,8 @@ pub(super) enum Read {
 pub(super) struct Link {
     pub(super) conversation: String,
     pub(super) user: String,
+    /// The ad that it is about.
+    pub(super) post: Option<String>,
 }
 
 impl Reader {
@@ -101,8 +103,11 @@ impl Reader {
             Ok(message) => message,
             Err(why) => return Read::Skipped(why),
         };
-        let conversation = Fields::of(raw).at("conversation").id("id");
-        let link = user.zip(conversation).map(|(user, conversation)| Link { conversation, user });
+        let conversation = Fields::of(raw).at("conversation");
+        let link = user.zip(conversation.id("id")).map(|(user, id)| {
+            let post = conversation.id("post_token");
+            Link { conversation: id, user, post }
+        });
         let key = format!("message:{}", message.id);
         Read::Event(Box::new(Incoming::new(key, Event::Message(message))), link)
     }

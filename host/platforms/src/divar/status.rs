@@ -155,8 +155,8 @@ impl Status {
         }
     }
 
-    /// What the connection is doing; `quota` is what is to be told of the app's limits.
-    pub(super) fn health(&self, quota: Option<String>) -> Health {
+    /// What the connection is doing; `others` is the trouble that is told where there is none here.
+    pub(super) fn health(&self, others: impl FnOnce() -> Option<String>) -> Health {
         let skipped = Skip::ALL
             .iter()
             .zip(&self.skipped)
@@ -168,7 +168,7 @@ impl Status {
             reconnects: 0,
             events: self.events.load(Ordering::Relaxed),
             skipped,
-            trouble: lock(&self.troubles).iter().flatten().next().cloned().or(quota),
+            trouble: lock(&self.troubles).iter().flatten().next().cloned().or_else(others),
         }
     }
 }

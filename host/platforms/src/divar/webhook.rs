@@ -71,7 +71,7 @@ impl Divar {
                 Read::Event(incoming, link) => {
                     // Before the event, so that a bot that answers at once can.
                     if let Some(link) = link {
-                        self.oauth.link(&link.conversation, &link.user).await;
+                        self.oauth.link_about(&link.conversation, &link.user, link.post.as_deref()).await;
                     }
                     arrived.push(*incoming);
                 }

@@ -41,8 +41,8 @@ impl OAuth {
         Err(NoToken::None("nobody has allowed the app to write here; ask with divar.request-consent".to_owned()))
     }
 
-    /// Notes whose permission brings a conversation's messages.
-    pub async fn link(&self, _conversation: &str, _user: &str) {}
+    /// Notes whose permission brings the messages of a conversation about an ad.
+    pub async fn link_about(&self, _conversation: &str, _user: &str, _post: Option<&str>) {}
 
     /// Answers the way back from consent.
     pub async fn callback(&self, _request: Request<Bytes>, _intake: &dyn Intake) -> Reply {
@@ -59,6 +59,11 @@ impl OAuth {
         let event = Event::Other("divar.revoked".to_owned(), json!({"user": user}).to_string());
         let key = format!("revoked:{user}:{}", self.clock.now());
         intake.take(vec![Incoming::new(key, event)]).await.map(drop)
+    }
+
+    /// What only the operator can mend, if there is something.
+    pub fn trouble(&self) -> Option<String> {
+        None
     }
 
     /// Keeps tokens fresh until the intake closes.
