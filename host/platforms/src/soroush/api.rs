@@ -2,7 +2,6 @@
 //!
 //! The token stands in their path, so no address and no error that could hold one is printed.
 
-use std::error::Error;
 use std::fmt;
 use std::time::Duration;
 
@@ -10,15 +9,13 @@ use hodhod_core::platform::{SendError, Sent};
 use reqwest::header::{ACCEPT, ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION};
 use reqwest::{Client, ClientBuilder, Response, Url, redirect};
 
-use super::config::{ConfigError, Options, SoroushConfig, StreamType, is_loopback};
+use crate::common::{chain, is_loopback, read_some, retry_after};
+
+use super::config::{ConfigError, Options, SoroushConfig, StreamType};
 use super::judge::judge;
 use super::patience::Ending;
 use super::receive::now;
-use super::retry_after::retry_after;
 use super::token::Token;
-
-/// The answer to a send has 39 bytes; more than this is not read.
-const MAX_ANSWER: usize = 64 * 1024;
 
 /// Finds a peer that is gone while nothing is sent, long before the idle timeout does.
 const KEEPALIVE: Duration = Duration::from_secs(30);
@@ -172,32 +169,7 @@ fn builder(options: &Options) -> ClientBuilder {
         .referer(false)
 }
 
-/// The body, as far as it comes and as far as the limit.
-pub(super) async fn read_some(mut response: Response) -> Vec<u8> {
-    let mut body = Vec::new();
-    while let Ok(Some(chunk)) = response.chunk().await {
-        body.extend_from_slice(&chunk);
-        if body.len() > MAX_ANSWER {
-            body.truncate(MAX_ANSWER);
-            break;
-        }
-    }
-    body
-}
-
 /// The host that a redirect points to; its path may hold the token.
 fn other_host(headers: &HeaderMap) -> Option<String> {
     Url::parse(headers.get(LOCATION)?.to_str().ok()?).ok()?.host_str().map(str::to_owned)
-}
-
-/// An error with its causes, on one line.
-fn chain(error: reqwest::Error) -> String {
-    let mut words = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        words.push_str(": ");
-        words.push_str(&error.to_string());
-        cause = error.source();
-    }
-    words
 }

@@ -8,6 +8,8 @@ use reqwest::Url;
 use secrecy::SecretString;
 use thiserror::Error;
 
+use crate::common::is_loopback;
+
 /// One account.
 #[derive(Clone)]
 pub struct SoroushConfig {
@@ -109,11 +111,6 @@ impl Options {
         let default = if heartbeats { Duration::from_secs(3 * 60) } else { Duration::from_secs(5 * 60) };
         self.timing.idle.unwrap_or(default)
     }
-}
-
-pub(super) fn is_loopback(host: &str) -> bool {
-    let address = host.trim_matches(['[', ']']);
-    host == "localhost" || address.parse().is_ok_and(|address: std::net::IpAddr| address.is_loopback())
 }
 
 /// How long to wait for what. The defaults suit the real platform; tests make them short.

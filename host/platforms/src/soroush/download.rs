@@ -12,11 +12,12 @@ use hodhod_core::platform::{Download, FileBytes, FileError};
 use reqwest::Response;
 use tokio::time::timeout;
 
+use crate::common::retry_after;
+
 use super::api::{Api, describe};
 use super::judge;
 use super::keys::clean_key;
 use super::receive::now;
-use super::retry_after::retry_after;
 use super::token::Token;
 
 /// No error in place of a file is longer.

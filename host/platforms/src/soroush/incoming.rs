@@ -7,8 +7,6 @@
 //! Nothing that came with a message proves who wrote it except `from`. A name or a phone number in
 //! it is the content of a card, or an annotation.
 
-use std::sync::Arc;
-
 use hodhod_core::event::{Contact, Content, Event, Location, Media, MediaKind, Message, Sender};
 use hodhod_core::ids::{Chat, ChatId, ConnectionName, SenderId};
 use hodhod_core::platform::Incoming;

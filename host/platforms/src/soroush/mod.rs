@@ -11,7 +11,7 @@
 //! | `decode` | frames become events; the whole way from bytes without a network |
 //! | `wire`, `incoming`, `keys` | one JSON object becomes one event, whatever its shape |
 //! | `outgoing` | a message becomes the JSON that the platform takes |
-//! | `api`, `judge`, `retry_after` | the calls, and what their answers prove |
+//! | `api`, `judge` | the calls, and what their answers prove |
 //! | `download`, `upload` | the bytes of files, as they come and go |
 //! | `receive`, `patience` | the endless loop: connect, hand over, wait, connect again |
 //! | `config`, `status`, `token` | what the operator says, what he is told, and what nobody is told |
@@ -33,7 +33,6 @@ mod object;
 mod outgoing;
 mod patience;
 mod receive;
-mod retry_after;
 mod status;
 mod token;
 mod upload;

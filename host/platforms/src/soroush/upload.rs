@@ -10,11 +10,12 @@ use reqwest::header::ACCEPT;
 use reqwest::multipart::{Form, Part};
 use tokio::time::timeout;
 
-use super::api::{Api, describe, read_some};
+use crate::common::{read_some, retry_after};
+
+use super::api::{Api, describe};
 use super::download::silent;
 use super::judge;
 use super::receive::now;
-use super::retry_after::retry_after;
 
 /// An extension is at most so long; more is part of somebody's sentence.
 const MAX_EXTENSION: usize = 10;

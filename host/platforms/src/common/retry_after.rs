@@ -11,7 +11,7 @@ const MAX_WAIT: Duration = Duration::from_secs(60 * 60);
 const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
 /// The wait that the server asks for; `None` if it asks for none or in words of its own.
-pub(super) fn retry_after(headers: &HeaderMap, now: Millis) -> Option<Duration> {
+pub(crate) fn retry_after(headers: &HeaderMap, now: Millis) -> Option<Duration> {
     let value = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
     let wait = match value.parse() {
         Ok(seconds) => Duration::from_secs(seconds),
