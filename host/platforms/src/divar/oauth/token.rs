@@ -102,12 +102,13 @@ fn judge(answer: &Answer, quote: impl Fn(&[u8]) -> String) -> Result<Pair, NoPai
         let pair = object.as_ref().ok_or("it is no JSON object").and_then(read);
         return pair.map_err(|why| NoPair::InDoubt(format!("the answer is no token: {why}")));
     }
-    let error = object.as_ref().and_then(|object| object.get("error")?.as_str());
-    let words = || match object.as_ref().and_then(|object| object.get("error_description")?.as_str()) {
-        Some(description) => {
-            format!("HTTP {status}: {}: {}", quote(error.unwrap_or_default().as_bytes()), quote(description.as_bytes()))
-        }
-        None => format!("HTTP {status}: {}", quote(&answer.body)),
+    let field = |name: &str| object.as_ref().and_then(|object| object.get(name)?.as_str());
+    let error = field("error");
+    // Nothing else is quoted: an answer of this server may hold a token that nobody here knows yet.
+    let words = || {
+        let quoted = [error, field("error_description")].into_iter().flatten().map(|text| quote(text.as_bytes()));
+        let quoted: Vec<_> = [format!("HTTP {status}")].into_iter().chain(quoted).collect();
+        quoted.join(": ")
     };
     Err(match status {
         408 | 429 => NoPair::NotSent(words()),
@@ -234,5 +235,7 @@ mod tests {
         assert_eq!(of(302, ""), "refused");
         assert_eq!(of(429, ""), "not sent");
         assert_eq!(of(503, ""), "in doubt");
+        let Err(error) = judged(500, r#"{"access_token":"s3cr3t"}"#) else { panic!() };
+        assert_eq!(error.words(), "HTTP 500");
     }
 }
