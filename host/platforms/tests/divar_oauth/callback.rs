@@ -270,6 +270,17 @@ async fn scopes_that_nobody_allowed_are_not_taken_from_an_answer() {
 }
 
 #[tokio::test]
+async fn an_answer_that_names_no_scope_of_ours_means_what_was_asked_for() {
+    let shop = Shop::new().await;
+    let url = shop.ask(&SEND).await;
+    // As in the platform's own examples.
+    let query = shop.play.allow(&url, "ann");
+    shop.play.say_scopes("...");
+    assert_eq!(shop.come_back(&query).await.status(), 200);
+    assert_eq!(shop.kept.told().pop().unwrap().2["scopes"][0], SEND[0]);
+}
+
+#[tokio::test]
 async fn an_event_that_the_inbox_refuses_is_told_after_a_restart_once() {
     let mut shop = Shop::new().await;
     shop.kept.refuse(true);

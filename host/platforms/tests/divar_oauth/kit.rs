@@ -203,12 +203,14 @@ impl Kept {
             .iter()
             .map(|incoming| {
                 let (name, json) = match &*incoming.event {
-                    Event::Message(Message { content: Content::Other(name, json), .. }) => (name, json),
-                    Event::Other(name, json) => (name, json),
-                    other => panic!("{other:?}"),
+                    Event::Message(Message { content: Content::Other(name, json), .. }) => {
+                        (name.as_str(), json.as_str())
+                    }
+                    Event::Other(name, json) => (name.as_str(), json.as_str()),
+                    _ => ("what nobody should be told", "null"),
                 };
                 let only = incoming.only.as_ref().map_or("all", |bot| bot.as_str());
-                (only.to_owned(), name.clone(), serde_json::from_str(json).unwrap())
+                (only.to_owned(), name.to_owned(), serde_json::from_str(json).unwrap())
             })
             .collect()
     }

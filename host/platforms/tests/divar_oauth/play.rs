@@ -69,6 +69,8 @@ struct Owner {
 struct World {
     made: u32,
     life: u64,
+    /// What answers say of scopes, where it is not the truth.
+    said: Option<String>,
     codes: BTreeMap<String, Owner>,
     access: BTreeMap<String, (Owner, Millis)>,
     /// With the time at which it dies, once it was used.
@@ -126,6 +128,11 @@ impl Play {
     /// Tokens live so many seconds from now on.
     pub(crate) fn set_life(&self, seconds: u64) {
         self.world().life = seconds;
+    }
+
+    /// Answers say this of scopes from now on.
+    pub(crate) fn say_scopes(&self, scopes: &str) {
+        self.world().said = Some(scopes.to_owned());
     }
 
     /// Lets no request of tokens pass until [`open`](Self::open).
@@ -279,7 +286,8 @@ fn pair(world: &mut World, now: Millis, form: &BTreeMap<String, String>) -> Resu
     let dies = now + Duration::from_secs(world.life);
     world.access.insert(access.clone(), (owner.clone(), dies));
     let mut answer = json!({
-        "access_token": access, "expires_in": world.life, "scope": owner.scopes, "token_type": "bearer",
+        "access_token": access, "expires_in": world.life, "token_type": "bearer",
+        "scope": world.said.as_ref().unwrap_or(&owner.scopes),
     });
     if owner.scopes.split(' ').any(|scope| scope == "offline_access") {
         world.refresh.insert(refresh.clone(), (owner, None));

@@ -7,6 +7,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use hodhod_core::platform::Intake;
+use hodhod_core::store::StoreError;
+use hodhod_core::time::Millis;
 use http::{Method, Request};
 use secrecy::{ExposeSecret, SecretString};
 use url::form_urlencoded;
@@ -16,6 +18,7 @@ use super::grants::Held;
 use super::page::Page;
 use super::parts::Parts;
 use super::person::Person;
+use super::setup::App;
 use super::state::{Claim, is_state};
 use super::subscribe;
 use super::token::{self, NoPair, Pair};
@@ -113,9 +116,7 @@ impl Parts {
             let (_, told) = self.failed(&claim, "another-person", "another person came back").await;
             return (Page::AnotherPerson, told);
         }
-        let allowed = |scope: &String| app.allowed.allows(scope);
-        let given = pair.scopes.as_ref().map(|scopes| scopes.iter().filter(|scope| allowed(scope)).cloned().collect());
-        let scopes: Vec<String> = given.unwrap_or_else(|| claim.asked.scopes.clone());
+        let scopes = given(app, &claim, &pair);
         let told = Told::granted(&claim, &person, &scopes, now);
         let subscribes = !subscribe::wanted(&scopes).is_empty();
         let grant = grant(&claim, person, scopes, pair, now);
@@ -141,13 +142,21 @@ impl Parts {
         (Page::Failed, kept.await.is_ok().then_some(told.key))
     }
 
-    fn later(&self, error: &hodhod_core::store::StoreError) -> Page {
+    fn later(&self, error: &StoreError) -> Page {
         tracing::warn!(connection = %self.setup.name, %error, "the vault does not know who came back");
         Page::Later
     }
 }
 
-fn grant(claim: &Claim, person: Person, scopes: Vec<String>, pair: Pair, now: hodhod_core::time::Millis) -> Grant {
+/// What was allowed: what the server says of it, within what the operator allows. Where it says nothing of the
+/// kind, what was asked for; Divar's own examples have dots there.
+fn given(app: &App, claim: &Claim, pair: &Pair) -> Vec<String> {
+    let said = pair.scopes.iter().flatten();
+    let given: Vec<_> = said.filter(|scope| app.allowed.allows(scope)).cloned().collect();
+    if given.is_empty() { claim.asked.scopes.clone() } else { given }
+}
+
+fn grant(claim: &Claim, person: Person, scopes: Vec<String>, pair: Pair, now: Millis) -> Grant {
     Grant {
         person,
         bot: claim.asked.bot.clone(),
@@ -202,4 +211,37 @@ fn reason(error: Option<&str>) -> String {
         !error.is_empty() && error.len() <= MAX_REASON && error.bytes().all(of_word)
     };
     error.filter(is_word).unwrap_or("access_denied").to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn whatever_a_query_is_no_more_than_a_state_and_a_word_comes_of_it(
+            query in r"((state|code|error|error_description|x)?=?[ -~]{0,80}&?|state=[0-9a-f]{64}&|\PC){0,5}",
+        ) {
+            if let Some(Returned { state, said }) = returned(&query) {
+                prop_assert!(is_state(&state));
+                match said {
+                    Said::Code(code) => prop_assert!(code.expose_secret().bytes().all(|byte| byte.is_ascii_graphic())),
+                    Said::No { reason, .. } => {
+                        prop_assert!(reason.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_'));
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_state_and_a_code_are_found_in_any_order() {
+        let state = "0f".repeat(32);
+        for query in [format!("code=a.b&state={state}&scope=x"), format!("scope=x&state={state}&code=a%2Eb")] {
+            let Some(Returned { state: found, said: Said::Code(code) }) = returned(&query) else { panic!("{query}") };
+            assert_eq!((found.as_str(), code.expose_secret()), (state.as_str(), "a.b"));
+        }
+    }
 }
