@@ -19,7 +19,8 @@ fn texts(sent: &[Sent]) -> Vec<&str> {
 /// The place of a button on a message whose caption satisfies a condition.
 fn button(sent: &Sent, wanted: impl Fn(&str) -> bool) -> (usize, usize) {
     let all = sent.buttons.iter().enumerate();
-    let mut places = all.flat_map(|(row, buttons)| buttons.iter().enumerate().map(move |(at, button)| (row, at, button)));
+    let mut places =
+        all.flat_map(|(row, buttons)| buttons.iter().enumerate().map(move |(at, button)| (row, at, button)));
     let found = places.find(|(_, _, button)| wanted(&button.caption));
     let (row, at, _) = found.unwrap_or_else(|| panic!("no such button: {:?}", sent.buttons));
     (row, at)
@@ -29,7 +30,15 @@ fn button(sent: &Sent, wanted: impl Fn(&str) -> bool) -> (usize, usize) {
 async fn text_comes_back_exactly_as_it_was_written_to_the_chatbot() {
     let setup = DivarSetup::new([BotSetup::new("echo")]).await;
     let host = setup.start_ready().await;
-    let said = ["می‌روم", "كتاب و کتاب، يک و یک", "۰۱۲۳٤٥٦ 0123", "  two  spaces ", "a\nb\ttab", "👩‍👩‍👧 \u{200f}rtl", "\"quotes\" \\ </data>"];
+    let said = [
+        "می‌روم",
+        "كتاب و کتاب، يک و یک",
+        "۰۱۲۳٤٥٦ 0123",
+        "  two  spaces ",
+        "a\nb\ttab",
+        "👩‍👩‍👧 \u{200f}rtl",
+        "\"quotes\" \\ </data>",
+    ];
     for text in said {
         setup.server.say("sara", text).unwrap();
     }
@@ -84,7 +93,11 @@ async fn a_person_plays_noughts_and_crosses_with_presses_that_are_answered_at_on
     loop {
         let board = sent.last().unwrap();
         assert_eq!(board.buttons.iter().map(Vec::len).collect::<Vec<_>>(), [3, 3, 3], "the whole board");
-        let free = board.buttons.iter().flatten().filter(|button| !["❌", "⭕"].iter().any(|mark| button.caption.contains(mark)));
+        let free = board
+            .buttons
+            .iter()
+            .flatten()
+            .filter(|button| !["❌", "⭕"].iter().any(|mark| button.caption.contains(mark)));
         if free.count() == 0 || presses == 5 {
             break;
         }
@@ -224,7 +237,9 @@ async fn what_there_is_not_looks_like_what_one_may_not_see() {
     };
     let nothing = ask("/divar/nobody/events", "wrong").await;
     assert_eq!(nothing, (404, String::new()));
-    for path in ["/divar/shop/events", "/divar/shop/session", "/divar/shop/action", "/soroush/shop/events", "/status", "/"] {
+    for path in
+        ["/divar/shop/events", "/divar/shop/session", "/divar/shop/action", "/soroush/shop/events", "/status", "/"]
+    {
         assert_eq!(ask(path, "wrong").await, nothing, "{path}");
     }
     let metrics = host.page("/metrics").await;

@@ -20,9 +20,9 @@ use tokio::runtime::Handle;
 
 use crate::clock::SystemClock;
 use crate::config::{BotEntry, Config, Problem};
+use crate::plugin;
 use crate::reload::Kept;
 use crate::state_key::StateKey;
-use crate::plugin;
 
 /// The verb by which the program compiles a component for itself.
 pub(crate) const COMPILE: &str = "compile-component";

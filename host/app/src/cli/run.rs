@@ -80,7 +80,8 @@ impl Run {
             let reloader = Arc::new(Reloader::new(engine.clone(), &config, host.clone(), kept));
             let at = config.host.clone();
             let (file, seal) = (self.file.config, wiring::seal(&key));
-            let rereader = Arc::new(Rereader::new(file, settings, engine, host.clone(), seal, vaults, reloader.clone()));
+            let rereader =
+                Arc::new(Rereader::new(file, settings, engine, host.clone(), seal, vaults, reloader.clone()));
             let rereading = tokio::spawn(reread_when_told(rereader.clone(), hangup));
             let api = Api { settings: rereader, token, newest };
             let served = serve::serve(host, store, reloader, api, &at, Wishes(wishes)).await;

@@ -46,11 +46,13 @@ impl WebhooksConfig {
 
 /// Complains of a connection whose platform calls, where nothing says how.
 pub(super) fn missing(at: &str) -> Problem {
-    Problem::new(at, "its platform calls the host, and nothing says where").write(format!("[host]\n           {EXAMPLE}"))
+    Problem::new(at, "its platform calls the host, and nothing says where")
+        .write(format!("[host]\n           {EXAMPLE}"))
 }
 
 pub(super) fn check(raw: &RawWebhooks, problems: &mut Vec<Problem>) -> Option<WebhooksConfig> {
-    let mut wrong = |key: &str, what: String| problems.push(Problem::new(format!("host.webhooks.{key}"), what).write(EXAMPLE));
+    let mut wrong =
+        |key: &str, what: String| problems.push(Problem::new(format!("host.webhooks.{key}"), what).write(EXAMPLE));
     let listen = match raw.listen.as_deref().map(str::parse) {
         Some(Ok(listen)) => Some(listen),
         Some(Err(_)) => {
@@ -78,7 +80,8 @@ pub(super) fn check(raw: &RawWebhooks, problems: &mut Vec<Problem>) -> Option<We
         match text.parse::<IpAddr>() {
             Ok(proxy) => proxies.push(proxy.to_canonical()),
             Err(_) => problems.push(
-                Problem::new("host.webhooks.proxies", format!("{text:?} is no address")).write("proxies = [\"127.0.0.1\"]"),
+                Problem::new("host.webhooks.proxies", format!("{text:?} is no address"))
+                    .write("proxies = [\"127.0.0.1\"]"),
             ),
         }
     }
@@ -87,7 +90,8 @@ pub(super) fn check(raw: &RawWebhooks, problems: &mut Vec<Problem>) -> Option<We
 
 fn public(text: &str) -> Result<Url, String> {
     let url = Url::parse(text).map_err(|error| format!("{text:?} is no address: {error}"))?;
-    let is_plain = url.username().is_empty() && url.password().is_none() && url.query().is_none() && url.fragment().is_none();
+    let is_plain =
+        url.username().is_empty() && url.password().is_none() && url.query().is_none() && url.fragment().is_none();
     if !matches!(url.scheme(), "http" | "https") || !is_plain || url.cannot_be_a_base() {
         return Err(format!("{text:?} must begin with https:// and end with its path"));
     }
@@ -109,13 +113,17 @@ mod tests {
     fn addresses_of_connections_are_made_of_the_public_one() {
         let address = |public: &str, name: &str| checked(public).unwrap().address("divar", &name.into(), "oauth");
         assert_eq!(address("https://bot.example.ir", "shop"), "https://bot.example.ir/divar/shop/oauth");
-        assert_eq!(address("https://example.ir/bots/", "a shop/ب"), "https://example.ir/bots/divar/a%20shop%2F%D8%A8/oauth");
+        assert_eq!(
+            address("https://example.ir/bots/", "a shop/ب"),
+            "https://example.ir/bots/divar/a%20shop%2F%D8%A8/oauth"
+        );
         assert_eq!(checked("https://bot.example.ir").unwrap().proxies, ["127.0.0.1".parse::<IpAddr>().unwrap()]);
     }
 
     #[test]
     fn what_is_no_public_address_is_refused() {
-        for wrong in ["bot.example.ir", "ftp://bot.example.ir", "https://u@bot.example.ir", "https://a.ir/?x", "data:x"] {
+        for wrong in ["bot.example.ir", "ftp://bot.example.ir", "https://u@bot.example.ir", "https://a.ir/?x", "data:x"]
+        {
             assert!(checked(wrong).unwrap_err().starts_with("host.webhooks.public: "), "{wrong}");
         }
     }

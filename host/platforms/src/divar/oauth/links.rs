@@ -1,0 +1,225 @@
+//! Who is behind a conversation: what is sent into it goes out in their name, with their token.
+//!
+//! Divar's events do not say it. What a subscription carries along does, so each message that comes says it
+//! anew; what a conversation was last told of is kept for a while, for a bounded number of conversations.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use hodhod_core::store::StoreError;
+use hodhod_core::time::Millis;
+use hodhod_core::vault::Record;
+use secrecy::ExposeSecret;
+use serde::{Deserialize, Serialize};
+use tokio::sync::Mutex;
+
+use super::parts::{Parts, gone, put};
+use super::person::Person;
+
+/// The kind of its records.
+const LINK: &str = "link";
+
+/// A conversation that was silent for so long is answered no more.
+const LIFE: Duration = Duration::from_secs(90 * 24 * 60 * 60);
+
+/// A link is written anew only when it is as old: a talk is many messages, and each write is one of the disk.
+const STALE: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// The newest are kept; a link has some hundred bytes.
+pub(super) const MAX_LINKS: usize = 100_000;
+
+/// New links before they are counted again: counting reads them all.
+const SLACK: usize = 1_000;
+
+/// Records that are read or dropped at once.
+const PAGE: usize = 500;
+
+/// Divar's pages allow 64 characters in the id of a conversation.
+const MAX_CONVERSATION: usize = 128;
+
+/// Who is behind a conversation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Link {
+    pub(super) person: Person,
+    /// The post that the conversation is about, where somebody said it.
+    pub(super) post: Option<String>,
+}
+
+/// When links are counted.
+#[derive(Default)]
+pub(super) struct Upkeep {
+    written: AtomicUsize,
+    sweeping: Mutex<()>,
+}
+
+impl Parts {
+    /// Remembers who is behind a conversation.
+    pub(super) async fn remember(&self, conversation: &str, link: Link) -> Result<(), StoreError> {
+        if conversation.is_empty() || conversation.len() > MAX_CONVERSATION {
+            return Ok(());
+        }
+        let now = self.now();
+        let known = self.vault.get(LINK, conversation).await?;
+        let is_new = known.is_none();
+        if let Some(record) = known
+            && read(&record).as_ref() == Some(&link)
+            && record.expires.is_some_and(|expires| now + LIFE < expires + STALE)
+        {
+            return Ok(());
+        }
+        let value = serde_json::to_string(&link).map_err(|error| StoreError::Failed(error.to_string()))?;
+        let record = Record { person: Some(link.person.sender()), expires: Some(now + LIFE), value: value.into() };
+        self.vault.change(vec![put(LINK, conversation, record)]).await?;
+        if is_new && self.links.written.fetch_add(1, Ordering::Relaxed) + 1 >= SLACK {
+            self.sweep_links(MAX_LINKS).await?;
+        }
+        Ok(())
+    }
+
+    /// Who is behind a conversation.
+    pub(super) async fn linked(&self, conversation: &str) -> Result<Option<Link>, StoreError> {
+        Ok(self.vault.get(LINK, conversation).await?.as_ref().and_then(read))
+    }
+
+    /// Drops the oldest links beyond a number.
+    pub(super) async fn sweep_links(&self, most: usize) -> Result<(), StoreError> {
+        // One is enough.
+        let Ok(_sweeping) = self.links.sweeping.try_lock() else { return Ok(()) };
+        self.links.written.store(0, Ordering::Relaxed);
+        let mut ages: Vec<(Millis, String)> = Vec::new();
+        self.each_link(|name, record| ages.push((record.expires.unwrap_or_default(), name))).await?;
+        let surplus = ages.len().saturating_sub(most);
+        ages.sort_unstable();
+        ages.truncate(surplus);
+        self.drop_links(ages.into_iter().map(|(_, name)| name).collect()).await
+    }
+
+    /// Drops all links to a person.
+    pub(super) async fn forget_links(&self, person: &Person) -> Result<(), StoreError> {
+        let sender = person.sender();
+        let mut theirs = Vec::new();
+        self.each_link(|name, record| {
+            if record.person.as_ref() == Some(&sender) {
+                theirs.push(name);
+            }
+        })
+        .await?;
+        self.drop_links(theirs).await
+    }
+
+    async fn each_link(&self, mut visit: impl FnMut(String, Record)) -> Result<(), StoreError> {
+        let mut after: Option<String> = None;
+        loop {
+            let page = self.vault.list(LINK, after.as_deref(), PAGE).await?;
+            let full = page.len() == PAGE;
+            after = page.last().map(|(name, _)| name.clone());
+            page.into_iter().for_each(|(name, record)| visit(name, record));
+            if !full {
+                return Ok(());
+            }
+        }
+    }
+
+    async fn drop_links(&self, names: Vec<String>) -> Result<(), StoreError> {
+        for names in names.chunks(PAGE) {
+            self.vault.change(names.iter().map(|name| gone(LINK, name)).collect()).await?;
+        }
+        Ok(())
+    }
+}
+
+fn read(record: &Record) -> Option<Link> {
+    serde_json::from_str(record.value.expose_secret()).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use hodhod_core::testing::{MemoryVault, TestClock};
+    use hodhod_core::time::Clock;
+    use hodhod_core::vault::Vault;
+
+    use super::*;
+    use crate::divar::config::{DivarConfig, Options};
+
+    fn parts(clock: &TestClock, vault: &MemoryVault) -> Parts {
+        let config = DivarConfig {
+            name: "shop".into(),
+            slug: "my-app".to_owned(),
+            api_key: "key".into(),
+            identification_key: "identification".into(),
+            oauth: None,
+            options: Options::default(),
+        };
+        Parts::new(&config, Arc::new(vault.clone()), Arc::new(clock.clone())).unwrap()
+    }
+
+    fn link(person: &str) -> Link {
+        Link { person: Person::parse(person).unwrap(), post: None }
+    }
+
+    async fn names(vault: &MemoryVault) -> Vec<String> {
+        vault.list(LINK, None, 1_000_000).await.unwrap().into_iter().map(|(name, _)| name).collect()
+    }
+
+    #[tokio::test]
+    async fn the_newest_links_stay() {
+        let clock = TestClock::default();
+        let vault = MemoryVault::new(Arc::new(clock.clone()));
+        let parts = parts(&clock, &vault);
+        for name in ["c", "a", "b", "d"] {
+            parts.remember(name, link("ann")).await.unwrap();
+            clock.advance(Duration::from_secs(1));
+        }
+        clock.advance(STALE);
+        parts.remember("c", link("ann")).await.unwrap();
+        parts.sweep_links(2).await.unwrap();
+        assert_eq!(names(&vault).await, ["c", "d"]);
+    }
+
+    #[tokio::test]
+    async fn links_are_counted_without_being_asked_to() {
+        let clock = TestClock::default();
+        let vault = MemoryVault::new(Arc::new(clock.clone()));
+        let parts = parts(&clock, &vault);
+        for number in 0..SLACK - 1 {
+            parts.remember(&number.to_string(), link("ann")).await.unwrap();
+        }
+        assert_eq!(parts.links.written.load(Ordering::Relaxed), SLACK - 1);
+        parts.remember("one more", link("ann")).await.unwrap();
+        assert_eq!(parts.links.written.load(Ordering::Relaxed), 0, "they were counted");
+        parts.remember(&"x".repeat(MAX_CONVERSATION + 1), link("ann")).await.unwrap();
+        assert_eq!(names(&vault).await.len(), SLACK);
+    }
+
+    #[tokio::test]
+    async fn a_link_is_written_once_a_day_and_at_once_where_it_changed() {
+        let clock = TestClock::default();
+        let vault = MemoryVault::new(Arc::new(clock.clone()));
+        let parts = parts(&clock, &vault);
+        parts.remember("c", link("ann")).await.unwrap();
+        let expires = async || vault.get(LINK, "c").await.unwrap().unwrap().expires.unwrap();
+        let first = expires().await;
+        clock.advance(STALE / 2);
+        parts.remember("c", link("ann")).await.unwrap();
+        assert_eq!(expires().await, first);
+        parts.remember("c", link("bob")).await.unwrap();
+        assert_eq!(expires().await, clock.now() + LIFE);
+        assert_eq!(parts.linked("c").await.unwrap(), Some(link("bob")));
+        clock.advance(LIFE);
+        assert_eq!(parts.linked("c").await.unwrap(), None, "it ends by itself");
+    }
+
+    #[tokio::test]
+    async fn a_person_takes_all_their_links_along() {
+        let clock = TestClock::default();
+        let vault = MemoryVault::new(Arc::new(clock.clone()));
+        let parts = parts(&clock, &vault);
+        for (name, person) in [("a", "ann"), ("b", "bob"), ("c", "ann")] {
+            parts.remember(name, link(person)).await.unwrap();
+        }
+        parts.forget_links(&Person::parse("ann").unwrap()).await.unwrap();
+        assert_eq!(names(&vault).await, ["b"]);
+    }
+}

@@ -1,0 +1,124 @@
+//! The keeping of grants while nobody asks for them: renew them in time, subscribe anew, tell what was not told.
+//!
+//! It looks at all of them again and again instead of holding a timetable: what the vault says is true, also
+//! after a crash and after a person was erased, and there is nothing in memory that grows with people.
+
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::StreamExt;
+use futures::future::{Either, select};
+use futures::stream;
+use hodhod_core::platform::Intake;
+use hodhod_core::store::StoreError;
+use hodhod_core::time::Millis;
+
+use super::grants::Held;
+use super::links;
+use super::parts::Parts;
+use super::refresh::Renewed;
+
+/// The longest time without a look. Pairs are renewed a minute before they die, at least.
+const LONGEST: Duration = Duration::from_secs(30);
+
+/// Before a look that could not do what was due.
+const SHORTEST: Duration = Duration::from_secs(1);
+
+/// The rest that follows a look, for each grant that was looked at: at most a thousand a second are read.
+const REST: Duration = Duration::from_millis(1);
+
+/// People who are worked for at once.
+const AT_ONCE: usize = 8;
+
+/// What a look has seen.
+struct Seen {
+    grants: u32,
+    /// When something is to be done.
+    next: Option<Millis>,
+}
+
+impl Parts {
+    /// Keeps grants until the intake closes. Dropping it leaves what is under way to end by itself.
+    pub(super) async fn run(self: &Arc<Self>, intake: &dyn Intake) {
+        if let Err(words) = self.setup.app() {
+            tracing::debug!(connection = %self.setup.name, words, "there are no tokens to keep");
+        }
+        let mut closed = intake.closed();
+        let mut swept = false;
+        loop {
+            let seen = match select(&mut closed, pin!(self.look(intake, &mut swept))).await {
+                Either::Left(_) => return,
+                Either::Right((seen, _)) => seen,
+            };
+            let now = self.now();
+            let rested = self.clock.sleep_until(now + REST.saturating_mul(seen.grants).min(LONGEST));
+            let earliest = now + SHORTEST;
+            let next = seen.next.unwrap_or(earliest + LONGEST).clamp(earliest, now + LONGEST);
+            let due = self.clock.sleep_until(next);
+            let pause = async {
+                rested.await;
+                select(due, pin!(self.wake.notified())).await;
+            };
+            if let Either::Left(_) = select(&mut closed, pin!(pause)).await {
+                return;
+            }
+        }
+    }
+
+    async fn look(self: &Arc<Self>, intake: &dyn Intake, swept: &mut bool) -> Seen {
+        let looked = async {
+            self.tell_all(intake).await?;
+            if !*swept {
+                // A host that is killed often counts its links nowhere else.
+                self.sweep_links(links::MAX_LINKS).await?;
+                *swept = true;
+            }
+            self.keep_all().await
+        };
+        looked.await.unwrap_or_else(|error: StoreError| {
+            tracing::debug!(connection = %self.setup.name, %error, "grants are looked at again");
+            Seen { grants: 0, next: Some(self.now()) }
+        })
+    }
+
+    async fn keep_all(self: &Arc<Self>) -> Result<Seen, StoreError> {
+        let mut seen = Seen { grants: 0, next: None };
+        if self.setup.app().is_err() {
+            return Ok(seen);
+        }
+        let mut after = None;
+        loop {
+            let (held, next) = self.grants_after(after.as_deref()).await?;
+            seen.grants = seen.grants.saturating_add(u32::try_from(held.len()).unwrap_or(u32::MAX));
+            let mut kept = stream::iter(held).map(|held| self.keep_one(held)).buffer_unordered(AT_ONCE);
+            while let Some(due) = kept.next().await {
+                seen.next = seen.next.into_iter().chain(due).min();
+            }
+            if next.is_none() {
+                return Ok(seen);
+            }
+            after = next;
+        }
+    }
+
+    /// Does what is due for one grant; when the next is.
+    async fn keep_one(self: &Arc<Self>, held: Held) -> Option<Millis> {
+        let mut held = held;
+        if held.grant.is_due(self.now()) {
+            held = match self.renew(&held).await {
+                Ok(Renewed::Fresh(held) | Renewed::Old(held, _)) => held,
+                Ok(Renewed::Gone) => return None,
+                Err(error) => {
+                    tracing::debug!(connection = %self.setup.name, %error, "tokens are not renewed");
+                    return Some(self.now());
+                }
+            };
+        }
+        let now = self.now();
+        if held.grant.subscribing.is_some_and(|tries| tries.not_before <= now) && held.grant.is_usable(now) {
+            held = self.subscribe(&held).await?;
+        }
+        held.grant.next()
+    }
+}

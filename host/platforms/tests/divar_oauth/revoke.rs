@@ -1,0 +1,150 @@
+//! A person takes everything back.
+
+use std::time::Duration;
+
+use hodhod_core::vault::{Change, Vault};
+use hodhod_platforms::divar::NoToken;
+use serde_json::json;
+
+use crate::kit::*;
+
+async fn has_nothing(shop: &Shop) {
+    for kind in ["grant", "named", "link", "told"] {
+        assert!(shop.names(kind).await.is_empty(), "{kind}");
+    }
+}
+
+#[tokio::test]
+async fn all_that_a_person_gave_goes_and_every_bot_is_told() {
+    let shop = Shop::new().await;
+    shop.consent("ann", &SEND).await;
+    shop.consent("ann", &["CONVERSATION_SEND_MESSAGE.c1", "offline_access"]).await;
+    shop.oauth.link("c2", "ann").await;
+    shop.oauth.revoke("ann", &shop.kept).await.unwrap();
+    has_nothing(&shop).await;
+    assert_eq!(shop.kept.told()[2], ("all".to_owned(), "divar.revoked".to_owned(), json!({ "user": "ann" })));
+    for conversation in ["c1", "c2"] {
+        assert!(matches!(shop.token(conversation, None).await, Err(NoToken::None(_))));
+    }
+    assert!(matches!(shop.token("c1", Some("ann")).await, Err(NoToken::None(_))));
+}
+
+#[tokio::test]
+async fn nobody_else_loses_anything() {
+    let shop = Shop::new().await;
+    // Names that begin alike.
+    for person in ["ann", "ann!", "anna", "an"] {
+        shop.consent(person, &[SEND[0], SEND[1], &format!("CONVERSATION_SEND_MESSAGE.of-{person}")]).await;
+        shop.oauth.link(&format!("with-{person}"), person).await;
+    }
+    shop.oauth.revoke("ann", &shop.kept).await.unwrap();
+    for person in ["ann!", "anna", "an"] {
+        for conversation in ["of", "with"] {
+            assert!(shop.token(&format!("{conversation}-{person}"), None).await.is_ok(), "{person}");
+        }
+    }
+    assert!(shop.token("of-ann", None).await.is_err() && shop.token("with-ann", None).await.is_err());
+}
+
+#[tokio::test]
+async fn it_is_told_once_however_often_it_is_said_and_again_after_a_new_consent() {
+    let mut shop = Shop::new().await;
+    shop.consent("ann", &SEND).await;
+    for _ in 0..3 {
+        shop.oauth.revoke("ann", &shop.kept).await.unwrap();
+        shop.clock.advance(Duration::from_secs(60));
+        shop.restart();
+    }
+    assert_eq!(shop.kept.names(), ["divar.granted", "divar.revoked"]);
+    shop.consent("ann", &SEND).await;
+    shop.oauth.revoke("ann", &shop.kept).await.unwrap();
+    shop.oauth.revoke("ann", &shop.kept).await.unwrap();
+    assert_eq!(shop.kept.names()[2..], ["divar.granted", "divar.revoked"]);
+    // Also of a person whose tokens ended long ago: bots may know something of them.
+    shop.oauth.revoke("bob", &shop.kept).await.unwrap();
+    assert_eq!(shop.kept.told().pop().unwrap().2, json!({ "user": "bob" }));
+}
+
+#[tokio::test]
+async fn what_the_inbox_refuses_is_told_when_it_is_said_again_or_by_itself() {
+    for again in [true, false] {
+        let mut shop = Shop::new().await;
+        shop.consent("ann", &SEND).await;
+        shop.oauth.link("c2", "ann").await;
+        shop.kept.refuse(true);
+        assert!(shop.oauth.revoke("ann", &shop.kept).await.is_err());
+        assert!(shop.token("c1", Some("ann")).await.is_err(), "the tokens are gone all the same");
+        shop.kept.refuse(false);
+        shop.restart();
+        match again {
+            true => shop.oauth.revoke("ann", &shop.kept).await.unwrap(),
+            false => {
+                shop.run_until(|| shop.kept.taken().len() == 2).await;
+                shop.run_until(|| shop.clock.next_sleeper().is_some()).await;
+            }
+        }
+        assert_eq!(shop.kept.names(), ["divar.granted", "divar.revoked"]);
+        has_nothing(&shop).await;
+    }
+}
+
+#[tokio::test]
+async fn a_vault_that_fails_says_so() {
+    let shop = Shop::new().await;
+    shop.consent("ann", &SEND).await;
+    shop.vault.fail(true);
+    assert!(shop.oauth.revoke("ann", &shop.kept).await.is_err());
+    shop.vault.fail(false);
+    assert!(shop.token("c1", Some("ann")).await.is_ok());
+    shop.oauth.revoke("ann", &shop.kept).await.unwrap();
+    has_nothing(&shop).await;
+}
+
+#[tokio::test]
+async fn a_renewal_under_way_does_not_bring_a_person_back() {
+    for erased in [true, false] {
+        let shop = Shop::new().await;
+        shop.consent("ann", &SEND).await;
+        shop.clock.advance(Duration::from_secs(3600));
+        shop.play.close();
+        let (asked, ()) = tokio::join!(shop.token("c1", Some("ann")), async {
+            until(|| shop.play.renewals() == 1).await;
+            match erased {
+                // The operator erases the person: their records go, whoever works with them.
+                true => {
+                    let changes =
+                        shop.names("grant").await.into_iter().map(|name| Change { kind: "grant", name, record: None });
+                    shop.vault.change(changes.collect()).await.unwrap();
+                }
+                // It does not wait for the server.
+                false => shop.oauth.revoke("ann", &shop.kept).await.unwrap(),
+            }
+            shop.play.open();
+        });
+        assert!(matches!(asked, Err(NoToken::None(_))), "{asked:?}");
+        has_nothing(&shop).await;
+    }
+}
+
+#[tokio::test]
+async fn a_consent_that_was_taken_back_without_a_word_ends_with_its_next_renewal() {
+    let shop = Shop::new().await;
+    shop.consent("ann", &SEND).await;
+    shop.play.forget("ann");
+    shop.clock.advance(Duration::from_secs(2880));
+    // It is still within its time, but dead: the platform says so when it is asked.
+    shop.run_until(|| shop.kept.taken().len() == 2).await;
+    assert_eq!(shop.kept.told()[1], ("all".to_owned(), "divar.revoked".to_owned(), json!({ "user": "ann" })));
+    assert!(matches!(shop.token("c1", Some("ann")).await, Err(NoToken::None(_))));
+}
+
+#[tokio::test]
+async fn what_cannot_be_a_person_takes_nothing_back() {
+    let shop = Shop::new().await;
+    shop.consent("ann", &SEND).await;
+    for user in ["", " ", "ann ", "ann\n", &"x".repeat(10_000)] {
+        shop.oauth.revoke(user, &shop.kept).await.unwrap();
+    }
+    assert_eq!(shop.kept.names(), ["divar.granted"]);
+    assert!(shop.token("c1", Some("ann")).await.is_ok());
+}
