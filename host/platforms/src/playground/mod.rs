@@ -3,4 +3,5 @@
 //! Each is a true HTTP server on loopback: hodhod's own connections are pointed at it in the end-to-end
 //! tests and in the terminal chat, and so can any other client be, for example a platform's official SDK.
 
+mod line;
 pub mod soroush;
