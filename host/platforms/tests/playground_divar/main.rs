@@ -10,3 +10,4 @@ mod push;
 mod read;
 mod send;
 mod subscribe;
+mod terminal;

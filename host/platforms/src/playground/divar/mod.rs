@@ -25,7 +25,7 @@
 //! [`say`](DivarServer::say), [`say_in_post`](DivarServer::say_in_post), [`press`](DivarServer::press),
 //! [`open_from_chat`](DivarServer::open_from_chat), [`consent`](DivarServer::consent),
 //! [`revoke`](DivarServer::revoke) and their neighbours; what the app sent is read with [`sent`](DivarServer::sent)
-//! or awaited with [`wait_for_sent`](DivarServer::wait_for_sent).
+//! or awaited with [`wait_for_sent`](DivarServer::wait_for_sent). [`Terminal`] makes lines of text of both.
 //!
 //! What Divar leaves open is a setting ([`Rules`], [`Lifetimes`], [`Quotas`], [`Pushing`]), or decided here, and so:
 //!
@@ -67,6 +67,7 @@ mod server;
 mod settings;
 mod subscribe;
 mod talk;
+mod terminal;
 mod time;
 mod token;
 mod world;
@@ -83,5 +84,6 @@ pub use sent::{Sent, SentBy, SentFeed};
 pub use server::DivarServer;
 pub use settings::{Lifetimes, Limits, Pushing, Quotas, Rules, Settings};
 pub use talk::{Media, Posted, Touchpoint};
+pub use terminal::Terminal;
 pub use time::SentAt;
 pub use world::Side;
