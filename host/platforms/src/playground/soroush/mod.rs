@@ -34,7 +34,6 @@ mod files;
 mod framing;
 mod incoming;
 mod keyboard;
-mod line;
 mod observe;
 mod people;
 mod result;

@@ -12,9 +12,9 @@ use bytes::Bytes;
 use super::bot::{Bot, Refusal};
 use super::check::{self, Message};
 use super::faults::SendFault;
-use super::line::Switch;
 use super::result::{self, bad_token, result};
 use super::server::Shared;
+use crate::playground::line::Switch;
 
 /// `POST /{token}/sendMessage`
 pub(super) async fn send_message(

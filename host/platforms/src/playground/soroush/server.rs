@@ -19,10 +19,10 @@ use super::bot::Bot;
 use super::error::Error;
 use super::faults::{Call, Faults, SendFault, StreamEnd, StreamFaults};
 use super::files::{self, Files, PERSON_KEY, StoredFile};
-use super::line::{Lines, Switch};
 use super::send::send_message;
 use super::settings::{Rules, Settings};
 use super::stream::{get_message, get_message_v2};
+use crate::playground::line::{Lines, Switch};
 
 /// How long [`SoroushServer::stop`] waits for requests that are under way. Streams and hanging requests end by
 /// themselves, so only a client that stalls in the middle of its request needs it.
