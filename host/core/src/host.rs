@@ -32,6 +32,7 @@ use crate::time::Clock;
 use crate::timers::Timers;
 use crate::trace::Traces;
 use crate::turns::{MigrateError, Turns};
+use crate::vault::Vaults;
 
 /// Rows read at once when taking up an earlier run.
 const PAGE: usize = 1000;
@@ -54,6 +55,7 @@ pub struct Host {
     configuration: Mutex<Configuration>,
     letters: Letters,
     retention: Retention,
+    vaults: Vaults,
     /// True once all that earlier runs left is taken up.
     is_restored: watch::Sender<bool>,
 }
@@ -100,6 +102,7 @@ impl Host {
             outboxes,
             letters,
             retention,
+            vaults: Vaults::default(),
             members,
             count,
             configuration,

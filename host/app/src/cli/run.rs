@@ -4,6 +4,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use hodhod_core::trace::Traces;
+use hodhod_core::vault::Vaults;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
@@ -73,7 +74,7 @@ impl Run {
                     Err(problem) => return Ok(wrong(&[problem])),
                 },
             };
-            let (host, store) = wiring::host(&config, platforms, plugins, &key, traces)?;
+            let (host, store) = wiring::host(&config, platforms, plugins, &Vaults::default(), &key, traces)?;
             let host = Arc::new(host);
             let reloader = Arc::new(Reloader::new(engine.clone(), &config, host.clone(), kept));
             let at = config.host.clone();
