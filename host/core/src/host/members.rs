@@ -32,6 +32,13 @@ pub(super) struct Member {
     is_received: watch::Sender<bool>,
 }
 
+impl Member {
+    /// The account; none while the connection is not configured.
+    pub(super) fn platform(&self) -> Option<Arc<dyn Platform>> {
+        self.platform.borrow().clone()
+    }
+}
+
 /// A connection that can take its place at once.
 pub struct PreparedConnection {
     name: ConnectionName,
@@ -304,7 +311,7 @@ impl Host {
         self.members.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn member(&self, name: &ConnectionName) -> Option<Arc<Member>> {
+    pub(super) fn member(&self, name: &ConnectionName) -> Option<Arc<Member>> {
         self.members().into_iter().find(|member| member.name == *name)
     }
 }
