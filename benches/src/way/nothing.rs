@@ -8,11 +8,12 @@ use futures::future::BoxFuture;
 use hodhod_core::dead::{DeadLetter, Doomed};
 use hodhod_core::event::Event;
 use hodhod_core::health::Held;
-use hodhod_core::ids::{BotName, ConnectionName, InboxSeq, OutboxSeq};
+use hodhod_core::ids::{BotName, Chat, ConnectionName, InboxSeq, OutboxSeq};
 use hodhod_core::outbox::{ListedSend, SendsOf};
 use hodhod_core::quota::Usage;
 use hodhod_core::store::{
-    Appended, Arrival, Build, Disk, Migration, QueuedSend, Settlement, Store, StoreError, Totals, TurnCommit, Upkeep,
+    Appended, Arrival, Build, Disk, DoomedRecords, Erased, KeyId, ListedRecord, Migration, NameHash, QueuedSend,
+    RecordChange, Records, RecordsOf, Rows, SealedRecord, Settlement, Store, StoreError, Totals, TurnCommit, Upkeep,
     WaitingEvent, WaitingSend,
 };
 use hodhod_core::time::Millis;
@@ -180,7 +181,70 @@ impl Upkeep for Nothing {
         now(Vec::new())
     }
 
+    fn bots_that_store(&self) -> Answer<Vec<BotName>> {
+        now(Vec::new())
+    }
+
+    fn timers_of(
+        &self,
+        _bot: BotName,
+        _chat: Chat,
+        _after: Option<String>,
+        _limit: usize,
+    ) -> Answer<Vec<(TimerKey, Standing)>> {
+        now(Vec::new())
+    }
+
+    fn erase(&self, _rows: Rows) -> Answer<Erased> {
+        now(Erased::default())
+    }
+
+    fn clear_log(&self) -> Answer<bool> {
+        now(true)
+    }
+
     fn disk(&self) -> Answer<Disk> {
         now(Disk::default())
+    }
+}
+
+impl Records for Nothing {
+    fn record(&self, _of: RecordsOf, _name: NameHash) -> Answer<Option<SealedRecord>> {
+        now(None)
+    }
+
+    fn take_record(&self, _of: RecordsOf, _name: NameHash, _now: Millis) -> Answer<Option<SealedRecord>> {
+        now(None)
+    }
+
+    fn list_records(&self, _of: RecordsOf, _after: Option<NameHash>, _limit: usize) -> Answer<Vec<SealedRecord>> {
+        now(Vec::new())
+    }
+
+    fn has_records_of_other_keys(
+        &self,
+        _connection: ConnectionName,
+        _kind: Option<&'static str>,
+        _key: KeyId,
+    ) -> Answer<bool> {
+        now(false)
+    }
+
+    fn change_records(&self, _changes: Vec<RecordChange>) -> Answer<()> {
+        now(())
+    }
+
+    fn drop_records(&self, _doomed: DoomedRecords) -> Answer<u64> {
+        now(0)
+    }
+
+    fn records_of(
+        &self,
+        _connection: ConnectionName,
+        _person: NameHash,
+        _after: u64,
+        _limit: usize,
+    ) -> Answer<Vec<ListedRecord>> {
+        now(Vec::new())
     }
 }

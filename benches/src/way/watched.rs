@@ -6,11 +6,12 @@ use futures::future::BoxFuture;
 use hodhod_core::dead::{DeadLetter, Doomed};
 use hodhod_core::event::Event;
 use hodhod_core::health::Held;
-use hodhod_core::ids::{BotName, ConnectionName, InboxSeq, OutboxSeq};
+use hodhod_core::ids::{BotName, Chat, ConnectionName, InboxSeq, OutboxSeq};
 use hodhod_core::outbox::{ListedSend, SendsOf};
 use hodhod_core::quota::Usage;
 use hodhod_core::store::{
-    Appended, Arrival, Build, Disk, Migration, QueuedSend, SendOutcome, Settlement, Store, StoreError, Totals,
+    Appended, Arrival, Build, Disk, DoomedRecords, Erased, KeyId, ListedRecord, Migration, NameHash, QueuedSend,
+    RecordChange, Records, RecordsOf, Rows, SealedRecord, SendOutcome, Settlement, Store, StoreError, Totals,
     TurnCommit, Upkeep, WaitingEvent, WaitingSend,
 };
 use hodhod_core::time::Millis;
@@ -194,7 +195,70 @@ impl Upkeep for Watched {
         self.inner.list_timers(bot, after, limit)
     }
 
+    fn bots_that_store(&self) -> Answer<Vec<BotName>> {
+        self.inner.bots_that_store()
+    }
+
+    fn timers_of(
+        &self,
+        bot: BotName,
+        chat: Chat,
+        after: Option<String>,
+        limit: usize,
+    ) -> Answer<Vec<(TimerKey, Standing)>> {
+        self.inner.timers_of(bot, chat, after, limit)
+    }
+
+    fn erase(&self, rows: Rows) -> Answer<Erased> {
+        self.inner.erase(rows)
+    }
+
+    fn clear_log(&self) -> Answer<bool> {
+        self.inner.clear_log()
+    }
+
     fn disk(&self) -> Answer<Disk> {
         self.inner.disk()
+    }
+}
+
+impl Records for Watched {
+    fn record(&self, of: RecordsOf, name: NameHash) -> Answer<Option<SealedRecord>> {
+        self.inner.record(of, name)
+    }
+
+    fn take_record(&self, of: RecordsOf, name: NameHash, now: Millis) -> Answer<Option<SealedRecord>> {
+        self.inner.take_record(of, name, now)
+    }
+
+    fn list_records(&self, of: RecordsOf, after: Option<NameHash>, limit: usize) -> Answer<Vec<SealedRecord>> {
+        self.inner.list_records(of, after, limit)
+    }
+
+    fn has_records_of_other_keys(
+        &self,
+        connection: ConnectionName,
+        kind: Option<&'static str>,
+        key: KeyId,
+    ) -> Answer<bool> {
+        self.inner.has_records_of_other_keys(connection, kind, key)
+    }
+
+    fn change_records(&self, changes: Vec<RecordChange>) -> Answer<()> {
+        self.inner.change_records(changes)
+    }
+
+    fn drop_records(&self, doomed: DoomedRecords) -> Answer<u64> {
+        self.inner.drop_records(doomed)
+    }
+
+    fn records_of(
+        &self,
+        connection: ConnectionName,
+        person: NameHash,
+        after: u64,
+        limit: usize,
+    ) -> Answer<Vec<ListedRecord>> {
+        self.inner.records_of(connection, person, after, limit)
     }
 }

@@ -14,6 +14,7 @@ use hodhod_core::ids::ConnectionName;
 use hodhod_core::platform::Platform;
 use hodhod_core::trace::Traces;
 use hodhod_core::turn::Actor;
+use hodhod_core::vault::{VaultKey, Vaults};
 use hodhod_engine::{Cache, ChildProcess, Compiler, Component, Engine, PoolSize};
 use hodhod_store::SqliteStore;
 use tokio::runtime::Handle;
@@ -42,6 +43,11 @@ pub(crate) fn actor(
 /// Makes the names of files that bots are told.
 pub(crate) fn seal(key: &StateKey) -> FileSeal {
     FileSeal::new(key.derive("files"))
+}
+
+/// Seals what connections keep of people.
+pub(crate) fn vault_key(key: &StateKey) -> VaultKey {
+    VaultKey::new(key.derive("vault"))
 }
 
 /// Where the bytes of files lie while turns read and upload them.
@@ -140,11 +146,12 @@ fn first(engine: &Engine, bot: &BotEntry, kept: &Kept) -> Result<First, Vec<Prob
     }
 }
 
-/// Puts a host together.
+/// Puts a host together, and opens the vaults of its connections.
 pub(crate) fn host(
     config: &Config,
     platforms: Vec<Arc<dyn Platform>>,
     plugins: Vec<First>,
+    vaults: &Vaults,
     key: &StateKey,
     traces: Traces,
 ) -> anyhow::Result<(Host, Arc<SqliteStore>)> {
@@ -159,8 +166,10 @@ pub(crate) fn host(
         .create(&spool)
         .with_context(|| format!("the folder {} cannot be made", spool.display()))?;
     let (clock, turns) = (Arc::new(SystemClock::new()), config.host.turns as usize);
+    vaults.open(store.clone(), clock.clone(), vault_key(key));
     let mut host = Host::traced(store.clone(), clock, config.host.workers, turns, traces);
     host.set_retention(config.host.retention);
+    host.set_vaults(vaults.clone());
     let seal = seal(key);
     let mut by_name = HashMap::new();
     for (connection, platform) in config.connections.iter().zip(platforms) {

@@ -227,6 +227,19 @@ impl Event {
             Self::Timer(_) | Self::Delivery(_) | Self::Other(..) => None,
         }
     }
+
+    /// True where the event is about this person: they wrote it, or, where it is nobody's message, its JSON names them
+    /// as its `user`, as platforms here write it.
+    pub fn is_of(&self, person: &SenderId) -> bool {
+        #[derive(Deserialize)]
+        struct OfUser {
+            user: SenderId,
+        }
+        match self {
+            Self::Other(_, json) => serde_json::from_str(json).is_ok_and(|OfUser { user }| user == *person),
+            Self::Message(_) | Self::Timer(_) | Self::Delivery(_) => self.sender() == Some(person),
+        }
+    }
 }
 
 impl Event {

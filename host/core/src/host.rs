@@ -7,6 +7,7 @@ mod caller;
 mod keep;
 mod letters;
 mod members;
+mod people;
 mod waiting;
 
 use std::collections::BTreeSet;
@@ -14,7 +15,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use futures::future::{join, select_all};
-use tokio::sync::watch;
+use tokio::sync::{Mutex as Alone, watch};
 
 pub use self::caller::{Caller, HangUp};
 pub use self::keep::Retention;
@@ -22,6 +23,7 @@ use self::letters::Letters;
 pub use self::letters::{OpenedLetter, RetryError};
 use self::members::Member;
 pub use self::members::{PreparedBot, PreparedConnection};
+pub use self::people::{EraseError, Erasure, clear_log};
 pub use self::waiting::PauseError;
 use crate::bot::Bot;
 use crate::ids::{BotName, ConnectionName};
@@ -34,6 +36,7 @@ use crate::time::Clock;
 use crate::timers::Timers;
 use crate::trace::Traces;
 use crate::turns::{MigrateError, Turns};
+use crate::vault::Vaults;
 
 /// Rows read at once when taking up an earlier run.
 const PAGE: usize = 1000;
@@ -56,6 +59,9 @@ pub struct Host {
     configuration: Mutex<Configuration>,
     letters: Letters,
     retention: Retention,
+    vaults: Vaults,
+    /// Held while a person is erased, or a dead letter put back.
+    erasing: Arc<Alone<()>>,
     /// True once all that earlier runs left is taken up.
     is_restored: watch::Sender<bool>,
 }
@@ -91,7 +97,8 @@ impl Host {
         let timers = Timers::new(store.clone(), clock.clone(), turns.clone(), turns.timers_changed());
         let (members, count) = (RwLock::default(), watch::Sender::new(0));
         let configuration = Mutex::new(Configuration { read: clock.now(), refused: Vec::new(), pending: Vec::new() });
-        let letters = Letters::new(store.clone(), turns.clone());
+        let erasing = Arc::default();
+        let letters = Letters::new(store.clone(), turns.clone(), Arc::clone(&erasing));
         let retention = Retention::default();
         Self {
             store,
@@ -102,6 +109,8 @@ impl Host {
             outboxes,
             letters,
             retention,
+            vaults: Vaults::default(),
+            erasing,
             members,
             count,
             configuration,

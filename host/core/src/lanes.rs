@@ -12,6 +12,8 @@
 //! This is a plain data structure: no locks, no tasks, no clock. Every operation is O(log n) or
 //! better, whatever waits.
 
+mod gone;
+
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::hash::Hash;
 
@@ -26,6 +28,8 @@ pub struct Lanes<G, K, T> {
     /// Lanes that wait for a point in time. The number keeps keys apart.
     asleep: BTreeMap<(Millis, u64), (G, K)>,
     naps: u64,
+    /// Items taken so far.
+    taken: u64,
     waiting: usize,
 }
 
@@ -49,6 +53,8 @@ struct Group<K, T> {
 struct Lane<T> {
     queue: VecDeque<T>,
     state: State,
+    /// Tells its item that is out from all that were out before.
+    out: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,7 +93,7 @@ pub enum Next<T> {
 
 impl<G, K, T> Default for Lanes<G, K, T> {
     fn default() -> Self {
-        Self { groups: HashMap::new(), ring: VecDeque::new(), asleep: BTreeMap::new(), naps: 0, waiting: 0 }
+        Self { groups: HashMap::new(), ring: VecDeque::new(), asleep: BTreeMap::new(), naps: 0, taken: 0, waiting: 0 }
     }
 }
 
@@ -139,7 +145,7 @@ impl<G: Clone + Eq + Hash, K: Clone + Eq + Hash, T> Lanes<G, K, T> {
             entry.ready.push_back(lane.clone());
             State::Ready
         };
-        entry.lanes.insert(lane.clone(), Lane { queue: VecDeque::from([item]), state });
+        entry.lanes.insert(lane.clone(), Lane { queue: VecDeque::from([item]), state, out: 0 });
         self.offer(group);
         true
     }
@@ -151,11 +157,13 @@ impl<G: Clone + Eq + Hash, K: Clone + Eq + Hash, T> Lanes<G, K, T> {
             let Some(group) = self.groups.get_mut(&name) else { continue };
             group.in_ring = false;
             let Some(lane_name) = group.next() else { continue };
+            let number = self.taken + 1;
             let taken = group.lanes.get_mut(&lane_name).and_then(|lane| {
-                lane.state = State::Running;
+                (lane.state, lane.out) = (State::Running, number);
                 lane.queue.pop_front()
             });
             let Some(item) = taken else { continue };
+            self.taken = number;
             group.running += 1;
             group.out += 1;
             group.waiting -= 1;

@@ -27,6 +27,7 @@ pub mod manifest;
 pub mod outbox;
 pub mod outgoing;
 pub mod pace;
+pub mod people;
 pub mod platform;
 pub mod quota;
 pub mod refusals;

@@ -12,6 +12,7 @@
 
 mod all;
 mod deliver;
+mod gone;
 mod listed;
 mod pause;
 mod policy;

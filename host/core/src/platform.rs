@@ -13,7 +13,7 @@ use futures::stream::BoxStream;
 use thiserror::Error;
 
 use crate::event::Event;
-use crate::ids::{BotName, Chat, ChatId, ConnectionName};
+use crate::ids::{BotName, Chat, ChatId, ConnectionName, SenderId};
 use crate::outgoing::{Answer, Outgoing};
 use crate::store::StoreError;
 use crate::webhook::Webhook;
@@ -70,6 +70,18 @@ pub trait Platform: Send + Sync + 'static {
     fn call(&self, call: Call) -> BoxFuture<'_, Result<serde_json::Value, CallError>> {
         drop(call);
         Box::pin(std::future::ready(Err(CallError::Unsupported("this platform has no such thing".to_owned()))))
+    }
+
+    /// The chat in which only this person and the bot read along, where its id follows from theirs.
+    fn private_chat(&self, user: &SenderId) -> Option<ChatId> {
+        let _ = user;
+        None
+    }
+
+    /// Forgets what it holds of a person in memory. Called when what is stored of them is erased; what it then
+    /// writes of them into its vault is kept, so what is under way for them must not.
+    fn forget(&self, user: &SenderId) {
+        let _ = user;
     }
 
     /// What the connection is doing, for status pages.

@@ -5,6 +5,7 @@
 //! one caller are applied in the order of the calls, also when the caller does not wait between
 //! them. Dropping a future does not undo the call.
 
+mod records;
 mod upkeep;
 
 use std::sync::Arc;
@@ -25,10 +26,13 @@ use crate::time::Millis;
 use crate::timers::{Firing, Standing, TimerKey, TimerWrite};
 use crate::values::{Bucket, ValueKey, Write};
 
-pub use self::upkeep::{Disk, Upkeep};
+pub use self::records::{
+    DoomedRecords, KeyId, ListedRecord, MOST_RECORDS, NameHash, RecordChange, Records, RecordsOf, SealedRecord,
+};
+pub use self::upkeep::{Disk, Erased, Rows, Upkeep};
 
 /// Durable storage of one host.
-pub trait Store: Upkeep {
+pub trait Store: Upkeep + Records {
     /// Stores arrivals, each unless its key was seen before, and gives each new row its place.
     /// The answer has one entry per arrival, in order.
     fn append(&self, arrivals: Vec<Arrival>) -> BoxFuture<'static, Result<Vec<Appended>, StoreError>>;

@@ -13,6 +13,7 @@
 
 mod builds;
 mod commit;
+mod erasures;
 mod hand;
 mod members;
 mod work;
@@ -26,6 +27,7 @@ use futures::future::{Either, OptionFuture, select};
 use tokio::sync::Notify;
 
 use self::commit::Ticket;
+use self::erasures::Erasures;
 use crate::ages::Stay;
 use crate::asks::Asks;
 use crate::bot::Bot;
@@ -99,6 +101,7 @@ pub struct Turns {
     /// Told when turns have ended for good, or are to run again.
     ends: Notify,
     draining: AtomicBool,
+    erasures: Erasures,
     traces: Traces,
 }
 
@@ -131,6 +134,7 @@ impl Turns {
             timers: Arc::default(),
             ends: Notify::new(),
             draining: AtomicBool::new(false),
+            erasures: Erasures::default(),
             traces,
         }
     }
@@ -280,6 +284,7 @@ impl Turns {
         let asked = self.asks.of(seq);
         let event = match self.body(seq, event).await {
             Ok(Some(event)) => event,
+            Ok(None) if self.is_anybody_erased() => return self.finish(&group, &chat, Next::Done),
             Ok(None) => {
                 asked.as_ref().inspect(|asked| asked.end());
                 tracing::error!(bot = %group, %seq, trace_id = %self.traces.of(seq), "the inbox row of a waiting event is gone");
@@ -300,6 +305,12 @@ impl Turns {
                 let item = Waiting { seq, attempts, conflicts, since, stay, event: None };
                 return self.finish(&group, &chat, Next::At(self.clock.now() + UNREADABLE_WAIT, item));
             }
+        };
+
+        let item = Waiting { seq, attempts, conflicts, since, stay, event: None };
+        let stay = match self.instead_of_handling(&chat, &event, item) {
+            Ok(item) => item.stay,
+            Err(next) => return self.finish(&group, &chat, next),
         };
 
         let began = self.ledger.begin(&group);

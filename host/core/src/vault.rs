@@ -2,6 +2,15 @@
 //!
 //! A record is sealed before it reaches the disk, with a key that is not in the database, so a copy of the
 //! database gives nothing away. Each may belong to a person, with whom it goes.
+//!
+//! What is sealed is the name, whose it is and the value. What the store needs to find a row stands beside that:
+//! connection and kind as they are, name and person as hashes with a key, times as numbers. All of it is
+//! authenticated. Whoever can write the database can take a row away, or put back one that was there before under
+//! the same name; nothing else.
+
+mod keys;
+mod seal;
+mod sealed;
 
 use futures::future::BoxFuture;
 use secrecy::SecretString;
@@ -10,15 +19,31 @@ use crate::ids::SenderId;
 use crate::store::StoreError;
 use crate::time::Millis;
 
+pub use self::keys::VaultKey;
+pub use self::sealed::{SealedVault, Vaults};
+
+/// What records of a kind are for, in words for the person whose they are.
+pub fn purpose(kind: &str) -> &'static str {
+    match kind {
+        "grant" => "what the person allowed the app to do on the platform, with the tokens for it",
+        "state" => "a permission that the person was asked for and has not answered yet",
+        "link" => "which conversation is with the person",
+        _ => "kept by the connection, for its own use",
+    }
+}
+
 /// The records of one connection. What resolves is on disk.
 pub trait Vault: Send + Sync + 'static {
     /// One record; `None` if there is none, or its time is over.
+    ///
+    /// One that does not open is [`StoreError::Unreadable`].
     fn get(&self, kind: &'static str, name: &str) -> BoxFuture<'_, Result<Option<Record>, StoreError>>;
 
     /// One record, which is gone for whoever asks next.
     fn take(&self, kind: &'static str, name: &str) -> BoxFuture<'_, Result<Option<Record>, StoreError>>;
 
-    /// The records of a kind with names after `after`, in the order of the names, at most `limit`.
+    /// The records of a kind, at most `limit`, in an order that does not change: those behind the one called `after`,
+    /// which may be gone. Those that do not open are left out.
     fn list(
         &self,
         kind: &'static str,

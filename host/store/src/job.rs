@@ -1,6 +1,7 @@
 //! A job: a call on its way to the writer and back.
 
 use hodhod_core::store::StoreError;
+use rusqlite::Connection;
 use tokio::sync::oneshot;
 
 use crate::encode::Weight;
@@ -20,6 +21,10 @@ pub(crate) trait Work: Send + 'static {
 
     /// What was run is committed, and there is more to do.
     fn committed(&mut self) {}
+
+    /// What was run to its end is committed. What cannot be done within a transaction is done here, before the
+    /// caller is told.
+    fn afterwards(&mut self, _output: &mut Self::Output, _connection: &Connection) {}
 }
 
 /// How far a job got in this transaction.
@@ -38,6 +43,9 @@ pub(crate) trait Job: Send {
 
     /// Runs inside a transaction. What comes out of it is kept until [`answer`](Self::answer).
     fn run(&mut self, tables: &mut Tables<'_>) -> rusqlite::Result<()>;
+
+    /// Does what is to be done after the commit.
+    fn afterwards(&mut self, connection: &Connection);
 
     /// Tells the caller. Gives the job back if it has more to do.
     fn answer(self: Box<Self>) -> Option<Box<dyn Job>>;
@@ -77,6 +85,12 @@ impl<W: Work> Job for Call<W> {
             Progress::More => None,
         };
         Ok(())
+    }
+
+    fn afterwards(&mut self, connection: &Connection) {
+        if let Some(output) = &mut self.output {
+            self.work.afterwards(output, connection);
+        }
     }
 
     fn answer(mut self: Box<Self>) -> Option<Box<dyn Job>> {

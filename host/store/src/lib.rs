@@ -29,6 +29,9 @@
 //! of the values with the record that they are its own. A crash before it: it is made again. A crash after it: the
 //! record says that it was.
 //!
+//! Where a person is erased, each [`erase`](hodhod_core::store::Upkeep::erase) takes some rows away. A crash between
+//! two of them leaves the rest, and who asked for it asks again.
+//!
 //! Sequence numbers and counters are one row, written by the transaction that changed them, so no
 //! number is used twice and no count is off after a crash.
 //!
@@ -55,13 +58,15 @@
 //!
 //! A body lives in its inbox, outbox or dead letter row and nowhere else. SQLite overwrites what
 //! it deletes (`secure_delete`). Until the write-ahead log starts over, which it does every few
-//! thousand pages and at [`close`](SqliteStore::close), it may still hold the pages as they were.
+//! thousand pages and at [`close`](SqliteStore::close), it may still hold the pages as they were; where a person was
+//! erased, [`clear_log`](hodhod_core::store::Upkeep::clear_log) lets it start over at once.
 
 mod append;
 mod backup;
 mod commit;
 mod disk;
 mod encode;
+mod erase;
 mod fire;
 mod folder;
 mod forget;
@@ -82,6 +87,7 @@ mod schema;
 mod settle;
 mod store;
 mod tables;
+mod vault;
 mod writer;
 
 pub use backup::{Backup, BackupError, backup_folder};

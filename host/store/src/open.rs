@@ -4,6 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use hodhod_core::store::MOST_RECORDS;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 use thiserror::Error;
@@ -12,7 +13,7 @@ use crate::room::KEEP_FREE;
 use crate::schema;
 
 /// How long a statement waits for another program that works on the file, such as a backup.
-const BUSY: Duration = Duration::from_secs(5);
+pub(crate) const BUSY: Duration = Duration::from_secs(5);
 
 /// Pages of 4 KiB in the log after which they are copied into the database. Each page goes once,
 /// however often it changed, so a longer log means less copying; 40 MiB keep the pause at some
@@ -35,6 +36,8 @@ pub struct Options {
     pub durability: Durability,
     /// Most dead letters of one bot; the oldest go first.
     pub dead_letters_per_bot: u64,
+    /// Most records of one kind that a connection keeps in the vault; the oldest go first.
+    pub records_of_kind: u64,
     /// Connections that read. As many reads run at once as there are connections.
     pub readers: usize,
     /// Most bytes of writes that wait for the disk before calls are refused.
@@ -50,6 +53,7 @@ impl Default for Options {
         Self {
             durability: Durability::Full,
             dead_letters_per_bot: 10_000,
+            records_of_kind: MOST_RECORDS,
             readers: std::thread::available_parallelism().map_or(2, |cores| cores.get().clamp(2, 8)),
             most_waiting: 256 << 20,
             most_bytes: None,

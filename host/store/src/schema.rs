@@ -17,6 +17,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0005-whose-it-is.sql"),
     include_str!("../migrations/0006-send-pauses.sql"),
     include_str!("../migrations/0007-builds.sql"),
+    include_str!("../migrations/0008-vault.sql"),
 ];
 
 /// What SQLite keeps in the file to say whose it is: "hodh".

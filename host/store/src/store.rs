@@ -1,5 +1,6 @@
 //! The store: calls become jobs for the writer, or queries.
 
+mod records;
 mod upkeep;
 
 use std::path::{Path, PathBuf};
@@ -40,7 +41,7 @@ use crate::open::{self, OpenError, Options};
 use crate::queue::Queue;
 use crate::read::Readers;
 use crate::settle::{Attempt, Settle};
-use crate::tables;
+use crate::tables::{self, Bounds};
 use crate::writer::{self, EndOfQueue};
 
 type Answer<T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send>>;
@@ -74,9 +75,9 @@ impl SqliteStore {
         let queue = Arc::new(Queue::new(options.most_waiting));
         let (alive, ended) = watch::channel(());
         let meter = Arc::new(Meter::default());
-        let dead_per_bot = options.dead_letters_per_bot;
+        let bounds = Bounds { dead_of_bot: options.dead_letters_per_bot, records_of_kind: options.records_of_kind };
         let disk = Arc::new(Disk::new(folder.path.clone(), options.keep_free));
-        let writer = start_writer(connection, queue.clone(), &folder, &disk, dead_per_bot, meter.clone(), alive)?;
+        let writer = start_writer(connection, queue.clone(), &folder, &disk, bounds, meter.clone(), alive)?;
         Ok(Self {
             queue,
             readers,
@@ -158,7 +159,7 @@ fn start_writer(
     queue: Arc<Queue>,
     folder: &Folder,
     disk: &Arc<Disk>,
-    dead_per_bot: u64,
+    bounds: Bounds,
     meter: Arc<Meter>,
     alive: watch::Sender<()>,
 ) -> Result<JoinHandle<()>, OpenError> {
@@ -167,7 +168,7 @@ fn start_writer(
     let body = move || {
         let _alive = alive;
         let queue = EndOfQueue(queue);
-        writer::run(connection, &queue.0, &file, &disk, dead_per_bot, &meter, &ready);
+        writer::run(connection, &queue.0, &file, &disk, bounds, &meter, &ready);
     };
     let writer = thread::Builder::new().name("store-writer".into()).spawn(body).map_err(OpenError::Thread)?;
     match started.recv() {

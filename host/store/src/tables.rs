@@ -13,6 +13,7 @@ mod tally;
 mod timers;
 mod usage;
 mod values;
+mod vault;
 
 use rusqlite::types::Type;
 use rusqlite::{Connection, Row};
@@ -26,9 +27,24 @@ pub(crate) use self::seen::{Seen, Step};
 pub(crate) use self::spare::{Spare, free_bytes};
 pub(crate) use self::states::{States, states};
 pub(crate) use self::tally::{Tally, totals};
-pub(crate) use self::timers::{Timers, due as due_timers, has as has_timer, list as list_timers, next as next_timer};
-pub(crate) use self::usage::{Usage, usage};
+pub(crate) use self::timers::{
+    Timers, due as due_timers, has as has_timer, list as list_timers, next as next_timer, of_chat as timers_of,
+};
+pub(crate) use self::usage::{Usage, bots as bots_that_store, usage};
 pub(crate) use self::values::{Values, keys, value};
+pub(crate) use self::vault::{
+    Vault, has_of_other_keys as has_records_of_other_keys, list as list_records, of_person as records_of_person,
+    one as record,
+};
+
+/// How many rows there may be of what has an end.
+#[derive(Clone, Copy)]
+pub(crate) struct Bounds {
+    /// Dead letters of a bot.
+    pub(crate) dead_of_bot: u64,
+    /// Records of a kind on a connection.
+    pub(crate) records_of_kind: u64,
+}
 
 /// The tables as the writer has them. What they keep in memory is what the open transaction would
 /// commit; after a rollback it is made to
@@ -44,23 +60,25 @@ pub(crate) struct Tables<'c> {
     pub(crate) states: States<'c>,
     pub(crate) pauses: Pauses<'c>,
     pub(crate) builds: Builds<'c>,
+    pub(crate) vault: Vault<'c>,
     pub(crate) tally: Tally<'c>,
     pub(crate) spare: Spare<'c>,
 }
 
 impl<'c> Tables<'c> {
-    pub(crate) fn new(connection: &'c Connection, dead_per_bot: u64) -> rusqlite::Result<Self> {
+    pub(crate) fn new(connection: &'c Connection, bounds: Bounds) -> rusqlite::Result<Self> {
         Ok(Self {
             inbox: Inbox::new(connection)?,
             outbox: Outbox::new(connection)?,
             values: Values::new(connection)?,
             seen: Seen::new(connection)?,
-            dead: Dead::new(connection, dead_per_bot)?,
+            dead: Dead::new(connection, bounds.dead_of_bot)?,
             timers: Timers::new(connection)?,
             usage: Usage::new(connection)?,
             states: States::new(connection)?,
             pauses: Pauses::new(connection)?,
             builds: Builds::new(connection)?,
+            vault: Vault::new(connection, bounds.records_of_kind)?,
             tally: Tally::new(connection)?,
             spare: Spare::new(connection)?,
         })
@@ -71,12 +89,14 @@ impl<'c> Tables<'c> {
         self.dead.load()?;
         self.seen.load()?;
         self.usage.load();
+        self.vault.load()?;
         self.tally.load()
     }
 
     /// Writes what is due once per transaction.
     pub(crate) fn save(&mut self) -> rusqlite::Result<()> {
         self.dead.trim(&mut self.tally.now.totals)?;
+        self.vault.trim()?;
         self.usage.save()?;
         self.tally.save()
     }
@@ -85,6 +105,7 @@ impl<'c> Tables<'c> {
     pub(crate) fn saved(&mut self) {
         self.dead.saved();
         self.seen.saved();
+        self.vault.saved();
         self.tally.saved();
     }
 }

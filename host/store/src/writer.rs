@@ -13,7 +13,7 @@ use crate::job::Job;
 use crate::meter::Meter;
 use crate::queue::Queue;
 use crate::schema;
-use crate::tables::Tables;
+use crate::tables::{Bounds, Tables};
 
 /// Most shares of keys sorted in after one group.
 const SHARES: usize = 8;
@@ -30,11 +30,11 @@ pub(crate) fn run(
     queue: &Queue,
     file: &Path,
     disk: &Disk,
-    dead_per_bot: u64,
+    bounds: Bounds,
     meter: &Meter,
     ready: &SyncSender<rusqlite::Result<()>>,
 ) {
-    match Writer::new(&connection, queue, file, disk, dead_per_bot, meter) {
+    match Writer::new(&connection, queue, file, disk, bounds, meter) {
         Ok(mut writer) => {
             if ready.send(Ok(())).is_ok() {
                 writer.work();
@@ -83,7 +83,7 @@ impl<'c> Writer<'c> {
         queue: &'c Queue,
         file: &'c Path,
         disk: &'c Disk,
-        dead_per_bot: u64,
+        bounds: Bounds,
         meter: &'c Meter,
     ) -> rusqlite::Result<Self> {
         Ok(Self {
@@ -94,7 +94,7 @@ impl<'c> Writer<'c> {
             disk,
             begin: connection.prepare("BEGIN IMMEDIATE")?,
             commit: connection.prepare("COMMIT")?,
-            tables: Tables::new(connection, dead_per_bot)?,
+            tables: Tables::new(connection, bounds)?,
             loaded: true,
             groups: 0,
         })
@@ -243,7 +243,8 @@ impl<'c> Writer<'c> {
     }
 
     fn answer(&self, group: Vec<Box<dyn Job>>) {
-        for job in group {
+        for mut job in group {
+            job.afterwards(self.connection);
             if let Some(unfinished) = job.answer() {
                 self.queue.put_back(unfinished);
             }

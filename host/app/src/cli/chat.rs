@@ -19,6 +19,7 @@ use hodhod_core::outbox::{OnDoubt, Policy};
 use hodhod_core::pace::Rate;
 use hodhod_core::runtime::{Grants, Limits};
 use hodhod_core::trace::Traces;
+use hodhod_core::vault::Vaults;
 use hodhod_platforms::playground::soroush::SoroushServer;
 use tokio::sync::watch;
 
@@ -66,7 +67,7 @@ impl Chat {
         let (plugins, _) = wiring::plugins(&engine, &config).map_err(first)?;
         let plugins = plugins.into_iter().map(Into::into).collect();
         let traces = Traces::unheard(traces::key(&key));
-        let (host, store) = wiring::host(&config, platforms, plugins, &key, traces)?;
+        let (host, store) = wiring::host(&config, platforms, plugins, &Vaults::default(), &key, traces)?;
         let host = Arc::new(host);
         let (wish, wishes) = watch::channel(Wish::Serve);
         let serving = tokio::spawn({

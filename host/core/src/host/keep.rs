@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use super::Host;
 use crate::dead::Doomed;
+use crate::store::DoomedRecords;
+use crate::vault::Vaults;
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
@@ -32,6 +34,16 @@ impl Host {
         self.retention = retention;
     }
 
+    /// Says where connections keep what they know of people. To be called before anything is served.
+    pub fn set_vaults(&mut self, vaults: Vaults) {
+        self.vaults = vaults;
+    }
+
+    /// Where connections keep what they know of people.
+    pub fn vaults(&self) -> &Vaults {
+        &self.vaults
+    }
+
     /// Drops what is too old, now and every hour. Never ends; one task runs this.
     pub(super) async fn forget_on_time(&self) {
         let Retention { remember, keep_dead } = self.retention;
@@ -44,6 +56,11 @@ impl Host {
                 Ok(0) => {}
                 Ok(letters) => tracing::info!(letters, "dead letters were too old and are dropped"),
                 Err(error) => tracing::warn!(%error, "old dead letters cannot be dropped"),
+            }
+            match self.store.drop_records(DoomedRecords::Expired(now)).await {
+                Ok(0) => {}
+                Ok(records) => tracing::debug!(records, "the time of records in the vault is over; they are dropped"),
+                Err(error) => tracing::warn!(%error, "records of the vault whose time is over cannot be dropped"),
             }
             self.clock.sleep_until(now + LOOK_EVERY).await;
         }

@@ -73,12 +73,14 @@ pub(super) struct Letters {
     turns: Arc<Turns>,
     ask: mpsc::Sender<Retry>,
     asked: Mutex<mpsc::Receiver<Retry>>,
+    /// Held while a person is erased.
+    erasing: Arc<Mutex<()>>,
 }
 
 impl Letters {
-    pub(super) fn new(store: Arc<dyn Store>, turns: Arc<Turns>) -> Self {
+    pub(super) fn new(store: Arc<dyn Store>, turns: Arc<Turns>, erasing: Arc<Mutex<()>>) -> Self {
         let (ask, asked) = mpsc::channel(WAITING);
-        Self { store, turns, ask, asked: Mutex::new(asked) }
+        Self { store, turns, ask, asked: Mutex::new(asked), erasing }
     }
 
     /// Makes what is asked for. Never ends; one task runs this.
@@ -91,6 +93,7 @@ impl Letters {
     }
 
     async fn retry(&self, seq: InboxSeq) -> Result<InboxSeq, RetryError> {
+        let _alone = self.erasing.lock().await;
         let letter = self.store.dead_letter(seq).await?.ok_or(RetryError::Unknown(seq))?;
         let bot = letter.bot;
         if self.turns.bot(&bot).is_none() {

@@ -34,6 +34,13 @@ pub(super) struct Member {
     pub(super) storing: watch::Sender<usize>,
 }
 
+impl Member {
+    /// The account; none while the connection is not configured.
+    pub(super) fn platform(&self) -> Option<Arc<dyn Platform>> {
+        self.platform.borrow().clone()
+    }
+}
+
 /// A connection that can take its place at once.
 pub struct PreparedConnection {
     name: ConnectionName,

@@ -8,6 +8,7 @@ mod counts;
 mod health;
 mod letters;
 mod members;
+mod people;
 mod timers;
 
 use std::collections::BTreeMap;

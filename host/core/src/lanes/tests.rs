@@ -117,6 +117,41 @@ fn a_group_with_limit_zero_keeps_everything_and_gives_nothing() {
 }
 
 #[test]
+fn what_was_out_is_not_what_is_out_now() {
+    let mut lanes = lanes(&[("a", 10)]);
+    push(&mut lanes, "a", 1, 10);
+    push(&mut lanes, "a", 1, 11);
+    push(&mut lanes, "a", 2, 20);
+    assert!(lanes.out_there(|_| true).is_empty());
+    assert_eq!((take(&mut lanes), take(&mut lanes)), (Some(("a", 1, 10)), Some(("a", 2, 20))));
+    let out = lanes.out_there(|lane| *lane == 1);
+    assert!(out.len() == 1 && lanes.is_out(&out[0]));
+    lanes.over(&"a", &1);
+    assert!(lanes.is_out(&out[0]), "its end is not told");
+    lanes.finish(&"a", &1, Next::Done);
+    assert!(!lanes.is_out(&out[0]));
+    assert_eq!(take(&mut lanes), Some(("a", 1, 11)));
+    assert!(!lanes.is_out(&out[0]), "the next of its lane is another");
+}
+
+#[test]
+fn an_item_that_is_dropped_leaves_its_lane_to_the_next() {
+    let mut lanes = lanes(&[("a", 10), ("b", 0)]);
+    (0..4).for_each(|item| push(&mut lanes, "a", 1, item));
+    push(&mut lanes, "a", 2, 20);
+    push(&mut lanes, "b", 1, 0);
+    assert_eq!(take(&mut lanes), Some(("a", 1, 0)));
+    let mut dropped = lanes.drop_waiting(|item| *item < 3 || *item == 20);
+    dropped.sort_unstable();
+    assert_eq!(dropped, [0, 1, 2, 20], "that of another group too, and not the one that is out");
+    assert_eq!((lanes.waiting(), lanes.waiting_in(&"b"), lanes.lanes_in(&"a")), (1, 0, 1));
+    assert!(!lanes.has_ready());
+    lanes.finish(&"a", &1, Next::At(Millis(500), 0));
+    assert_eq!(lanes.drop_waiting(|item| *item == 0 || *item == 3).len(), 2);
+    assert_eq!((lanes.next_wake(), lanes.lanes_in(&"a")), (None, 0), "nobody is woken for nothing");
+}
+
+#[test]
 fn an_unknown_group_is_refused() {
     assert!(!lanes(&[]).push(&"nobody", &1, 1, Millis(0)));
 }
@@ -130,6 +165,7 @@ enum Step {
     Finish { which: usize, how: u8, delay: u64 },
     Pass(u64),
     Limit { group: usize, limit: usize },
+    Drop { of: u32 },
     Restart,
 }
 
@@ -141,6 +177,7 @@ fn step() -> impl Strategy<Value = Step> {
         5 => (any::<usize>(), 0..4u8, 0..50u64).prop_map(|(which, how, delay)| Step::Finish { which, how, delay }),
         2 => (0..60u64).prop_map(Step::Pass),
         1 => (0..3usize, 0..4usize).prop_map(|(group, limit)| Step::Limit { group, limit }),
+        1 => (0..4u32).prop_map(|of| Step::Drop { of }),
         1 => Just(Step::Restart),
     ]
 }
@@ -220,6 +257,24 @@ proptest! {
                 Step::Limit { group, limit } => {
                     limits.insert(GROUPS[group], limit);
                     lanes.set_limit(&GROUPS[group], limit);
+                }
+                Step::Drop { of } => {
+                    let there = |lanes: &Bots, (o, _): &(Out<_, _, _>, Runs)| {
+                        lanes.out_there(|lane| *lane == o.lane).into_iter().find(|(group, _, _)| *group == o.group).unwrap()
+                    };
+                    let before: Vec<_> = out.iter().map(|out| there(&lanes, out)).collect();
+                    let mut dropped = lanes.drop_waiting(|item| item % 4 == of);
+                    prop_assert!(before.iter().all(|out| lanes.is_out(out)), "what is out stays out");
+                    let mut expected = Vec::new();
+                    for ((group, lane), queue) in &mut table {
+                        let is_out = |item: &u32| out.iter().any(|(o, _)| (o.group, o.lane, o.item) == (*group, *lane, *item));
+                        expected.extend(queue.iter().copied().filter(|item| item % 4 == of && !is_out(item)));
+                        queue.retain(|item| item % 4 != of || is_out(item));
+                    }
+                    alone.retain(|item| !expected.contains(item));
+                    dropped.sort_unstable();
+                    expected.sort_unstable();
+                    prop_assert_eq!(dropped, expected);
                 }
                 Step::Restart => {
                     lanes = Lanes::default();

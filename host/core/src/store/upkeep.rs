@@ -1,17 +1,19 @@
 //! What an operator asks of the store, and what keeps it from growing: nothing that a turn needs.
 
+use std::ops::AddAssign;
 use std::sync::Arc;
 
 use futures::future::BoxFuture;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{StoreError, WaitingEvent};
 use crate::dead::{DeadLetter, Doomed};
 use crate::event::Event;
-use crate::ids::{BotName, ConnectionName, InboxSeq, OutboxSeq};
+use crate::ids::{BotName, Chat, ConnectionName, InboxSeq, OutboxSeq};
 use crate::outbox::{ListedSend, SendsOf};
 use crate::time::Millis;
-use crate::timers::{ListedTimer, TimerPlace};
+use crate::timers::{ListedTimer, Standing, TimerKey, TimerPlace};
+use crate::values::ValueKey;
 
 /// The part of [`Store`](super::Store) that operators use. Its calls keep the same promises.
 pub trait Upkeep: Send + Sync + 'static {
@@ -62,6 +64,25 @@ pub trait Upkeep: Send + Sync + 'static {
         limit: usize,
     ) -> BoxFuture<'static, Result<Vec<ListedTimer>, StoreError>>;
 
+    /// The bots that have stored values or timers, by name.
+    fn bots_that_store(&self) -> BoxFuture<'static, Result<Vec<BotName>, StoreError>>;
+
+    /// The timers of a bot for a chat with ids after `after`, in the order of the ids, at most `limit`.
+    fn timers_of(
+        &self,
+        bot: BotName,
+        chat: Chat,
+        after: Option<String>,
+        limit: usize,
+    ) -> BoxFuture<'static, Result<Vec<(TimerKey, Standing)>, StoreError>>;
+
+    /// Takes rows away, all of them in one transaction, and gives the number of those that were there. Nobody is told.
+    fn erase(&self, rows: Rows) -> BoxFuture<'static, Result<Erased, StoreError>>;
+
+    /// Takes what was deleted out of the log too, where nobody reads it just now. False if somebody does: it
+    /// goes when the log starts over.
+    fn clear_log(&self) -> BoxFuture<'static, Result<bool, StoreError>>;
+
     /// The room that the store takes.
     fn disk(&self) -> BoxFuture<'static, Result<Disk, StoreError>>;
 }
@@ -75,4 +96,49 @@ pub struct Disk {
     pub log: u64,
     /// Of the database, what is free: used again, or given back.
     pub free: u64,
+}
+
+/// Rows that go together, whatever is under way for them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Rows {
+    /// Stored values.
+    pub values: Vec<ValueKey>,
+    /// Timers.
+    pub timers: Vec<TimerKey>,
+    /// Dead letters, which are counted as dropped.
+    pub letters: Vec<InboxSeq>,
+    /// Waiting events.
+    pub events: Vec<InboxSeq>,
+    /// Waiting sends.
+    pub sends: Vec<OutboxSeq>,
+    /// Rows of the vault, by their places.
+    pub records: Vec<u64>,
+}
+
+/// How many rows there were.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Erased {
+    /// Stored values.
+    pub values: u64,
+    /// Timers.
+    pub timers: u64,
+    /// Dead letters.
+    pub letters: u64,
+    /// Waiting events.
+    pub events: u64,
+    /// Waiting sends.
+    pub sends: u64,
+    /// Rows of the vault.
+    pub records: u64,
+}
+
+impl AddAssign for Erased {
+    fn add_assign(&mut self, more: Self) {
+        self.values += more.values;
+        self.timers += more.timers;
+        self.letters += more.letters;
+        self.events += more.events;
+        self.sends += more.sends;
+        self.records += more.records;
+    }
 }

@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use futures::future::{BoxFuture, Either, select};
 use tokio::sync::Notify;
 
-use crate::ids::ChatId;
+use crate::ids::{ChatId, SenderId};
 use crate::outgoing::Outgoing;
 use crate::platform::{Health, Incoming, Intake, Platform, SendError, Sent, Unsendable};
 
@@ -14,13 +14,13 @@ use crate::platform::{Health, Incoming, Intake, Platform, SendError, Sent, Unsen
 pub type Script = Result<Sent, SendError>;
 
 /// A platform without a network.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct TestPlatform {
     state: Mutex<State>,
     rung: Notify,
 }
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct State {
     answers: VecDeque<Script>,
     incoming: Vec<Incoming>,
@@ -30,7 +30,13 @@ struct State {
     under_way: usize,
     most_under_way: usize,
     hanging: bool,
+    has_private_chats: bool,
+    forgotten: Vec<SenderId>,
+    forgets: Option<Forget>,
 }
+
+/// What a test does when a person is to be forgotten.
+type Forget = Box<dyn FnMut(&SenderId) + Send>;
 
 impl TestPlatform {
     /// Answers the coming sends so, one each; after them every send succeeds.
@@ -62,6 +68,21 @@ impl TestPlatform {
     /// True while somebody receives.
     pub fn is_received(&self) -> bool {
         self.lock().receiving
+    }
+
+    /// Lets the chat with a person have the id of the person.
+    pub fn set_private_chats(&self) {
+        self.lock().has_private_chats = true;
+    }
+
+    /// Does this where it is to forget a person.
+    pub fn when_forgetting(&self, forgets: impl FnMut(&SenderId) + Send + 'static) {
+        self.lock().forgets = Some(Box::new(forgets));
+    }
+
+    /// The persons that it was to forget, in order.
+    pub fn forgotten(&self) -> Vec<SenderId> {
+        self.lock().forgotten.clone()
     }
 
     /// Every send that was tried, in order.
@@ -121,6 +142,18 @@ impl Platform for TestPlatform {
 
     fn accepts(&self, _chat: &ChatId, _message: &Outgoing) -> Result<(), Unsendable> {
         Ok(())
+    }
+
+    fn private_chat(&self, user: &SenderId) -> Option<ChatId> {
+        self.lock().has_private_chats.then(|| user.as_str().into())
+    }
+
+    fn forget(&self, user: &SenderId) {
+        let mut state = self.lock();
+        state.forgotten.push(user.clone());
+        if let Some(forgets) = &mut state.forgets {
+            forgets(user);
+        }
     }
 
     fn health(&self) -> Health {

@@ -1,6 +1,7 @@
 //! A store in memory that keeps the promises of the joint, survives a "crash" of the host above
 //! it, and fails when a test wants.
 
+mod records;
 mod upkeep;
 
 use std::collections::{BTreeMap, HashSet};
@@ -14,8 +15,8 @@ use crate::health::Held;
 use crate::ids::{BotName, ConnectionName, InboxSeq, OutboxSeq};
 use crate::quota::Usage;
 use crate::store::{
-    Appended, Arrival, Build, Mark, Migration, QueuedSend, SendOutcome, Settlement, Store, StoreError, Totals,
-    TurnCommit, WaitingEvent, WaitingSend,
+    Appended, Arrival, Build, Mark, Migration, QueuedSend, RecordsOf, SealedRecord, SendOutcome, Settlement, Store,
+    StoreError, Totals, TurnCommit, WaitingEvent, WaitingSend,
 };
 use crate::time::Millis;
 use crate::timers::{Firing, Missed, Standing, TimerKey, TimerWrite};
@@ -46,6 +47,8 @@ pub enum Failpoint {
     Pause,
     /// The next migration.
     Migrate,
+    /// The next rows that are erased.
+    Erase,
 }
 
 /// A store in memory. Clones share it, so a second host over a clone is the host after a crash.
@@ -64,6 +67,7 @@ struct Tables {
     bots: BTreeMap<BotName, Held>,
     pauses: BTreeMap<ConnectionName, Millis>,
     builds: BTreeMap<BotName, Build>,
+    records: BTreeMap<u64, (RecordsOf, SealedRecord)>,
     totals: Totals,
     failing: Vec<Failpoint>,
     /// Rows up to this number cannot be read any more.

@@ -62,22 +62,27 @@ impl Turns {
         passed
     }
 
-    pub(super) fn committed(&self, batch: Vec<Committed<Ticket>>) {
-        let mut lanes = self.lanes();
+    pub(super) fn committed(&self, mut batch: Vec<Committed<Ticket>>) {
         let mut queued = Vec::new();
         let now = self.traces.now();
-        for Committed { ticket, commit, sends } in batch {
-            let Ticket { bot, chat, stay, asked, answer, ended } = ticket;
-            bot.stats.marked(&commit.mark);
-            if !commit.timers.is_empty() {
-                self.timers.notify_one();
-            }
-            self.traces.tell(commit.seq, ended, now, || What::Commit {
+        for Committed { ticket, commit, sends } in &mut batch {
+            self.traces.tell(commit.seq, ticket.ended, now, || What::Commit {
                 mark: commit.mark.as_str(),
                 sends: commit.sends.len(),
                 values: commit.values.len(),
                 timers: commit.timers.len(),
             });
+            queued.extend(std::mem::take(sends).into_iter().zip(std::mem::take(&mut commit.sends)));
+        }
+        // Before their lanes go on: who has waited for the end of a turn finds all that it left.
+        self.outboxes.push_all(queued);
+        let mut lanes = self.lanes();
+        for Committed { ticket, commit, sends: _ } in batch {
+            let Ticket { bot, chat, stay, asked, answer, ended: _ } = ticket;
+            bot.stats.marked(&commit.mark);
+            if !commit.timers.is_empty() {
+                self.timers.notify_one();
+            }
             let is_told = answer.map(Claim::tell);
             if is_told == Some(false) && bot.actor().may_be_logged(chat.id.as_str().len(), commit.at) {
                 tracing::warn!(bot = %bot.name(), %chat, seq = %commit.seq, trace_id = %self.traces.of(commit.seq),
@@ -102,11 +107,9 @@ impl Turns {
                 }
             };
             lanes.finish(bot.name(), &chat, next);
-            queued.extend(sends.into_iter().zip(commit.sends));
         }
         drop(lanes);
         self.ends.notify_waiters();
-        self.outboxes.push_all(queued);
         self.wake();
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use hodhod_core::ids::ChatId;
+use hodhod_core::ids::{ChatId, SenderId};
 use hodhod_core::outgoing::Outgoing;
 use hodhod_core::platform::{Download, FileError, Health, Intake, Platform, SendError, Sent, Unsendable, Upload};
 use tokio::sync::Mutex;
@@ -87,7 +87,16 @@ impl Platform for Soroush {
         self.api.upload_file(upload).boxed()
     }
 
+    fn private_chat(&self, user: &SenderId) -> Option<ChatId> {
+        Some(private_chat(user))
+    }
+
     fn health(&self) -> Health {
         self.status.health()
     }
+}
+
+/// The chat with a person, whose id is that of the person: a message names who it is from, and nothing else.
+pub fn private_chat(user: &SenderId) -> ChatId {
+    user.as_str().into()
 }

@@ -39,5 +39,5 @@ mod upload;
 mod wire;
 
 pub use config::{AttachmentName, ConfigError, Options, SoroushConfig, StreamType, Timing};
-pub use connection::{PACE_PER_CHAT, PACE_PER_CONNECTION, Soroush};
+pub use connection::{PACE_PER_CHAT, PACE_PER_CONNECTION, Soroush, private_chat};
 pub use decode::Decoder;

@@ -6,13 +6,14 @@ use std::sync::Arc;
 
 use hodhod_core::dead::{DeadLetter, Doomed};
 use hodhod_core::event::Event;
-use hodhod_core::ids::{BotName, ConnectionName, InboxSeq, OutboxSeq};
+use hodhod_core::ids::{BotName, Chat, ConnectionName, InboxSeq, OutboxSeq};
 use hodhod_core::outbox::{ListedSend, SendsOf};
-use hodhod_core::store::{Disk, Upkeep, WaitingEvent};
+use hodhod_core::store::{Disk, Erased, Rows, Upkeep, WaitingEvent};
 use hodhod_core::time::Millis;
-use hodhod_core::timers::{ListedTimer, TimerPlace};
+use hodhod_core::timers::{ListedTimer, Standing, TimerKey, TimerPlace};
 
 use super::{Answer, SqliteStore};
+use crate::erase::{ClearLog, Erase};
 use crate::letters::{Discard, Retry};
 use crate::pause::Pause;
 use crate::tables;
@@ -54,6 +55,30 @@ impl Upkeep for SqliteStore {
         self.query("list timers", move |connection| {
             tables::list_timers(connection, bot.as_ref(), after.as_ref(), limit)
         })
+    }
+
+    fn bots_that_store(&self) -> Answer<Vec<BotName>> {
+        self.query("list the bots that store something", tables::bots_that_store)
+    }
+
+    fn timers_of(
+        &self,
+        bot: BotName,
+        chat: Chat,
+        after: Option<String>,
+        limit: usize,
+    ) -> Answer<Vec<(TimerKey, Standing)>> {
+        self.query("list the timers of a chat", move |connection| {
+            tables::timers_of(connection, &bot, &chat, after.as_deref(), limit)
+        })
+    }
+
+    fn erase(&self, rows: Rows) -> Answer<Erased> {
+        self.submit(Ok(Erase(rows)))
+    }
+
+    fn clear_log(&self) -> Answer<bool> {
+        self.submit(Ok(ClearLog))
     }
 
     fn disk(&self) -> Answer<Disk> {

@@ -147,3 +147,24 @@ pub(crate) fn list(
         })?
         .collect()
 }
+
+/// Those of a bot for a chat, in the order of their ids, after one.
+pub(crate) fn of_chat(
+    connection: &Connection,
+    bot: &BotName,
+    chat: &Chat,
+    after: Option<&str>,
+    most: usize,
+) -> rusqlite::Result<Vec<(TimerKey, Standing)>> {
+    connection
+        .prepare_cached(
+            "SELECT id, due, skip, payload FROM timer
+             WHERE bot = ?1 AND connection = ?2 AND chat = ?3 AND (?4 IS NULL OR id > ?4) ORDER BY id LIMIT ?5",
+        )?
+        .query_map((bot.as_str(), chat.connection.as_str(), chat.id.as_str(), after, limit(most)), |row| {
+            let key = TimerKey { bot: bot.clone(), chat: Some(chat.clone()), id: row.get(0)? };
+            let missed = if row.get(2)? { Missed::Skip } else { Missed::Fire };
+            Ok((key, Standing { due: Millis(number(row, 1)?), payload: row.get(3)?, missed }))
+        })?
+        .collect()
+}

@@ -7,8 +7,8 @@ use hodhod_core::quota::Usage as Held;
 use hodhod_core::values::Bucket;
 use rusqlite::{Connection, OptionalExtension, Statement};
 
-use super::number;
 use super::values::columns;
+use super::{number, text};
 
 /// What a transaction adds to a bucket or a bot; less than nothing where it takes away.
 #[derive(Clone, Copy, Debug, Default)]
@@ -93,4 +93,17 @@ pub(crate) fn usage(connection: &Connection, bot: &BotName, bucket: &Bucket) -> 
     let (bucket_keys, bucket_bytes, _) = read(columns(bucket))?;
     let (bot_keys, bot_bytes, timers) = read(("", "", ""))?;
     Ok(Held { bucket_keys, bucket_bytes, bot_keys, bot_bytes, timers })
+}
+
+/// The bots that hold something, or once did. Each is one search in the index, however much it holds.
+pub(crate) fn bots(connection: &Connection) -> rusqlite::Result<Vec<BotName>> {
+    connection
+        .prepare_cached(
+            "WITH RECURSIVE next (bot) AS (
+                 SELECT min(bot) FROM usage
+                 UNION ALL SELECT (SELECT min(bot) FROM usage WHERE bot > next.bot) FROM next WHERE next.bot IS NOT NULL
+             ) SELECT bot FROM next WHERE bot IS NOT NULL",
+        )?
+        .query_map([], |row| text(row, 0).map(BotName::from))?
+        .collect()
 }

@@ -152,7 +152,8 @@ async fn without_a_host_the_folder_is_copied_as_it_is() {
     // An older program's: a backup before an upgrade must not be an upgrade.
     kit.sqlite()
         .execute_batch(
-            "PRAGMA user_version = 4; PRAGMA application_id = 0; DROP TABLE shaped_by; DROP TABLE send_pause; DROP TABLE build",
+            "PRAGMA user_version = 4; PRAGMA application_id = 0; DROP TABLE shaped_by; DROP TABLE send_pause; DROP TABLE build;
+             DROP TABLE vault",
         )
         .unwrap();
     let before = fs::read(kit.database()).unwrap();

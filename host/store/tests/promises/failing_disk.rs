@@ -16,7 +16,7 @@ use tempfile::TempDir;
 use crate::crash::{Acknowledged, NORMAL, check, stored, write};
 use crate::disk_kit::{Disk, EIO, ENDLESS, ENOSPC, Fault, Operation, Order};
 use crate::kit::{Kit, arrival};
-use crate::model::{MOST_DEAD, Model, Op, an_op, apply, compare};
+use crate::model::{MOST_DEAD, MOST_RECORDS, Model, Op, an_op, apply, compare};
 
 /// Chance with a seed that a failure shows.
 struct Chance(u64);
@@ -76,8 +76,13 @@ fn the_store_does_what_the_contract_says_on_a_disk_that_fails() {
     let mut runner = TestRunner::new(Config { cases: 24, failure_persistence: None, ..Config::default() });
     let tested = runner.run(&vec((an_op(), a_fault()), 1..50), |steps| {
         runtime.block_on(async {
-            let options =
-                Options { dead_letters_per_bot: MOST_DEAD as u64, readers: 1, keep_free: 0, ..Options::default() };
+            let options = Options {
+                dead_letters_per_bot: MOST_DEAD as u64,
+                records_of_kind: MOST_RECORDS as u64,
+                readers: 1,
+                keep_free: 0,
+                ..Options::default()
+            };
             let (mut kit, mut model) = (Kit::with(options), Model::default());
             for (op, fault) in &steps {
                 // It may take more than one transaction, of which the first ones stay.

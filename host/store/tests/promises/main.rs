@@ -15,6 +15,8 @@ mod disk_kit;
 #[cfg(test)]
 mod duplicates;
 #[cfg(test)]
+mod erase;
+#[cfg(test)]
 mod failing_disk;
 #[cfg(test)]
 mod faults;
@@ -39,5 +41,7 @@ mod timers;
 mod turns;
 #[cfg(test)]
 mod values;
+#[cfg(test)]
+mod vault;
 #[cfg(test)]
 mod versions;

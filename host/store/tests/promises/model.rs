@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use hodhod_core::dead::Doomed;
 use hodhod_core::ids::{InboxSeq, OutboxSeq};
 use hodhod_core::store::{
-    Appended, Arrival, Build, Mark, Migration, QueuedSend, Route, SendOutcome, Settlement, Store, StoreError, Totals,
-    TurnCommit, Upkeep,
+    Appended, Arrival, Build, DoomedRecords, Erased, Mark, Migration, NameHash, QueuedSend, RecordChange, Records,
+    RecordsOf, Route, Rows, SealedRecord, SendOutcome, Settlement, Store, StoreError, Totals, TurnCommit, Upkeep,
 };
 use hodhod_core::time::Millis;
 use hodhod_core::values::{Bucket, ValueKey, Write};
@@ -17,6 +17,7 @@ use proptest::prelude::*;
 use crate::kit::{Kit, arrival, chat, done, key, send, settled};
 
 pub(crate) const MOST_DEAD: usize = 4;
+pub(crate) const MOST_RECORDS: usize = 5;
 
 #[derive(Clone, Debug)]
 pub(crate) enum Op {
@@ -29,6 +30,10 @@ pub(crate) enum Op {
     DropDead(Doomed),
     Migrate(Vec<Migration>),
     Reserve,
+    Records(Vec<RecordChange>),
+    TakeRecord(RecordsOf, NameHash, Millis),
+    DropRecords(DoomedRecords),
+    Erase(Rows),
     Reopen,
 }
 
@@ -42,6 +47,8 @@ pub(crate) struct Model {
     values: BTreeMap<String, Vec<u8>>,
     dead: Vec<Letter>,
     builds: BTreeMap<String, Build>,
+    /// In the order in which they were written.
+    records: Vec<(RecordsOf, SealedRecord)>,
     totals: Totals,
 }
 
@@ -192,6 +199,52 @@ impl Model {
         }
     }
 
+    fn change_records(&mut self, changes: &[RecordChange]) {
+        for RecordChange { of, name, record } in changes {
+            self.records.retain(|(its, row)| its != of || row.name != *name);
+            self.records.extend(record.clone().map(|record| (of.clone(), record)));
+        }
+        for kind in KINDS {
+            let alike = self.records.iter().filter(|(of, _)| of.kind == kind).count();
+            for _ in MOST_RECORDS..alike {
+                let oldest = self.records.iter().position(|(of, _)| of.kind == kind).unwrap();
+                self.records.remove(oldest);
+            }
+        }
+    }
+
+    fn take_record(&mut self, of: &RecordsOf, name: NameHash, now: Millis) -> Option<SealedRecord> {
+        let at = self.records.iter().position(|(its, row)| its == of && row.name == name)?;
+        let is_over = self.records[at].1.expires.is_some_and(|expires| expires <= now);
+        (!is_over).then(|| self.records.remove(at).1)
+    }
+
+    fn drop_records(&mut self, doomed: &DoomedRecords) -> u64 {
+        let before = self.records.len();
+        self.records.retain(|(of, row)| match doomed {
+            DoomedRecords::Expired(now) => row.expires.is_none_or(|expires| expires > *now),
+            DoomedRecords::OfOtherKeys(_, key) => of.key == *key,
+        });
+        (before - self.records.len()) as u64
+    }
+
+    fn erase(&mut self, erasure: &Rows) -> Erased {
+        let mut erased = Erased::default();
+        for key in &erasure.values {
+            erased.values += u64::from(self.values.remove(&*key.key).is_some());
+        }
+        for seq in &erasure.letters {
+            erased.letters += self.drop_dead(&Doomed::One(*seq));
+        }
+        for seq in &erasure.events {
+            erased.events += u64::from(self.inbox.remove(seq).is_some());
+        }
+        for seq in &erasure.sends {
+            erased.sends += u64::from(self.outbox.remove(seq).is_some());
+        }
+        erased
+    }
+
     fn totals(&self) -> Totals {
         Totals {
             waiting_events: self.inbox.len() as u64,
@@ -242,6 +295,17 @@ pub(crate) async fn apply(kit: &mut Kit, model: &mut Model, op: &Op) -> Result<(
             model.next_inbox += 1;
             assert_eq!(kit.reserve().await?, InboxSeq(model.next_inbox));
         }
+        Op::Records(changes) => {
+            model.change_records(changes);
+            kit.change_records(changes.clone()).await?;
+        }
+        Op::TakeRecord(of, name, now) => {
+            assert_eq!(kit.take_record(of.clone(), *name, *now).await?, model.take_record(of, *name, *now));
+        }
+        Op::DropRecords(doomed) => {
+            assert_eq!(kit.drop_records(doomed.clone()).await?, model.drop_records(doomed));
+        }
+        Op::Erase(erasure) => assert_eq!(kit.erase(erasure.clone()).await?, model.erase(erasure)),
         Op::Reopen => kit.reopen().await,
     }
     *before = model;
@@ -273,6 +337,24 @@ pub(crate) async fn compare(kit: &Kit, model: &Model) {
     }
     for bot in ["a", "b"] {
         assert_eq!(kit.build(bot.into()).await.unwrap().as_ref(), model.builds.get(bot));
+    }
+    for of in shelves() {
+        let mut expected: Vec<_> = model.records.iter().filter(|(its, _)| *its == of).map(|(_, row)| row).collect();
+        expected.sort_by_key(|row| row.name);
+        assert!(kit.list_records(of.clone(), None, usize::MAX).await.unwrap().iter().eq(expected));
+        let others = model.records.iter().any(|(its, _)| its.kind == of.kind && its.key != of.key);
+        let found = kit.has_records_of_other_keys(of.connection, Some(of.kind), of.key).await.unwrap();
+        assert_eq!(found, others);
+    }
+    for key in [[0; 8], [1; 8]] {
+        let others = model.records.iter().any(|(its, _)| its.key != key);
+        assert_eq!(kit.has_records_of_other_keys(chat().connection, None, key).await.unwrap(), others);
+    }
+    for person in [[0; 16], [1; 16]] {
+        let listed = kit.records_of(chat().connection, person, 0, usize::MAX).await.unwrap();
+        let expected = model.records.iter().filter(|(_, row)| row.person == Some(person));
+        let expected: Vec<_> = expected.map(|(of, row)| (of.kind, row.written)).collect();
+        assert_eq!(listed.iter().map(|row| (row.kind.as_str(), row.written)).collect::<Vec<_>>(), expected);
     }
     for bot in [None, Some("a"), Some("b")] {
         let listed = kit.list_dead(bot.map(Into::into), None, usize::MAX).await.unwrap();
@@ -330,6 +412,45 @@ fn a_migration() -> impl Strategy<Value = Migration> {
     })
 }
 
+const KINDS: [&str; 2] = ["grant", "link"];
+
+fn shelves() -> Vec<RecordsOf> {
+    let of = |kind, key| RecordsOf { connection: chat().connection, kind, key: [key; 8] };
+    KINDS.into_iter().flat_map(|kind| [of(kind, 0), of(kind, 1)]).collect()
+}
+
+fn a_shelf() -> impl Strategy<Value = RecordsOf> {
+    proptest::sample::select(shelves())
+}
+
+fn a_change() -> impl Strategy<Value = RecordChange> {
+    let person = proptest::option::of((0..2_u8).prop_map(|person| [person; 16]));
+    let expires = proptest::option::of((0..100_u64).prop_map(Millis));
+    let row = (person, expires, 0..100_u64, vec(any::<u8>(), 0..20));
+    (a_shelf(), 0..6_u8, proptest::option::weighted(0.8, row)).prop_map(|(of, name, row)| {
+        let name = [name; 16];
+        let record = row.map(|(person, expires, written, sealed)| SealedRecord {
+            name,
+            person,
+            expires,
+            written: Millis(written),
+            sealed,
+        });
+        RecordChange { of, name, record }
+    })
+}
+
+fn an_erasure() -> impl Strategy<Value = Rows> {
+    let rows = || vec(1..40_u64, 0..3);
+    (vec("[xyz]", 0..2), rows(), rows(), rows()).prop_map(|(values, letters, events, sends)| Rows {
+        values: values.iter().map(|name| key(name)).collect(),
+        letters: letters.into_iter().map(InboxSeq).collect(),
+        events: events.into_iter().map(InboxSeq).collect(),
+        sends: sends.into_iter().map(OutboxSeq).collect(),
+        ..Rows::default()
+    })
+}
+
 fn a_settlement() -> impl Strategy<Value = Settlement> {
     let outcome = prop_oneof![
         Just(SendOutcome::Delivered),
@@ -361,6 +482,15 @@ pub(crate) fn an_op() -> impl Strategy<Value = Op> {
         .prop_map(Op::DropDead),
         1 => vec(a_migration(), 0..3).prop_map(Op::Migrate),
         1 => Just(Op::Reserve),
+        2 => vec(a_change(), 0..6).prop_map(Op::Records),
+        1 => (a_shelf(), 0..6_u8, 0..100_u64)
+            .prop_map(|(of, name, now)| Op::TakeRecord(of, [name; 16], Millis(now))),
+        1 => prop_oneof![
+            (0..100_u64).prop_map(|now| DoomedRecords::Expired(Millis(now))),
+            (0..2_u8).prop_map(|key| DoomedRecords::OfOtherKeys(chat().connection, [key; 8])),
+        ]
+        .prop_map(Op::DropRecords),
+        1 => an_erasure().prop_map(Op::Erase),
         1 => Just(Op::Reopen),
     ]
 }
@@ -375,6 +505,7 @@ proptest! {
             let options = Options {
                 durability: Durability::Normal,
                 dead_letters_per_bot: MOST_DEAD as u64,
+                records_of_kind: MOST_RECORDS as u64,
                 readers: 1,
                 ..Options::default()
             };

@@ -7,7 +7,7 @@ use std::path::Path;
 use hodhod_core::health::{By, Held, State};
 use hodhod_core::ids::{InboxSeq, OutboxSeq};
 use hodhod_core::outgoing::Outgoing;
-use hodhod_core::store::{Store, Upkeep};
+use hodhod_core::store::{Build, Store, Upkeep};
 use hodhod_core::time::Millis;
 use hodhod_core::values::Bucket;
 use hodhod_store::{OpenError, Options, SqliteStore};
@@ -17,13 +17,14 @@ use tempfile::TempDir;
 use crate::kit::{Kit, arrival, chat, event, key};
 
 /// The steps as they were released, the first with number 1.
-const STEPS: [&str; 6] = [
+const STEPS: [&str; 7] = [
     include_str!("../../migrations/0001-first.sql"),
     include_str!("../../migrations/0002-timers-and-usage.sql"),
     include_str!("../../migrations/0003-bot-state.sql"),
     include_str!("../../migrations/0004-dead-letters.sql"),
     include_str!("../../migrations/0005-whose-it-is.sql"),
     include_str!("../../migrations/0006-send-pauses.sql"),
+    include_str!("../../migrations/0007-builds.sql"),
 ];
 
 /// A folder with a database as the program of a version left it, with a row in every table.
@@ -70,6 +71,9 @@ fn of_version(version: usize) -> TempDir {
         database
             .execute_batch("INSERT INTO bot_state VALUES ('bot', 'paused', 'operator', 4, 'tired', 'abc')")
             .unwrap();
+    }
+    if version >= 7 {
+        database.execute_batch("INSERT INTO build VALUES ('bot', 'abc', '1.2.3', 4)").unwrap();
     }
     folder
 }
@@ -129,6 +133,8 @@ async fn a_database_of_every_earlier_version_is_taken_over_with_all_its_rows() {
         };
         let states = store.bot_states().await.unwrap();
         assert_eq!(states, if version >= 3 { vec![("bot".into(), held)] } else { vec![] });
+        let build = Build { digest: "abc".into(), version: "1.2.3".into() };
+        assert_eq!(store.build("bot".into()).await.unwrap(), (version >= 7).then_some(build));
         let totals = store.totals().await.unwrap();
         assert_eq!((totals.arrivals, totals.handled, totals.dead_letters, totals.dead_retried), (9, 7, 1, 0));
 
@@ -155,7 +161,9 @@ async fn a_database_of_every_earlier_version_is_taken_over_with_all_its_rows() {
 
 #[test]
 fn a_step_that_fails_leaves_the_old_database_as_it_was() {
-    for (version, obstacle) in [(1, "bot_state"), (2, "shaped_by"), (3, "shaped_by"), (5, "send_pause"), (6, "build")] {
+    for (version, obstacle) in
+        [(1, "bot_state"), (2, "shaped_by"), (3, "shaped_by"), (5, "send_pause"), (6, "build"), (7, "vault")]
+    {
         let folder = of_version(version);
         let file = folder.path().join("hodhod.db");
         // In the way of the third step or of a later one, so that earlier ones have been made by then.
@@ -163,7 +171,7 @@ fn a_step_that_fails_leaves_the_old_database_as_it_was() {
         Connection::open(&file).unwrap().execute_batch(&in_the_way).unwrap();
         let before = rows(&file);
         let error = refusal(folder.path());
-        assert!(matches!(&error, OpenError::Migration { from, to: 7, .. } if *from == version as i64), "{error}");
+        assert!(matches!(&error, OpenError::Migration { from, to: 8, .. } if *from == version as i64), "{error}");
         let text = error.to_string();
         assert!(text.contains(obstacle) && text.contains("left as it was"), "{text}");
         assert_eq!(rows(&file), before);

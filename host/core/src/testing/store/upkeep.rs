@@ -1,5 +1,6 @@
 //! What an operator asks of the store in memory.
 
+use std::collections::BTreeSet;
 use std::ops::Bound;
 use std::sync::Arc;
 
@@ -8,11 +9,11 @@ use futures::future::BoxFuture;
 use super::{Failpoint, MemoryStore, Tables};
 use crate::dead::{DeadLetter, Doomed};
 use crate::event::Event;
-use crate::ids::{BotName, ConnectionName, InboxSeq, OutboxSeq};
+use crate::ids::{BotName, Chat, ConnectionName, InboxSeq, OutboxSeq};
 use crate::outbox::{ListedSend, SendsOf};
-use crate::store::{Disk, StoreError, Upkeep, WaitingEvent};
+use crate::store::{Disk, Erased, Rows, StoreError, Upkeep, WaitingEvent};
 use crate::time::Millis;
-use crate::timers::{ListedTimer, TimerPlace};
+use crate::timers::{ListedTimer, Standing, TimerKey, TimerPlace};
 
 impl Tables {
     fn retry_dead(&mut self, seq: InboxSeq) -> Option<WaitingEvent> {
@@ -34,6 +35,29 @@ impl Tables {
         let dropped = (before - self.dead.len()) as u64;
         self.totals.dead_dropped += dropped;
         dropped
+    }
+
+    fn erase(&mut self, rows: Rows) -> Erased {
+        let mut erased = Erased::default();
+        for key in &rows.values {
+            erased.values += u64::from(self.values.remove(key).is_some());
+        }
+        for key in &rows.timers {
+            erased.timers += u64::from(self.timers.remove(key).is_some());
+        }
+        for seq in rows.letters {
+            erased.letters += self.drop_dead(&Doomed::One(seq));
+        }
+        for seq in &rows.events {
+            erased.events += u64::from(self.inbox.remove(seq).is_some());
+        }
+        for seq in &rows.sends {
+            erased.sends += u64::from(self.outbox.remove(seq).is_some());
+        }
+        for place in &rows.records {
+            erased.records += u64::from(self.records.remove(place).is_some());
+        }
+        erased
     }
 }
 
@@ -132,6 +156,36 @@ impl Upkeep for MemoryStore {
             listed.truncate(limit);
             listed
         })
+    }
+
+    fn bots_that_store(&self) -> BoxFuture<'static, Result<Vec<BotName>, StoreError>> {
+        self.call(None, |tables| {
+            let values = tables.values.keys().map(|key| key.bot.clone());
+            let bots: BTreeSet<_> = values.chain(tables.timers.keys().map(|key| key.bot.clone())).collect();
+            bots.into_iter().collect()
+        })
+    }
+
+    fn timers_of(
+        &self,
+        bot: BotName,
+        chat: Chat,
+        after: Option<String>,
+        limit: usize,
+    ) -> BoxFuture<'static, Result<Vec<(TimerKey, Standing)>, StoreError>> {
+        self.call(None, |tables| {
+            let theirs = tables.timers.iter().filter(|(key, _)| key.bot == bot && key.chat.as_ref() == Some(&chat));
+            let behind = theirs.filter(|(key, _)| after.as_ref().is_none_or(|after| key.id > *after));
+            behind.take(limit).map(|(key, standing)| (key.clone(), standing.clone())).collect()
+        })
+    }
+
+    fn erase(&self, rows: Rows) -> BoxFuture<'static, Result<Erased, StoreError>> {
+        self.call(Some(Failpoint::Erase), |tables| tables.erase(rows))
+    }
+
+    fn clear_log(&self) -> BoxFuture<'static, Result<bool, StoreError>> {
+        self.call(None, |_| true)
     }
 
     fn disk(&self) -> BoxFuture<'static, Result<Disk, StoreError>> {
