@@ -4,6 +4,7 @@
 //! and the buffering are the same for every way to run a bot, and are tested without one. Nothing
 //! a turn does is visible to anybody before it is committed.
 
+mod call;
 mod files;
 mod nothing;
 mod refusal;
