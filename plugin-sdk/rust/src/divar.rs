@@ -80,12 +80,14 @@ impl Context<'_> {
 pub enum News {
     /// They let the bot do it.
     Granted(Consent),
-    /// They do not.
+    /// They do not, or it came to nothing.
     Refused(Consent),
-    /// They have taken back what they granted, all of it.
+    /// They have taken back what they granted, or it is over.
     Revoked {
         /// Who.
         user: String,
+        /// What; empty for everything.
+        scopes: Vec<String>,
     },
 }
 
@@ -99,6 +101,8 @@ pub struct Consent {
     pub scopes: Vec<String>,
     /// What the bot gave with the request.
     pub data: String,
+    /// Why it came to nothing, in a word, where it did.
+    pub reason: Option<String>,
 }
 
 impl News {
@@ -107,13 +111,17 @@ impl News {
         #[derive(Deserialize)]
         struct Revoked {
             user: String,
+            #[serde(default)]
+            scopes: Vec<String>,
         }
         match name {
             "divar.granted" => {
                 serde_json::from_str(json).ok().filter(|it: &Consent| it.user.is_some()).map(Self::Granted)
             }
             "divar.refused" => serde_json::from_str(json).ok().map(Self::Refused),
-            "divar.revoked" => serde_json::from_str(json).ok().map(|Revoked { user }| Self::Revoked { user }),
+            "divar.revoked" => {
+                serde_json::from_str(json).ok().map(|Revoked { user, scopes }| Self::Revoked { user, scopes })
+            }
             _ => None,
         }
     }
@@ -196,12 +204,18 @@ mod tests {
     #[test]
     fn news_of_consent_are_read_as_the_host_tells_them() {
         let json = r#"{"user":"u1","scopes":["USER_ID"],"data":"d"}"#;
-        let consent = Consent { user: Some("u1".into()), scopes: vec!["USER_ID".into()], data: "d".into() };
+        let scopes = vec!["USER_ID".to_owned()];
+        let consent =
+            Consent { user: Some("u1".into()), scopes: scopes.clone(), data: "d".into(), ..Consent::default() };
         assert_eq!(News::read("divar.granted", json), Some(News::Granted(consent.clone())));
         assert_eq!(News::read("divar.refused", json), Some(News::Refused(consent)));
-        let nobody = Consent { data: "d".into(), ..Consent::default() };
-        assert_eq!(News::read("divar.refused", r#"{"user":null,"scopes":[],"data":"d"}"#), Some(News::Refused(nobody)));
-        assert_eq!(News::read("divar.revoked", r#"{"user":"u1"}"#), Some(News::Revoked { user: "u1".into() }));
+        let nobody = Consent { data: "d".into(), reason: Some("denied".into()), ..Consent::default() };
+        let json = r#"{"user":null,"scopes":[],"data":"d","reason":"denied"}"#;
+        assert_eq!(News::read("divar.refused", json), Some(News::Refused(nobody)));
+        let all = News::Revoked { user: "u1".into(), scopes: Vec::new() };
+        assert_eq!(News::read("divar.revoked", r#"{"user":"u1"}"#), Some(all));
+        let one = News::Revoked { user: "u1".into(), scopes };
+        assert_eq!(News::read("divar.revoked", r#"{"user":"u1","scopes":["USER_ID"]}"#), Some(one));
     }
 
     #[test]
