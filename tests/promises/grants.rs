@@ -72,7 +72,8 @@ async fn a_component_that_imports_http_without_a_grant_is_told_with_the_line_to_
 async fn a_component_that_imports_divar_without_a_grant_is_told_with_the_line_to_add() {
     let setup = Setup::new([BotSetup::new("guests_divar").grants("messenger = true")]).await;
     let report = inspect(&setup, &component("guests_divar")).await;
-    assert_eq!(report["inspection"]["needs"], serde_json::json!(["config", "messenger", "divar"]));
+    let needs = report["inspection"]["needs"].as_array().unwrap();
+    assert!(needs.iter().any(|need| need == "divar"), "{report}");
     assert_eq!(report["bots"][0]["missing"][0]["grant"]["name"], "divar", "{report}");
     let (code, _, complaint) = check(&setup).await;
     assert_eq!(code, Some(1));
