@@ -45,6 +45,6 @@ pub(crate) fn cargo<const N: usize>(arguments: [&str; N]) -> Command {
 pub(crate) fn bots() -> Result<(), Failed> {
     tools::target()?;
     let build = ["build", "--locked", "--profile", "plugin", "--target", "wasm32-wasip2"];
-    let packages = ["echo", "counter", "guests", "guests-divar", "guests-http"];
+    let packages = ["echo", "counter", "xo", "courier", "guests", "guests-divar", "guests-http"];
     step("build the bots", cargo(build).args(packages.iter().flat_map(|name| ["-p", name])))
 }

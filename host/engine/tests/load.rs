@@ -48,7 +48,9 @@ fn what_divar_alone_can_do_is_granted_apart() {
 
 #[test]
 fn imports_that_do_not_exist_are_refused() {
-    for import in ["hodhod:divar/wallet@0.1.0", "wasi:nn/graph@0.2.0", "wasi:keyvalue/batch@0.2.0-draft", "evil:corp/backdoor"] {
+    for import in
+        ["hodhod:divar/wallet@0.1.0", "wasi:nn/graph@0.2.0", "wasi:keyvalue/batch@0.2.0-draft", "evil:corp/backdoor"]
+    {
         let text = refusal(&format!(r#"(component (import "{import}" (instance)))"#));
         assert_eq!(text, format!("it imports {import}, which this host does not serve"));
     }
