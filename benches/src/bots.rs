@@ -23,7 +23,7 @@ pub const TEXT: &str = "سلام! می‌خواستم بپرسم سفارش من
 
 /// Everything a bot may be granted.
 pub const ALL_GRANTS: Grants =
-    Grants { messenger: true, keyvalue: true, timers: true, files: true, http: true, config: true, logging: true };
+    Grants { messenger: true, keyvalue: true, timers: true, files: true, http: true, divar: true, config: true, logging: true };
 
 /// A message of [`TEXT`] on a connection, as the decoder of Soroush makes one.
 pub fn message(chat: &Chat) -> Message {

@@ -7,6 +7,7 @@ mod kit;
 #[path = "."]
 mod hostile {
     mod cpu;
+    mod divar;
     mod effects;
     mod floods;
     mod handles;

@@ -69,6 +69,24 @@ async fn a_component_that_imports_http_without_a_grant_is_told_with_the_line_to_
 }
 
 #[tokio::test]
+async fn a_component_that_imports_divar_without_a_grant_is_told_with_the_line_to_add() {
+    let setup = Setup::new([BotSetup::new("guests_divar").grants("messenger = true")]).await;
+    let report = inspect(&setup, &component("guests_divar")).await;
+    let needs = report["inspection"]["needs"].as_array().unwrap();
+    assert!(needs.iter().any(|need| need == "divar"), "{report}");
+    assert_eq!(report["bots"][0]["missing"][0]["grant"]["name"], "divar", "{report}");
+    let (code, _, complaint) = check(&setup).await;
+    assert_eq!(code, Some(1));
+    assert!(complaint.contains("bots.guests_divar: "), "{complaint}");
+    assert!(complaint.contains("it wants the grant divar (it imports hodhod:divar/kenar@0.1.0)"), "{complaint}");
+    assert!(complaint.contains("write: grants = { messenger = true, divar = true }"), "{complaint}");
+
+    replace(&setup, "messenger = true", "messenger = true, divar = true");
+    let (code, _, complaint) = check(&setup).await;
+    assert_eq!((code, complaint.contains("grants")), (Some(0), false), "{complaint}");
+}
+
+#[tokio::test]
 async fn a_plugin_that_wants_more_than_was_granted_is_not_loaded() {
     let setup = Setup::new([BotSetup::new("echo")]).await;
     assert_eq!(check(&setup).await.0, Some(0));
@@ -128,5 +146,6 @@ async fn inspect_tells_what_a_component_is_without_running_it() {
     assert_eq!(found["manifest"]["grants"]["messenger"], "to answer");
     let imports = found["imports"].as_array().unwrap();
     assert!(imports.iter().any(|import| import == "hodhod:bot/messenger@0.1.0"), "{found}");
+    assert!(!imports.iter().any(|import| import == "hodhod:divar/kenar@0.1.0"), "what it does not use: {found}");
     assert!(report["bots"][0]["missing"].as_array().unwrap().is_empty());
 }

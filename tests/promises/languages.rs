@@ -26,8 +26,16 @@ const PYTHON: &str = "echo-python";
 const JAVASCRIPT: &str = "echo-js";
 const RUST: &str = "echo";
 
-const ALL_GRANTS: Grants =
-    Grants { messenger: true, keyvalue: true, timers: true, files: true, http: false, config: true, logging: true };
+const ALL_GRANTS: Grants = Grants {
+    messenger: true,
+    keyvalue: true,
+    timers: true,
+    files: true,
+    http: false,
+    divar: false,
+    config: true,
+    logging: true,
+};
 
 #[tokio::test]
 async fn a_python_bot_does_what_the_rust_bot_does() {

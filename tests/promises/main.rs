@@ -4,6 +4,7 @@
 mod admin;
 mod answers;
 mod architecture;
+mod bots;
 mod command_line;
 mod compiling;
 mod control;

@@ -45,6 +45,6 @@ pub(crate) fn cargo<const N: usize>(arguments: [&str; N]) -> Command {
 pub(crate) fn bots() -> Result<(), Failed> {
     tools::target()?;
     let build = ["build", "--locked", "--profile", "plugin", "--target", "wasm32-wasip2"];
-    let packages = ["-p", "echo", "-p", "counter", "-p", "guests", "-p", "guests-http"];
-    step("build the bots", cargo(build).args(packages))
+    let packages = ["echo", "counter", "xo", "courier", "guests", "guests-divar", "guests-http"];
+    step("build the bots", cargo(build).args(packages.iter().flat_map(|name| ["-p", name])))
 }

@@ -267,6 +267,14 @@ limits! {
     http_headers: usize = 64, 1 => 256, Count, "the request fails: `HTTP-request-header-section-size`, `HTTP-response-header-section-size`";
     /// time of an HTTP request from start to the end of its response; never more than is left of the turn
     http_time: Duration = 10 * SECOND, 1 => 10 * 60 * SECOND, Time, "the request fails: `connection-timeout`, `HTTP-response-timeout`";
+    /// requests of the bot to a platform itself (`hodhod:divar`) in a minute
+    platform_minute: u64 = 600, 1 => 1_000_000, Count, "`rate-limited` until the minute is over";
+    /// requests of the bot to a platform itself under way at once
+    platform_at_once: usize = 8, 1 => 1000, Count, "the next ones wait";
+    /// bytes of a platform's own answer, as JSON
+    platform_answer: usize = 256 * KIB, KIB => 2 * MIB, Bytes, "`too-large`";
+    /// time of a request to a platform itself; never more than is left of the turn
+    platform_time: Duration = 3 * SECOND, 1 => 10 * 60 * SECOND, Time, "`timeout`";
     /// events waiting in one chat
     waiting_chat: usize = 10_000, 1 => 10_000_000, Count, "an arrival becomes a dead letter";
     /// events waiting in all chats
@@ -305,6 +313,8 @@ limits! {
     piece / PIECE: usize = 1 << 20, Bytes, "`too-large`";
     /// bytes of the head of an HTTP request or response
     http_head / HTTP_HEAD: usize = 64 << 10, Bytes, "the request fails: `HTTP-request-header-section-size`, `HTTP-response-header-section-size`";
+    /// bytes of what one request tells a platform itself, as JSON
+    platform_request / PLATFORM_REQUEST: usize = 16 << 10, Bytes, "`too-large`";
     /// memory for compiling a component
     compile_memory / COMPILE_MEMORY: u64 = 4 << 30, Bytes, "it does not load";
     /// processor time for compiling a component

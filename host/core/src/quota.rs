@@ -28,6 +28,8 @@ const NEAR: u64 = 80;
 pub struct Quotas {
     sends: Mutex<Sends>,
     requests: Mutex<Window>,
+    /// Requests to platforms themselves.
+    calls: Mutex<Window>,
     lines: Mutex<Lines>,
     /// What the host itself writes about the bot, apart: or a bot would say so much that nobody is told
     /// how it fails.
@@ -165,6 +167,23 @@ impl Quotas {
         drop(requests);
         self.near(bot, "http_minute", used, limits.http_minute, now);
         true
+    }
+
+    /// Counts a request to a platform itself.
+    ///
+    /// # Errors
+    /// The time until the bot may ask again.
+    pub fn call(&self, bot: &BotName, limits: &Limits, now: Millis) -> Result<(), Duration> {
+        let mut calls = lock(&self.calls);
+        calls.turn(now);
+        if calls.used >= limits.platform_minute {
+            return Err(calls.rest(now));
+        }
+        calls.used += 1;
+        let used = calls.used;
+        drop(calls);
+        self.near(bot, "platform_minute", used, limits.platform_minute, now);
+        Ok(())
     }
 
     /// Counts a log line of so many bytes. False if it is one too many.

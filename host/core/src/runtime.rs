@@ -193,6 +193,8 @@ pub struct Grants {
     pub files: bool,
     /// Requests to the hosts that the operator lists.
     pub http: bool,
+    /// What only Divar can do, of the bot's connections to it.
+    pub divar: bool,
     /// Reading its own configuration.
     pub config: bool,
     /// Writing to the host's log.
@@ -208,6 +210,7 @@ impl Default for Grants {
             timers: false,
             files: false,
             http: false,
+            divar: false,
             config: true,
             logging: true,
         }
@@ -216,7 +219,7 @@ impl Default for Grants {
 
 impl Grants {
     /// The name of every grant.
-    pub const NAMES: [&str; 7] = ["messenger", "keyvalue", "timers", "files", "http", "config", "logging"];
+    pub const NAMES: [&str; 8] = ["messenger", "keyvalue", "timers", "files", "http", "divar", "config", "logging"];
 
     /// True if the grant of this name is given.
     pub fn has(&self, name: &str) -> bool {
@@ -232,6 +235,7 @@ impl Grants {
             "timers" => &mut self.timers,
             "files" => &mut self.files,
             "http" => &mut self.http,
+            "divar" => &mut self.divar,
             "config" => &mut self.config,
             "logging" => &mut self.logging,
             _ => return None,

@@ -5,6 +5,7 @@
 //! a turn does is visible to anybody before it is committed.
 
 mod answer;
+mod call;
 mod files;
 mod nothing;
 mod refusal;

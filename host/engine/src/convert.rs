@@ -77,7 +77,7 @@ fn content(content: &core::Content) -> wit::Content {
     }
 }
 
-fn chat(chat: &Chat) -> wit::Chat {
+pub(crate) fn chat(chat: &Chat) -> wit::Chat {
     wit::Chat { connection: chat.connection.to_string(), id: chat.id.to_string() }
 }
 

@@ -12,6 +12,7 @@ use wasmtime_wasi::random::WasiRandom;
 use wasmtime_wasi::sockets::{WasiSockets, WasiSocketsView};
 
 use crate::bindings::hodhod::bot::{files, messenger, timers, types};
+use crate::bindings::hodhod::divar::kenar;
 use crate::bindings::wasi::{config, keyvalue, logging};
 use crate::imports::http;
 use crate::state::State;
@@ -35,6 +36,7 @@ pub(crate) fn need(name: &str) -> Need {
         "hodhod:bot/messenger" => Need::Grant("messenger"),
         "hodhod:bot/timers" => Need::Grant("timers"),
         "hodhod:bot/files" => Need::Grant("files"),
+        "hodhod:divar/kenar" => Need::Grant("divar"),
         "wasi:http/types" | "wasi:http/outgoing-handler" => Need::Grant("http"),
         "wasi:keyvalue/store" | "wasi:keyvalue/atomics" => Need::Grant("keyvalue"),
         "wasi:config/store" => Need::Grant("config"),
@@ -78,6 +80,9 @@ pub(crate) fn linker(engine: &Engine, grants: Grants) -> Result<Linker<State>> {
     }
     if grants.logging {
         logging::logging::add_to_linker::<_, HasSelf<State>>(&mut linker, |state| state)?;
+    }
+    if grants.divar {
+        kenar::add_to_linker::<_, HasSelf<State>>(&mut linker, |state| state)?;
     }
     if grants.http {
         http::link(&mut linker)?;

@@ -17,6 +17,7 @@ use crate::egress::{Egress, Network};
 use crate::engine::Engine;
 use crate::grants::{self, Need};
 use crate::heavy::Weight;
+use crate::imports::kenar::Asking;
 use crate::kept::Kept;
 use crate::run::Loaded;
 
@@ -149,6 +150,7 @@ impl Component {
             pre,
             config: Arc::new(config),
             egress,
+            asking: if grants.divar { Asking::allowed(limits.platform_at_once) } else { Asking::default() },
             digest: hex(&digest),
             version,
             migrate,

@@ -23,6 +23,7 @@ use crate::egress::Egress;
 use crate::engine::Engine;
 use crate::failure::classify;
 use crate::heavy::{self, Weight};
+use crate::imports::kenar::Asking;
 use crate::kept::{Kept, Used};
 use crate::meter::{Meter, Metered};
 use crate::state::State;
@@ -39,6 +40,8 @@ pub(crate) struct Loaded {
     pub(crate) limits: Limits,
     /// The way out, where it is granted.
     pub(crate) egress: Option<Arc<Egress>>,
+    /// For its requests to platforms themselves.
+    pub(crate) asking: Asking,
     pub(crate) digest: String,
     pub(crate) version: String,
     /// Its export that migrates values, where it has one.
@@ -86,6 +89,9 @@ impl Loaded {
             let state = used.store.data_mut();
             let (actor, trace, clock) = (state.turn.actor().clone(), state.turn.trace(), state.clock.clone());
             state.http.allow(egress.clone(), actor, trace, clock);
+        }
+        if is_turn {
+            used.store.data_mut().asking = self.asking.clone();
         }
         bound_time(&mut used.store, self.limits.cpu);
 

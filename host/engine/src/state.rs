@@ -12,6 +12,7 @@ use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use crate::clock::TurnClock;
 use crate::imports::files::{Files, Place};
 use crate::imports::http::Http;
+use crate::imports::kenar::Asking;
 use crate::limiter::Limiter;
 use crate::lines::{LineStream, Lines};
 use crate::meter::Meter;
@@ -28,6 +29,7 @@ pub(crate) struct State {
     pub(crate) ended: Option<Failure>,
     pub(crate) table: ResourceTable,
     pub(crate) http: Http,
+    pub(crate) asking: Asking,
     wasi: WasiCtx,
 }
 
@@ -65,6 +67,7 @@ impl State {
             ended: None,
             table,
             http: Http::none(),
+            asking: Asking::default(),
             wasi,
         }
     }

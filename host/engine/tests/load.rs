@@ -41,8 +41,16 @@ fn an_import_that_was_not_granted_is_named_with_the_line_to_add() {
 }
 
 #[test]
+fn what_divar_alone_can_do_is_granted_apart() {
+    let text = refusal(r#"(component (import "hodhod:divar/kenar@0.1.0" (instance)))"#);
+    assert_eq!(text, "it imports hodhod:divar/kenar@0.1.0, which is not granted: add `divar = true` to grants");
+}
+
+#[test]
 fn imports_that_do_not_exist_are_refused() {
-    for import in ["wasi:nn/graph@0.2.0", "wasi:keyvalue/batch@0.2.0-draft", "evil:corp/backdoor"] {
+    for import in
+        ["hodhod:divar/wallet@0.1.0", "wasi:nn/graph@0.2.0", "wasi:keyvalue/batch@0.2.0-draft", "evil:corp/backdoor"]
+    {
         let text = refusal(&format!(r#"(component (import "{import}" (instance)))"#));
         assert_eq!(text, format!("it imports {import}, which this host does not serve"));
     }

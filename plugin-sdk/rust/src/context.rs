@@ -44,6 +44,12 @@ impl<'e> Context<'e> {
         self.message().map(|message| &message.sender)
     }
 
+    /// What the platform says of the message under this name, as in "divar.post-token".
+    pub fn annotation(&self, name: &str) -> Option<&'e str> {
+        let annotations = &self.message()?.annotations;
+        annotations.iter().find(|(other, _)| other == name).map(|(_, value)| value.as_str())
+    }
+
     /// Sends a message to the chat of this event; returns the id by which
     /// [`on_delivery`](crate::Bot::on_delivery) will name it.
     pub fn reply(&self, message: impl Into<Outgoing>) -> Result<String, Error> {

@@ -5,6 +5,7 @@ extern crate self as hodhod_plugin;
 
 mod bot;
 mod context;
+pub mod divar;
 mod entry;
 mod error;
 mod failure;

@@ -1,14 +1,21 @@
 //! The contract as the generator writes it, for what the rest of this crate has no word for.
 //!
-//! Everything here follows `wit/bot.wit` name by name. The functions work inside a component
+//! Everything here follows `wit/bot.wit` and `wit/deps/divar` name by name. The functions work inside a component
 //! only: called natively, they panic.
 
 #![expect(missing_docs, reason = "generated from the contract, which leaves what is plain without a comment")]
 #![expect(clippy::mem_forget, reason = "generated: what the caller has taken over is not dropped here too")]
 
 wit_bindgen::generate!({
+    // Everything that a bot may import; a component has those that it uses.
+    inline: "
+        package hodhod:plugin;
+        world bot {
+            include hodhod:bot/bot@0.1.0;
+            import hodhod:divar/kenar@0.1.0;
+        }",
     path: "../../wit",
-    world: "hodhod:bot/bot",
+    world: "hodhod:plugin/bot",
     generate_all,
     // Bots are other crates, and do not depend on the generator themselves.
     pub_export_macro: true,
@@ -23,6 +30,9 @@ wit_bindgen::generate!({
         "hodhod:bot/types@0.1.0/media": [#[derive(Eq, ::serde::Serialize, ::serde::Deserialize)]],
         "hodhod:bot/types@0.1.0/location": [#[derive(::serde::Serialize, ::serde::Deserialize)]],
         "hodhod:bot/types@0.1.0/contact": [#[derive(Eq, ::serde::Serialize, ::serde::Deserialize)]],
+        "hodhod:divar/kenar@0.1.0/post": [#[derive(Eq, ::serde::Serialize, ::serde::Deserialize)]],
+        "hodhod:divar/kenar@0.1.0/post-summary": [#[derive(Eq, ::serde::Serialize, ::serde::Deserialize)]],
+        "hodhod:divar/kenar@0.1.0/user": [#[derive(Eq, ::serde::Serialize, ::serde::Deserialize)]],
     },
 });
 

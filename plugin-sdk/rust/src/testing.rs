@@ -21,9 +21,12 @@
 //! It stands in for the imports that this crate wraps; those of [`raw`](crate::raw) are out of its
 //! reach. It grants everything and limits nothing.
 
+mod divar;
+
 use std::collections::BTreeMap;
 use std::marker::PhantomData;
 
+pub use self::divar::Asked;
 use crate::entry::no_event;
 use crate::host::double::{self, Lasting, World};
 use crate::log::Level;
@@ -36,6 +39,12 @@ pub struct TestHost<B> {
     pub chat: Chat,
     /// Who writes them.
     pub sender: Sender,
+    /// The platform that they come from.
+    pub platform: String,
+    /// Whether nobody else reads along.
+    pub private: bool,
+    /// What the platform says of them.
+    pub annotations: Vec<(String, String)>,
     lasting: Lasting,
     messages: u64,
     bot: PhantomData<fn() -> B>,
@@ -50,6 +59,8 @@ pub struct Turn {
     pub sent: Vec<(Chat, Outgoing)>,
     /// What it answered to a press or an opening.
     pub answers: Vec<Answer>,
+    /// The consents that it asked for, whether it failed or not.
+    pub asked: Vec<Asked>,
     /// What it wrote into the log, whether it failed or not.
     pub lines: Vec<(Level, String)>,
 }
@@ -60,6 +71,9 @@ impl<B: Bot + Default> TestHost<B> {
         Self {
             chat: Chat { connection: "test".into(), id: "chat-1".into() },
             sender: Sender { id: Some("person-1".into()), name: None, automated: false },
+            platform: "test".into(),
+            private: true,
+            annotations: Vec::new(),
             lasting: Lasting::default(),
             messages: 0,
             bot: PhantomData,
@@ -90,15 +104,15 @@ impl<B: Bot + Default> TestHost<B> {
         self.messages += 1;
         self.event(&Event::Message(Message {
             id: format!("message-{}", self.messages),
-            platform: "test".into(),
+            platform: self.platform.clone(),
             chat: self.chat.clone(),
-            private: true,
+            private: self.private,
             sender: self.sender.clone(),
             sent_at: self.messages,
             edited: false,
             content,
             reply_to: None,
-            annotations: Vec::new(),
+            annotations: self.annotations.clone(),
         }))
     }
 
@@ -113,10 +127,10 @@ impl<B: Bot + Default> TestHost<B> {
         let result = run();
         let world = double::replace(World::default());
         if let Err(failure) = result {
-            return Turn::failed(failure, world.lines);
+            return Turn::failed(failure, world.asked, world.lines);
         }
         self.lasting = world.lasting;
-        Turn { result, sent: world.sent, answers: world.answers, lines: world.lines }
+        Turn { result, sent: world.sent, answers: world.answers, asked: world.asked, lines: world.lines }
     }
 
     /// The timers that stand, by their ids.
@@ -139,8 +153,8 @@ impl<B: Migrate + Default> TestHost<B> {
 
     /// The same bot in another build, with all that this one has stored.
     pub fn replaces<Before>(before: TestHost<Before>) -> Self {
-        let TestHost { chat, sender, lasting, messages, bot: _ } = before;
-        Self { chat, sender, lasting, messages, bot: PhantomData }
+        let TestHost { chat, sender, platform, private, annotations, lasting, messages, bot: _ } = before;
+        Self { chat, sender, platform, private, annotations, lasting, messages, bot: PhantomData }
     }
 }
 
@@ -151,8 +165,8 @@ impl<B: Bot + Default> Default for TestHost<B> {
 }
 
 impl Turn {
-    fn failed(failure: Failure, lines: Vec<(Level, String)>) -> Self {
-        Self { result: Err(failure), sent: Vec::new(), answers: Vec::new(), lines }
+    fn failed(failure: Failure, asked: Vec<Asked>, lines: Vec<(Level, String)>) -> Self {
+        Self { result: Err(failure), sent: Vec::new(), answers: Vec::new(), asked, lines }
     }
 
     /// The texts that were sent, in their order.

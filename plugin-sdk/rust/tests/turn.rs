@@ -104,7 +104,7 @@ fn a_bot_that_writes_no_method_does_nothing_and_is_content() {
     #[derive(Default)]
     struct Idle;
     impl Bot for Idle {}
-    let nothing = Turn { result: Ok(()), sent: vec![], answers: vec![], lines: vec![] };
+    let nothing = Turn { result: Ok(()), sent: vec![], answers: vec![], asked: vec![], lines: vec![] };
     let mut host = TestHost::<Idle>::new();
     for (content, _) in contents() {
         assert_eq!(host.content(content), nothing);

@@ -116,7 +116,8 @@ impl Attack {
     }
 
     fn load(&self, engine: &hodhod_engine::Engine) -> Result<Component, LoadError> {
-        let mut grants = Grants { messenger: true, keyvalue: true, timers: true, files: true, ..Grants::default() };
+        let mut grants =
+            Grants { messenger: true, keyvalue: true, timers: true, files: true, divar: true, ..Grants::default() };
         let limits = self.limits.clone();
         let Some((policy, network)) = &self.http else {
             return Component::load(engine, &self.bytes, Setup { grants, limits, ..Setup::default() });

@@ -15,6 +15,7 @@ const WORLD: &str = "
     package hodhod:hostile;
     world everything {
         include hodhod:bot/bot@0.1.0;
+        import hodhod:divar/kenar@0.1.0;
         import wasi:io/poll@0.2.12;
         import wasi:io/streams@0.2.12;
         import wasi:clocks/monotonic-clock@0.2.12;
@@ -41,6 +42,8 @@ pub(crate) mod import {
         TIMER = "hodhod:bot/timers@0.1.0" "set" "(param i32 i32 i32 i32 i32 i32 i32 i64 i32 i32 i32 i32)";
         READ = "hodhod:bot/files@0.1.0" "read" "(param i32 i32 i64 i32 i32)";
         UPLOAD = "hodhod:bot/files@0.1.0" "[static]upload.start" "(param i32 i32 i32 i32 i32 i32 i32)";
+        POST = "hodhod:divar/kenar@0.1.0" "get-post" "(param i32 i32 i32 i32 i32)";
+        CONSENT = "hodhod:divar/kenar@0.1.0" "request-consent" "(param i32 i32 i32 i32 i32 i32 i32)";
         OPEN = "wasi:keyvalue/store@0.2.0-draft" "open" "(param i32 i32 i32)";
         GET = "wasi:keyvalue/store@0.2.0-draft" "[method]bucket.get" "(param i32 i32 i32 i32)";
         SET = "wasi:keyvalue/store@0.2.0-draft" "[method]bucket.set" "(param i32 i32 i32 i32 i32 i32)";

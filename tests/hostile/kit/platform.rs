@@ -7,7 +7,8 @@ use std::time::Instant;
 use futures::future::BoxFuture;
 use hodhod_core::ids::ChatId;
 use hodhod_core::outgoing::{Body, Outgoing};
-use hodhod_core::platform::{Health, Intake, Platform, SendError, Sent, Unsendable};
+use hodhod_core::platform::{Call, CallError, Health, Intake, Platform, SendError, Sent, Unsendable};
+use serde_json::{Value, json};
 
 /// Sends that are kept: more than any test looks at.
 const KEPT: usize = 10_000;
@@ -53,6 +54,17 @@ impl Platform for Recording {
 
     fn accepts(&self, _chat: &ChatId, _message: &Outgoing) -> Result<(), Unsendable> {
         Ok(())
+    }
+
+    /// What an ad is called says how it is answered.
+    fn call(&self, call: Call) -> BoxFuture<'_, Result<Value, CallError>> {
+        let answer = match call.arguments["token"].as_str() {
+            Some("hangs") => return Box::pin(std::future::pending()),
+            Some("odd") => json!({ "token": ["odd"], "data": 7 }),
+            Some("huge") => json!({ "token": "huge", "data": { "images": vec!["https://a.example"; 100_000] } }),
+            _ => json!({ "token": "a" }),
+        };
+        Box::pin(std::future::ready(Ok(answer)))
     }
 
     fn health(&self) -> Health {

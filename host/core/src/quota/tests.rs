@@ -57,6 +57,16 @@ fn limit_http_minute_is_counted_over_turns() {
 }
 
 #[test]
+fn limit_platform_minute_is_counted_over_turns() {
+    let quotas = Quotas::default();
+    let limits = Limits { platform_minute: 2, ..Limits::default() };
+    let call = |at| quotas.call(&"b".into(), &limits, Millis(at));
+    assert_eq!([call(0), call(1), call(59_999)], [Ok(()), Ok(()), Err(Duration::from_millis(1))]);
+    assert_eq!(call(60_000), Ok(()));
+    assert!(quotas.request(&"b".into(), &limits, Millis(0)), "other servers are counted apart");
+}
+
+#[test]
 fn a_turn_that_began_before_the_minute_does_not_begin_another() {
     let quotas = Quotas::default();
     let limits = Limits { sends_minute: 1, http_minute: 1, log_lines_minute: 1, ..Limits::default() };

@@ -261,3 +261,24 @@ fn a_rehearsal_reaches_nobody_and_uses_up_nothing() {
     rehearsal.set(&bucket, "k", b"v".to_vec()).unwrap();
     assert!(!actor.quotas.surely_fits(1, &actor.limits), "nothing was learnt of what the bot has stored");
 }
+
+#[test]
+fn a_platform_is_asked_in_the_name_of_the_bot_and_of_its_chat() {
+    let turn = turn(&[]);
+    let arguments = serde_json::json!({ "token": "a" });
+    let (_, call) = turn.call(&"shop".into(), "divar.get-post", arguments.clone(), Millis(0)).unwrap();
+    let expected =
+        crate::platform::Call { bot: "bot".into(), chat: Chat::new("shop", "a"), name: "divar.get-post", arguments };
+    assert_eq!(call, expected);
+}
+
+#[test]
+fn a_platform_of_another_connection_is_not_asked_and_nothing_is_counted() {
+    let turn = turn_with(&[], None, Limits { platform_minute: 1, ..Limits::default() });
+    let ask = |connection: &str| turn.call(&connection.into(), "x", serde_json::Value::Null, Millis(0)).map(drop);
+    for _ in 0..3 {
+        assert!(matches!(ask("bank"), Err(Refusal::Denied(why)) if why.contains("bank")));
+    }
+    assert_eq!([ask("shop"), ask("shop")], [Ok(()), Err(Refusal::Wait(std::time::Duration::from_secs(60)))]);
+    assert!(turn.serves(&"shop".into()).is_ok() && turn.serves(&"bank".into()).is_err());
+}

@@ -3,7 +3,9 @@
 mod config;
 pub(crate) mod files;
 pub(crate) mod http;
+pub(crate) mod kenar;
 pub(crate) mod keyvalue;
 mod logging;
 mod messenger;
+mod task;
 mod timers;

@@ -1,7 +1,9 @@
 //! The host of a component: its imports.
 
+use crate::divar::{Post, PostSummary, User};
 use crate::log::Level;
 use crate::raw::hodhod::bot::{files, messenger, timers};
+use crate::raw::hodhod::divar::kenar;
 use crate::raw::wasi::{config::store as configuration, keyvalue::atomics, keyvalue::store, logging::logging};
 use crate::{Answer, Chat, Error, Missed, Outgoing, Timer};
 
@@ -48,6 +50,26 @@ impl Upload {
     pub(crate) fn finish(&self) -> Result<String, Error> {
         Ok(self.0.finish()?)
     }
+}
+
+pub(crate) fn get_post(connection: &str, token: &str) -> Result<Post, Error> {
+    Ok(kenar::get_post(connection, token)?)
+}
+
+pub(crate) fn user_posts(connection: &str, user: &str) -> Result<Vec<PostSummary>, Error> {
+    Ok(kenar::user_posts(connection, user)?)
+}
+
+pub(crate) fn get_user(connection: &str, user: &str) -> Result<User, Error> {
+    Ok(kenar::get_user(connection, user)?)
+}
+
+pub(crate) fn open_chat(connection: &str, user: &str) -> Result<Chat, Error> {
+    Ok(kenar::open_chat(connection, user)?)
+}
+
+pub(crate) fn request_consent(connection: &str, scopes: &[String], data: &str) -> Result<String, Error> {
+    Ok(kenar::request_consent(connection, scopes, data)?)
 }
 
 pub(crate) fn log(level: Level, context: &str, message: &str) {

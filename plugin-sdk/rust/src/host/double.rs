@@ -1,11 +1,16 @@
 //! The host of a test: everything in memory, for one turn at a time on one thread.
 
+mod divar;
+
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 use crate::files::PIECE;
 use crate::log::Level;
+use crate::testing::Asked;
 use crate::{Answer, Chat, Error, Missed, Outgoing, Timer};
+
+pub(crate) use self::divar::*;
 
 /// How many keys a page holds: so few that a test with a handful sees several pages.
 const KEYS_PER_PAGE: usize = 3;
@@ -18,6 +23,7 @@ pub(crate) struct Lasting {
     pub(crate) values: BTreeMap<String, BTreeMap<String, Vec<u8>>>,
     pub(crate) timers: BTreeMap<String, Timer>,
     pub(crate) files: BTreeMap<String, Vec<u8>>,
+    pub(crate) divar: Kenar,
     /// How many messages were ever sent, which makes their ids.
     pub(crate) sends: u64,
 }
@@ -30,6 +36,7 @@ pub(crate) struct World {
     pub(crate) buckets: BTreeMap<&'static str, String>,
     pub(crate) sent: Vec<(Chat, Outgoing)>,
     pub(crate) answers: Vec<Answer>,
+    pub(crate) asked: Vec<Asked>,
     pub(crate) lines: Vec<(Level, String)>,
 }
 

@@ -5,7 +5,6 @@
 
 mod reading;
 mod spool;
-mod task;
 pub(crate) mod writing;
 
 use std::collections::HashMap;
@@ -64,7 +63,8 @@ impl Files {
         self.place.clone()
     }
 
-    fn io(&self) -> Handle {
+    /// The runtime that platforms are read, written and asked on.
+    pub(super) fn io(&self) -> Handle {
         self.place.io.clone().unwrap_or_else(Handle::current)
     }
 }

@@ -14,7 +14,7 @@ use tokio::runtime::Handle;
 use tokio::sync::mpsc::{self, Receiver};
 
 use super::spool::Spool;
-use super::task::Task;
+use crate::imports::task::Task;
 
 /// Pieces that may wait for the bot; the platform makes them, of some KiB each.
 const AHEAD: usize = 2;

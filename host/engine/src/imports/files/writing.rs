@@ -10,7 +10,7 @@ use tokio::runtime::Handle;
 use tokio::time::Instant;
 
 use super::spool::Spool;
-use super::task::Task;
+use crate::imports::task::Task;
 
 /// Tries of an upload. Platforms refuse them now and then for no reason, and a second one harms
 /// nobody.
