@@ -7,16 +7,19 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use futures::future::{BoxFuture, select};
 use tokio::sync::watch;
 
+use crate::asks::Asker;
 use crate::event::{Delivery, Event};
 use crate::ids::{BotName, Chat, ConnectionName, InboxSeq};
 use crate::outbox::Reports;
+use crate::outgoing::Answer;
 use crate::platform::{Incoming, Intake, Platform};
 use crate::store::{Appended, Arrival, QueuedSend, Route, Store, StoreError};
-use crate::time::Clock;
+use crate::time::{Clock, Millis};
 use crate::trace::What;
 use crate::turns::Turns;
 
@@ -36,6 +39,10 @@ pub struct Arrivals {
     pub new: u64,
     /// Events that had been seen before.
     pub duplicates: u64,
+    /// Times that the platform waited for an answer and was given one.
+    pub answered: u64,
+    /// Times that it waited and was given none.
+    pub unanswered: u64,
 }
 
 impl Inbox {
@@ -72,7 +79,52 @@ impl Inbox {
         let _closed = closed.wait_for(|closed| *closed).await;
     }
 
-    async fn take(&self, connection: &ConnectionName, events: Vec<Incoming>) -> Result<usize, StoreError> {
+    /// Takes an event and waits until `until` for what a bot answers.
+    async fn ask(
+        &self,
+        connection: &ConnectionName,
+        event: Incoming,
+        until: Millis,
+    ) -> Result<Option<Answer>, StoreError> {
+        let asker = self.take_asked(connection, event).await?;
+        Ok(self.wait(connection, asker, until).await)
+    }
+
+    /// Takes an event that somebody waits for. What waits in a lane then is found by who asks again, and finds them.
+    pub(crate) async fn take_asked(&self, connection: &ConnectionName, event: Incoming) -> Result<Asker, StoreError> {
+        let mut asker = self.turns.asks().announce(connection, &event.key);
+        let stored = |stored: &[Appended]| {
+            let rows = stored.iter().flat_map(|appended| match appended {
+                Appended::Duplicate => &[][..],
+                Appended::Stored(rows) => rows,
+            });
+            asker.stored(rows.copied().flatten());
+        };
+        self.take_and(connection, vec![event], stored).await?;
+        Ok(asker)
+    }
+
+    /// Waits for an answer.
+    pub(crate) async fn wait(&self, connection: &ConnectionName, asker: Asker, until: Millis) -> Option<Answer> {
+        let answer = asker.answer(&*self.clock, until).await;
+        self.count(connection, |seen| match answer {
+            Some(_) => seen.answered += 1,
+            None => seen.unanswered += 1,
+        });
+        answer
+    }
+
+    pub(crate) async fn take(&self, connection: &ConnectionName, events: Vec<Incoming>) -> Result<usize, StoreError> {
+        self.take_and(connection, events, |_stored| ()).await
+    }
+
+    /// Takes events; `tell` learns of their rows before any of them is in its lane.
+    async fn take_and(
+        &self,
+        connection: &ConnectionName,
+        events: Vec<Incoming>,
+        tell: impl FnOnce(&[Appended]),
+    ) -> Result<usize, StoreError> {
         let received = self.clock.now();
         let traces = self.turns.traces();
         let began = traces.now();
@@ -94,7 +146,11 @@ impl Inbox {
         let stored = self.store.append(arrivals).await?;
         let ended = traces.now();
         let new = stored.iter().filter(|appended| matches!(appended, Appended::Stored(_))).count();
-        self.count(connection, new, stored.len() - new);
+        self.count(connection, |seen| {
+            seen.new += new as u64;
+            seen.duplicates += (stored.len() - new) as u64;
+        });
+        tell(&stored);
         self.turns.push(waiting.into_iter().zip(stored).flat_map(|((chat, routes, event), appended)| {
             let rows = match appended {
                 Appended::Duplicate => Vec::new(),
@@ -117,12 +173,10 @@ impl Inbox {
         Ok(new)
     }
 
-    fn count(&self, connection: &ConnectionName, new: usize, duplicates: usize) {
+    pub(crate) fn count(&self, connection: &ConnectionName, count: impl FnOnce(&mut Arrivals)) {
         let mut arrivals = self.arrivals.lock().unwrap_or_else(PoisonError::into_inner);
         // The name is one of the configuration.
-        let seen = arrivals.entry(connection.clone()).or_default();
-        seen.new += new as u64;
-        seen.duplicates += duplicates as u64;
+        count(arrivals.entry(connection.clone()).or_default());
     }
 }
 
@@ -139,6 +193,11 @@ pub(crate) type Account = watch::Receiver<Option<Arc<dyn Platform>>>;
 impl Intake for ConnectionIntake {
     fn take(&self, events: Vec<Incoming>) -> BoxFuture<'_, Result<usize, StoreError>> {
         Box::pin(self.inbox.take(&self.connection, events))
+    }
+
+    fn ask(&self, event: Incoming, patience: Duration) -> BoxFuture<'_, Result<Option<Answer>, StoreError>> {
+        let until = self.inbox.clock.now() + patience;
+        Box::pin(self.inbox.ask(&self.connection, event, until))
     }
 
     fn closed(&self) -> BoxFuture<'_, ()> {

@@ -5,6 +5,7 @@
 //! is tested with the doubles in `testing` under a clock that the test moves.
 
 mod ages;
+mod asks;
 mod backoff;
 pub mod bot;
 pub mod condition;

@@ -4,24 +4,27 @@
 //! and the buffering are the same for every way to run a bot, and are tested without one. Nothing
 //! a turn does is visible to anybody before it is committed.
 
+mod answer;
 mod files;
 mod nothing;
 mod refusal;
 mod timers;
 mod values;
 
+use answer::Held;
 pub use nothing::NothingStored;
 pub use refusal::Refusal;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+use crate::asks::Asked;
 use crate::event::Event;
 use crate::files::FileSeal;
 use crate::ids::{BotName, Chat, ConnectionName, InboxSeq, SendId};
 use crate::kill::KillSwitch;
 use crate::outbox::Outboxes;
-use crate::outgoing::{Answer, Body, Outgoing};
+use crate::outgoing::{Body, Outgoing};
 use crate::platform::Platform;
 use crate::quota::{Quotas, Usage};
 use crate::runtime::Limits;
@@ -177,6 +180,8 @@ pub struct Turn {
     buffered: usize,
     files: usize,
     answered: bool,
+    asked: Option<Asked>,
+    held: Option<Held>,
     trace: Option<EventTrace>,
 }
 
@@ -207,6 +212,8 @@ impl Turn {
             buffered: 0,
             files: 0,
             answered: false,
+            asked: None,
+            held: None,
             trace: None,
         }
     }
@@ -261,9 +268,7 @@ impl Turn {
     pub fn send(&mut self, to: Chat, mut message: Outgoing) -> Result<SendId, Refusal> {
         let actor = self.actor.clone();
         let limits = &actor.limits;
-        if self.sends.len() >= limits.sends {
-            return Err(Refusal::Quota(format!("sends: {} messages in one turn", limits.sends)));
-        }
+        self.check_count()?;
         check_chat(&to)?;
         if let Body::Location(at) = &message.body
             && !((-90.0..=90.0).contains(&at.latitude) && (-180.0..=180.0).contains(&at.longitude))
@@ -279,34 +284,32 @@ impl Turn {
         if let Some(wait) = self.actor.outboxes.is_crowded(&self.actor.bot, &to) {
             return Err(Refusal::Wait(wait));
         }
-        let weight = message.weight() + to.id.as_str().len();
-        self.reserve(weight)?;
+        self.reserve(message.weight() + to.id.as_str().len())?;
         actor.quotas.send(&actor.bot, &to, limits, self.now).map_err(Refusal::Wait)?;
-        let index = u32::try_from(self.sends.len()).unwrap_or(u32::MAX);
-        let id = SendId { turn: self.seq, index };
-        self.sends.push(QueuedSend {
-            id,
-            bot: self.actor.bot.clone(),
-            chat: to,
-            message: Arc::new(message),
-            queued: self.now,
-        });
+        let send = self.queued(to, message);
+        let id = send.id;
+        self.sends.push(send);
         Ok(id)
     }
 
-    /// Answers the press or the opening that this turn handles; where the platform waits for no
-    /// answer, as a message.
-    ///
-    /// # Errors
-    /// Like [`send`](Self::send).
-    pub fn respond(&mut self, answer: Answer) -> Result<(), Refusal> {
-        if self.answered {
-            return Err(Refusal::Invalid("this event has been answered".to_owned()));
+    /// The next send of this turn.
+    fn queued(&self, to: Chat, message: Outgoing) -> QueuedSend {
+        let index = u32::try_from(self.count()).unwrap_or(u32::MAX);
+        let id = SendId { turn: self.seq, index };
+        QueuedSend { id, bot: self.actor.bot.clone(), chat: to, message: Arc::new(message), queued: self.now }
+    }
+
+    /// Messages so far, with the answer that may become one.
+    fn count(&self) -> usize {
+        self.sends.len() + usize::from(self.held.is_some())
+    }
+
+    fn check_count(&self) -> Result<(), Refusal> {
+        let most = self.actor.limits.sends;
+        if self.count() < most {
+            return Ok(());
         }
-        let (Answer::Notice(text) | Answer::Url(text)) = answer;
-        self.send(self.chat.clone(), Outgoing::text(text))?;
-        self.answered = true;
-        Ok(())
+        Err(Refusal::Quota(format!("sends: {most} messages in one turn")))
     }
 
     /// What was read, and what is to be done if nobody has written it since.

@@ -11,6 +11,7 @@
 //! How a turn ends changes the health of its bot, and the lanes follow it: see [`Turns::order`] and
 //! [`health`](crate::health).
 
+mod arrive;
 mod builds;
 mod commit;
 mod hand;
@@ -27,6 +28,7 @@ use tokio::sync::Notify;
 
 use self::commit::Ticket;
 use crate::ages::Stay;
+use crate::asks::Asks;
 use crate::bot::Bot;
 use crate::event::Event;
 use crate::ids::{BotName, Chat, InboxSeq};
@@ -34,15 +36,12 @@ use crate::lanes::{Lanes, Next, Out};
 use crate::ledger::Ledger;
 use crate::outbox::Outboxes;
 use crate::runtime::TurnResult;
-use crate::store::{Mark, Store, StoreError, TurnCommit, WaitingEvent};
+use crate::store::{Mark, Store, StoreError, TurnCommit};
 use crate::time::{Clock, Millis};
 use crate::trace::{Moment, Traces, What};
 use crate::turn::{Effects, Turn};
 use crate::values::Reads;
 use crate::verdict;
-
-/// Bytes of event bodies kept beside the rows, so that an event which runs soon is not read back.
-const BODIES: usize = 16 << 20;
 
 /// How often a turn is run again at once because of another's writes, before it gets to run alone.
 const CONFLICTS: u8 = 3;
@@ -80,6 +79,7 @@ pub struct Turns {
     clock: Arc<dyn Clock>,
     ledger: Arc<Ledger<Ticket>>,
     outboxes: Arc<Outboxes>,
+    asks: Arc<Asks>,
     bots: RwLock<HashMap<BotName, Arc<Bot>>>,
     /// Those that were removed, as far as their orders and quotas reach.
     former: Mutex<HashMap<BotName, Arc<Bot>>>,
@@ -115,6 +115,7 @@ impl Turns {
             store,
             clock,
             outboxes,
+            asks: Arc::default(),
             bots: RwLock::default(),
             former: Mutex::default(),
             routing: RwLock::default(),
@@ -137,63 +138,16 @@ impl Turns {
         &self.traces
     }
 
+    /// Who waits for the answers to events.
+    pub(crate) fn asks(&self) -> &Arc<Asks> {
+        &self.asks
+    }
+
     /// The bots, by name.
     pub fn bots(&self) -> Vec<Arc<Bot>> {
         let mut bots: Vec<_> = self.bots.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect();
         bots.sort_by(|a, b| a.name().cmp(b.name()));
         bots
-    }
-
-    /// Puts durable events into their lanes. The row of one whose bot is not known stays.
-    pub fn push(&self, events: impl IntoIterator<Item = (BotName, Chat, InboxSeq, Arc<Event>)>) {
-        let now = self.clock.now();
-        for (name, chat, seq, event) in events {
-            // One that was removed meanwhile has lanes still, in case it comes back.
-            let stay = self.bot(&name).map(|bot| {
-                bot.stats.arrived();
-                bot.stats.ages.enter(now)
-            });
-            let weight = event.weight();
-            let keep = self.bodies.fetch_add(weight, Ordering::Relaxed) + weight <= BODIES;
-            if !keep {
-                self.bodies.fetch_sub(weight, Ordering::Relaxed);
-            }
-            let since = self.traces.now();
-            let waiting = Waiting { seq, attempts: 0, conflicts: 0, since, stay, event: keep.then_some(event) };
-            let _known = self.lanes().push(&name, &chat, waiting, Millis(0));
-        }
-        self.wake();
-    }
-
-    /// Puts an event of an earlier run into its lane, without its body.
-    /// Its bot may be about to come, and is given then.
-    pub(crate) fn restore(&self, row: WaitingEvent, bot: Option<&Bot>) -> bool {
-        let here = self.bot(&row.bot);
-        let stay = bot.or(here.as_deref()).map(|bot| bot.stats.ages.enter(self.clock.now()));
-        let since = self.traces.now();
-        let waiting = Waiting { seq: row.seq, attempts: row.attempts, conflicts: 0, since, stay, event: None };
-        let known = self.lanes().push(&row.bot, &row.chat, waiting, row.not_before);
-        self.wake();
-        known
-    }
-
-    /// Why the bot has no room for one more event in this chat, if it has none.
-    pub fn overflow(&self, bot: &BotName, chat: &Chat) -> Option<String> {
-        let actor = self.bot(bot)?.actor();
-        let limits = &actor.limits;
-        let lanes = self.lanes();
-        let waiting = lanes.waiting_in_lane(bot, chat);
-        // A chat may have at most as much as is still free, so that however many flood, there is
-        // room for the others.
-        let room = limits.waiting.saturating_sub(lanes.waiting_in(bot)).min(limits.waiting_chat);
-        (waiting >= room).then(|| format!("{waiting} events were waiting in this chat"))
-    }
-
-    /// Counts an event that became a dead letter as its bot had no room for it.
-    pub(crate) fn overflowed(&self, bot: &BotName) {
-        if let Some(bot) = self.bot(bot) {
-            bot.stats.overflowed();
-        }
     }
 
     /// Writes the ends of turns and lets their lanes go on, until [`drain`](Self::drain) and all is
@@ -231,6 +185,7 @@ impl Turns {
 
     /// Lets [`commit`](Self::commit) end when all is written. To be called when no worker runs.
     pub fn close(&self) {
+        self.asks.close();
         self.ledger.close();
     }
 
@@ -268,9 +223,11 @@ impl Turns {
             let item = Waiting { seq, attempts, conflicts, since, stay, event };
             return self.finish(&group, &chat, Next::At(Millis(0), item));
         };
+        let asked = self.asks.of(seq);
         let event = match self.body(seq, event).await {
             Ok(Some(event)) => event,
             Ok(None) => {
+                asked.as_ref().inspect(|asked| asked.end());
                 tracing::error!(bot = %group, %seq, trace_id = %self.traces.of(seq), "the inbox row of a waiting event is gone");
                 return self.finish(&group, &chat, Next::Done);
             }
@@ -279,7 +236,7 @@ impl Turns {
                 let commit = TurnCommit::without_effects(seq, mark, self.clock.now());
                 let began = self.ledger.begin(&group);
                 let again = |stay| Next::At(Millis(0), Waiting { seq, attempts, conflicts, since, stay, event: None });
-                let ticket = Ticket { bot, chat, stay, ended: self.traces.now() };
+                let ticket = Ticket { bot, chat, stay, asked, answer: None, ended: self.traces.now() };
                 self.submit(began, &Reads::default(), commit, ticket, again, |_| ());
                 return;
             }
@@ -296,7 +253,7 @@ impl Turns {
         let generation = bot.generation();
         let actor = generation.actor.clone();
         let turn = Turn::new(seq, event.clone(), chat.clone(), now, actor.clone(), self.ledger.clone());
-        let turn = turn.traced(self.traces.key());
+        let turn = turn.traced(self.traces.key()).asked(asked.clone());
         // After the turn has noted the kills before it: one that comes now ends it.
         if bot.lock_health().phase() != phase {
             drop(began);
@@ -317,12 +274,17 @@ impl Turns {
                 "turn failed: {}", failure.detail);
         }
 
-        let (reads, effects) = ended.turn.into_effects();
+        let (mut turn, mut answer) = (ended.turn, None);
         let at = self.clock.now();
-        let commit = match verdict::of(&ended.result, attempts, at, &actor.limits) {
+        let mark = verdict::of(&ended.result, attempts, at, &actor.limits);
+        if mark == Mark::Done {
+            answer = turn.settle();
+        }
+        let (reads, effects) = turn.into_effects();
+        let commit = match mark {
             Mark::Done => {
                 let Effects { values, sends, timers } = effects;
-                TurnCommit { seq, mark: Mark::Done, at, values, sends, timers }
+                TurnCommit { seq, mark, at, values, sends, timers }
             }
             mark => TurnCommit::without_effects(seq, mark, at),
         };
@@ -333,7 +295,7 @@ impl Turns {
             if conflicts < CONFLICTS { Next::At(Millis(0), again) } else { Next::Alone(again) }
         };
         let mut saving = None;
-        let ticket = Ticket { bot: bot.clone(), chat, stay, ended: run_ended };
+        let ticket = Ticket { bot: bot.clone(), chat, stay, asked, answer, ended: run_ended };
         let passed = self.submit(began, &reads, commit, ticket, again, |lanes| {
             saving = self.judge(lanes, &bot, &ended.result, phase, at);
         });

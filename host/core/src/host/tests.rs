@@ -1,6 +1,7 @@
 //! The promises of the whole host, over the doubles.
 
 mod any_order;
+mod asks;
 mod bounds;
 mod builds;
 mod counts;

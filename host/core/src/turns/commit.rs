@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::ages::Stay;
+use crate::asks::{Asked, Claim};
 use crate::bot::Bot;
 use crate::ids::Chat;
 use crate::lanes::Next;
@@ -18,6 +19,10 @@ pub(super) struct Ticket {
     pub(super) bot: Arc<Bot>,
     pub(super) chat: Chat,
     pub(super) stay: Option<Stay>,
+    /// Where somebody waits for an answer to its event.
+    pub(super) asked: Option<Asked>,
+    /// What they are to be told when this is on disk.
+    pub(super) answer: Option<Claim>,
     /// When the turn was over, for its trace.
     pub(super) ended: Moment,
 }
@@ -61,7 +66,8 @@ impl Turns {
         let mut lanes = self.lanes();
         let mut queued = Vec::new();
         let now = self.traces.now();
-        for Committed { ticket: Ticket { bot, chat, stay, ended }, commit, sends } in batch {
+        for Committed { ticket, commit, sends } in batch {
+            let Ticket { bot, chat, stay, asked, answer, ended } = ticket;
             bot.stats.marked(&commit.mark);
             if !commit.timers.is_empty() {
                 self.timers.notify_one();
@@ -72,6 +78,14 @@ impl Turns {
                 values: commit.values.len(),
                 timers: commit.timers.len(),
             });
+            let is_told = answer.map(Claim::tell);
+            if is_told == Some(false) && bot.actor().may_be_logged(chat.id.as_str().len(), commit.at) {
+                tracing::warn!(bot = %bot.name(), %chat, seq = %commit.seq, trace_id = %self.traces.of(commit.seq),
+                    "who waited for the answer went away while it was stored");
+            }
+            if !matches!(commit.mark, Mark::Retry { .. }) {
+                asked.inspect(Asked::end);
+            }
             let next = match commit.mark {
                 Mark::Done => Next::Done,
                 Mark::Dead { attempts, reason } => {
