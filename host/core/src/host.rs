@@ -3,6 +3,7 @@
 //! It owns no threads. The program polls [`Host::work`] on one thread per worker and
 //! [`Host::serve`] on its runtime; a test polls both where it likes.
 
+mod caller;
 mod keep;
 mod letters;
 mod members;
@@ -15,6 +16,7 @@ use std::time::Duration;
 use futures::future::{join, select_all};
 use tokio::sync::watch;
 
+pub use self::caller::{Caller, HangUp};
 pub use self::keep::Retention;
 use self::letters::Letters;
 pub use self::letters::{OpenedLetter, RetryError};

@@ -8,7 +8,7 @@ use std::future::Future;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
-use futures::future::{Either, select};
+use futures::future::{Either, join, select};
 use futures::stream::{FuturesUnordered, StreamExt};
 use tokio::sync::watch;
 
@@ -24,12 +24,14 @@ const LAST_WORDS: Duration = Duration::from_secs(5);
 
 /// A connection's place in the host.
 pub(super) struct Member {
-    name: ConnectionName,
+    pub(super) name: ConnectionName,
     pub(super) outbox: Arc<Outbox>,
     /// The account; none while the connection is not configured.
-    platform: watch::Sender<Option<Arc<dyn Platform>>>,
+    pub(super) platform: watch::Sender<Option<Arc<dyn Platform>>>,
     /// True while some account is received from.
     is_received: watch::Sender<bool>,
+    /// Requests of the platform whose events are being stored.
+    pub(super) storing: watch::Sender<usize>,
 }
 
 /// A connection that can take its place at once.
@@ -109,13 +111,15 @@ impl Host {
         }
     }
 
-    /// Reads no further from a connection; what was read is stored. False if it does not hand that over in
-    /// time, as where the store refuses it: then it is received from as before.
+    /// Reads no further from a connection, and takes nothing more of its platform's requests; what was read is
+    /// stored. False if it does not hand that over in time, as where the store refuses it: then it is received from
+    /// as before.
     pub async fn close_connection(&self, name: &ConnectionName) -> bool {
         let Some(member) = self.member(name) else { return true };
         let Some(platform) = member.platform.send_replace(None) else { return true };
-        let mut received = member.is_received.subscribe();
-        let ended = std::pin::pin!(received.wait_for(|is_received| !is_received));
+        let (mut received, mut storing) = (member.is_received.subscribe(), member.storing.subscribe());
+        let ended = join(received.wait_for(|is_received| !is_received), storing.wait_for(|storing| *storing == 0));
+        let ended = std::pin::pin!(ended);
         let overdue = std::pin::pin!(self.clock.sleep_until(self.clock.now() + LAST_WORDS));
         let in_time = matches!(select(ended, overdue).await, Either::Left(_));
         if !in_time {
@@ -293,8 +297,9 @@ impl Host {
 
     fn join(&self, name: ConnectionName, outbox: Arc<Outbox>) {
         self.outboxes.add(outbox.clone());
-        let (platform, is_received) = (watch::Sender::new(None), watch::Sender::new(false));
-        let member = Arc::new(Member { name, outbox, platform, is_received });
+        let (platform, is_received, storing) =
+            (watch::Sender::new(None), watch::Sender::new(false), watch::Sender::new(0));
+        let member = Arc::new(Member { name, outbox, platform, is_received, storing });
         let mut members = self.members.write().unwrap_or_else(PoisonError::into_inner);
         members.push(member);
         self.count.send_replace(members.len());
@@ -304,7 +309,7 @@ impl Host {
         self.members.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn member(&self, name: &ConnectionName) -> Option<Arc<Member>> {
+    pub(super) fn member(&self, name: &ConnectionName) -> Option<Arc<Member>> {
         self.members().into_iter().find(|member| member.name == *name)
     }
 }

@@ -1,6 +1,7 @@
 //! In-memory doubles of the joints, so that lanes, turns and the outbox are tested without disk,
 //! network or wasm, and under a clock that the test moves.
 
+mod calling;
 mod clock;
 pub mod fuzz;
 mod native;
@@ -10,6 +11,7 @@ pub(crate) mod rig;
 mod store;
 mod vault;
 
+pub use calling::CallingPlatform;
 pub use clock::TestClock;
 pub use native::Native;
 pub use platform::{Script, TestPlatform};

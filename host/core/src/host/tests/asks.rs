@@ -1,6 +1,7 @@
 //! Somebody waits for what a bot answers: what they are told, when, and what becomes of it where nobody is there.
 
 mod any_order;
+mod called;
 mod ends;
 
 use tokio::sync::Semaphore;
