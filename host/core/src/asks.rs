@@ -114,6 +114,14 @@ impl Asks {
         table.asks.len()
     }
 
+    /// True if nobody has claimed to answer those who wait for this, of whom there are some.
+    #[cfg(test)]
+    pub(crate) fn is_open(&self, connection: &ConnectionName, key: &str) -> bool {
+        let table = self.lock();
+        let id = table.keys.get(&(connection.clone(), key.to_owned()));
+        id.is_some_and(|id| table.asks.get(id).is_some_and(Ask::is_open))
+    }
+
     fn lock(&self) -> MutexGuard<'_, Table> {
         // It changes by whole calls, so a panic elsewhere leaves it sound.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
@@ -133,7 +141,7 @@ impl Table {
     fn look(&mut self, id: u64) {
         let Some(ask) = self.asks.get(&id) else { return };
         let is_hopeless = self.closed || (ask.rows.is_empty() && ask.storing == 0);
-        if *ask.phase.borrow() == Phase::Open && (ask.askers == 0 || is_hopeless) {
+        if ask.is_open() && (ask.askers == 0 || is_hopeless) {
             self.end(id, None);
         }
     }
@@ -151,8 +159,9 @@ impl Table {
 }
 
 impl Ask {
+    /// True while somebody waits and nobody has claimed to answer them: one that nobody waits for is gone.
     fn is_open(&self) -> bool {
-        self.askers > 0 && *self.phase.borrow() == Phase::Open
+        *self.phase.borrow() == Phase::Open
     }
 }
 
@@ -205,7 +214,7 @@ impl Asker {
     fn leave(&mut self, is_last: bool) -> bool {
         let asks = self.asks.clone();
         let mut table = asks.lock();
-        let leaves = table.asks.get(&self.id).is_some_and(|ask| is_last || *ask.phase.borrow() == Phase::Open);
+        let leaves = table.asks.get(&self.id).is_some_and(|ask| is_last || ask.is_open());
         if leaves {
             self.go(&mut table);
         }
@@ -288,5 +297,100 @@ impl Drop for Claim {
             ask.phase.send_replace(Phase::Open);
         }
         table.look(self.id);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::FutureExt;
+
+    use super::*;
+    use crate::testing::TestClock;
+
+    const ROW: InboxSeq = InboxSeq(7);
+
+    fn announce(asks: &Arc<Asks>) -> Asker {
+        asks.announce(&"shop".into(), "key")
+    }
+
+    fn answer() -> Answer {
+        Answer::Notice("yes".to_owned())
+    }
+
+    /// What was told by now; `None` where it is waited for.
+    fn told(asker: Asker) -> Option<Option<Answer>> {
+        let clock = TestClock::default();
+        asker.answer(&clock, clock.now() + Duration::from_secs(1)).now_or_never()
+    }
+
+    #[test]
+    fn who_asks_again_while_the_first_is_being_stored_waits_with_them() {
+        let asks = Arc::<Asks>::default();
+        let (mut first, mut second) = (announce(&asks), announce(&asks));
+        // The store tells the second that it is a duplicate, before the first has seen its rows.
+        second.stored([]);
+        assert_eq!(asks.len(), 1);
+        first.stored([ROW]);
+        asks.of(ROW).unwrap().claim(answer()).unwrap().tell();
+        assert_eq!([told(first), told(second)], [Some(Some(answer())), Some(Some(answer()))]);
+        assert_eq!(asks.len(), 0);
+    }
+
+    #[test]
+    fn who_goes_while_it_is_being_stored_keeps_nobody_waiting() {
+        let asks = Arc::<Asks>::default();
+        let (first, mut second) = (announce(&asks), announce(&asks));
+        second.stored([]);
+        drop(first);
+        assert_eq!((told(second), asks.len()), (Some(None), 0));
+        drop(announce(&asks));
+        assert_eq!(asks.len(), 0);
+    }
+
+    #[test]
+    fn a_claim_keeps_others_out_until_it_is_given_back() {
+        let asks = Arc::<Asks>::default();
+        let mut asker = announce(&asks);
+        asker.stored([ROW]);
+        let asked = asks.of(ROW).unwrap();
+        let claim = asked.claim(answer()).unwrap();
+        assert!(!asked.is_waited_for() && asked.claim(answer()).is_none());
+        // Not even the end of every row ends what is claimed.
+        asked.end();
+        assert!(!asker.leave(false), "who waits stays");
+        drop(claim);
+        assert_eq!((told(asker), asks.len()), (Some(None), 0));
+        assert!(!asked.is_waited_for() && asked.claim(answer()).is_none());
+    }
+
+    #[test]
+    fn who_goes_all_the_same_is_not_told_and_nothing_is_kept() {
+        let asks = Arc::<Asks>::default();
+        let mut asker = announce(&asks);
+        asker.stored([ROW]);
+        let claim = asks.of(ROW).unwrap().claim(answer()).unwrap();
+        drop(asker);
+        assert!(asks.of(ROW).is_some(), "it is claimed");
+        assert!(!claim.tell(), "nobody is there");
+        assert!(asks.of(ROW).is_none() && asks.len() == 0);
+    }
+
+    #[test]
+    fn a_key_that_is_asked_for_again_is_another_ask() {
+        let asks = Arc::<Asks>::default();
+        let mut first = announce(&asks);
+        first.stored([ROW]);
+        let asked = asks.of(ROW).unwrap();
+        let mut late = announce(&asks);
+        asked.claim(answer()).unwrap().tell();
+        let mut second = announce(&asks);
+        // Of the first one, which is over.
+        late.stored([]);
+        drop(first);
+        asked.end();
+        assert!(!asked.is_waited_for(), "the second is not of this row");
+        second.stored([]);
+        assert_eq!([told(late), told(second)], [Some(Some(answer())), Some(None)]);
+        assert_eq!(asks.len(), 0);
     }
 }

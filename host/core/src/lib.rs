@@ -24,6 +24,7 @@ pub mod lanes;
 pub mod ledger;
 pub mod limits;
 pub mod manifest;
+pub mod network;
 pub mod outbox;
 pub mod outgoing;
 pub mod pace;

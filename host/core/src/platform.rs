@@ -177,8 +177,9 @@ pub trait Intake: Send + Sync {
     fn take(&self, events: Vec<Incoming>) -> BoxFuture<'_, Result<usize, StoreError>>;
 
     /// Takes an event that the platform waits to be told something about, and gives what a bot answers, once
-    /// that is as durable as the rest of its turn; `None` where none answers within `patience`, or the event was
-    /// seen before. Dropping it takes nothing back.
+    /// that is as durable as the rest of its turn; `None` where none answers within `patience`, and at once where
+    /// none will. Who asks again with the same key while the first is waited for is told the same. It may take a few
+    /// seconds more than `patience`, while an answer is on its way to the disk. Dropping it takes nothing back.
     ///
     /// # Errors
     /// When the store cannot keep the event; nothing was kept.

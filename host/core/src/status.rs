@@ -129,6 +129,10 @@ pub struct ConnectionStatus {
     pub arrivals: u64,
     /// Events that had been seen before.
     pub duplicates: u64,
+    /// Times that the platform waited for an answer and was given one.
+    pub answered: u64,
+    /// Times that it waited and was given none.
+    pub unanswered: u64,
     /// Input that was skipped, by reason.
     pub skipped: BTreeMap<&'static str, u64>,
     /// What the operator should know.
@@ -199,6 +203,8 @@ impl Status {
                     events: health.events,
                     arrivals: arrivals.new,
                     duplicates: arrivals.duplicates,
+                    answered: arrivals.answered,
+                    unanswered: arrivals.unanswered,
                     skipped: health.skipped.into_iter().collect(),
                     trouble: health.trouble,
                     waiting,

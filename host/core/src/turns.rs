@@ -11,6 +11,7 @@
 //! How a turn ends changes the health of its bot, and the lanes follow it: see [`Turns::order`] and
 //! [`health`](crate::health).
 
+mod arrive;
 mod builds;
 mod commit;
 mod erasures;
@@ -37,15 +38,12 @@ use crate::lanes::{Lanes, Next, Out};
 use crate::ledger::Ledger;
 use crate::outbox::Outboxes;
 use crate::runtime::TurnResult;
-use crate::store::{Mark, Store, StoreError, TurnCommit, WaitingEvent};
+use crate::store::{Mark, Store, StoreError, TurnCommit};
 use crate::time::{Clock, Millis};
 use crate::trace::{Moment, Traces, What};
 use crate::turn::{Effects, Turn};
 use crate::values::Reads;
 use crate::verdict;
-
-/// Bytes of event bodies kept beside the rows, so that an event which runs soon is not read back.
-const BODIES: usize = 16 << 20;
 
 /// How often a turn is run again at once because of another's writes, before it gets to run alone.
 const CONFLICTS: u8 = 3;
@@ -154,58 +152,6 @@ impl Turns {
         let mut bots: Vec<_> = self.bots.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect();
         bots.sort_by(|a, b| a.name().cmp(b.name()));
         bots
-    }
-
-    /// Puts durable events into their lanes. The row of one whose bot is not known stays.
-    pub fn push(&self, events: impl IntoIterator<Item = (BotName, Chat, InboxSeq, Arc<Event>)>) {
-        let now = self.clock.now();
-        for (name, chat, seq, event) in events {
-            // One that was removed meanwhile has lanes still, in case it comes back.
-            let stay = self.bot(&name).map(|bot| {
-                bot.stats.arrived();
-                bot.stats.ages.enter(now)
-            });
-            let weight = event.weight();
-            let keep = self.bodies.fetch_add(weight, Ordering::Relaxed) + weight <= BODIES;
-            if !keep {
-                self.bodies.fetch_sub(weight, Ordering::Relaxed);
-            }
-            let since = self.traces.now();
-            let waiting = Waiting { seq, attempts: 0, conflicts: 0, since, stay, event: keep.then_some(event) };
-            let _known = self.lanes().push(&name, &chat, waiting, Millis(0));
-        }
-        self.wake();
-    }
-
-    /// Puts an event of an earlier run into its lane, without its body.
-    /// Its bot may be about to come, and is given then.
-    pub(crate) fn restore(&self, row: WaitingEvent, bot: Option<&Bot>) -> bool {
-        let here = self.bot(&row.bot);
-        let stay = bot.or(here.as_deref()).map(|bot| bot.stats.ages.enter(self.clock.now()));
-        let since = self.traces.now();
-        let waiting = Waiting { seq: row.seq, attempts: row.attempts, conflicts: 0, since, stay, event: None };
-        let known = self.lanes().push(&row.bot, &row.chat, waiting, row.not_before);
-        self.wake();
-        known
-    }
-
-    /// Why the bot has no room for one more event in this chat, if it has none.
-    pub fn overflow(&self, bot: &BotName, chat: &Chat) -> Option<String> {
-        let actor = self.bot(bot)?.actor();
-        let limits = &actor.limits;
-        let lanes = self.lanes();
-        let waiting = lanes.waiting_in_lane(bot, chat);
-        // A chat may have at most as much as is still free, so that however many flood, there is
-        // room for the others.
-        let room = limits.waiting.saturating_sub(lanes.waiting_in(bot)).min(limits.waiting_chat);
-        (waiting >= room).then(|| format!("{waiting} events were waiting in this chat"))
-    }
-
-    /// Counts an event that became a dead letter as its bot had no room for it.
-    pub(crate) fn overflowed(&self, bot: &BotName) {
-        if let Some(bot) = self.bot(bot) {
-            bot.stats.overflowed();
-        }
     }
 
     /// Writes the ends of turns and lets their lanes go on, until [`drain`](Self::drain) and all is

@@ -112,6 +112,14 @@ fn for_each_connection(page: &mut Page, connections: &[ConnectionStatus]) {
             }
         },
     );
+    page.counters("hodhod_asks_total", "Times that a platform waited for an answer, by what it was given.").each(
+        connections,
+        |family, connection| {
+            for (outcome, count) in [("answered", connection.answered), ("unanswered", connection.unanswered)] {
+                family.add(&[of_connection(connection), ("outcome", outcome)], count);
+            }
+        },
+    );
     page.counters("hodhod_skipped_total", "Input that was skipped or mended, by reason.").each(
         connections,
         |family, connection| {

@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::time::Millis;
 
 /// What may happen.
 #[derive(Clone, Debug)]
@@ -39,21 +40,23 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// Answers, waits for the gate, and fails at the first try of every fourth; all read and write the same value.
+/// Answers, before or after it waits for the gate, and fails at the first try of every fourth; all read and write the
+/// same value.
 fn moody(gate: &Gate, seen: &Tries) -> impl Fn(&mut Turn) -> BoxFuture<'_, TurnResult> + Send + Sync + 'static {
     let (gate, seen) = (gate.clone(), seen.clone());
     move |turn: &mut Turn| {
-        let gate = gate.clone();
-        let text = said(turn);
-        let fails =
-            try_of(&seen, &text) == 1 && text.rsplit(' ').next().is_some_and(|number| number.ends_with(['3', '7']));
+        let (gate, text) = (gate.clone(), said(turn));
+        let number: usize = text.rsplit(' ').next().and_then(|number| number.parse().ok()).expect("a number");
+        let fails = try_of(&seen, &text) == 1 && number % 4 == 3;
         async move {
             let bucket = turn.bucket("bot").expect("there is one");
-            let count = turn.increment(&bucket, "n", 1).expect("a number");
+            turn.increment(&bucket, "n", 1).expect("a number");
+            if number.is_multiple_of(2) {
+                turn.respond(Answer::Notice(text.clone())).expect("it is taken");
+            }
             gate.acquire().await.expect("never closed").forget();
-            match turn.respond(Answer::Notice(text)) {
-                Ok(()) => {}
-                Err(refusal) => return TurnResult::Reject(format!("{count}: {refusal}")),
+            if !number.is_multiple_of(2) {
+                turn.respond(Answer::Notice(text)).expect("it is taken");
             }
             if fails { failing() } else { TurnResult::Done }
         }
@@ -61,12 +64,42 @@ fn moody(gate: &Gate, seen: &Tries) -> impl Fn(&mut Turn) -> BoxFuture<'_, TurnR
     }
 }
 
-/// Somebody who asked, and what they heard.
+/// Somebody who asks.
 struct Asker {
     body: String,
-    waiting: Waiting,
-    /// They went while the turn may have been on its way to the disk, so what they were to be told may be lost.
-    left: bool,
+    /// Until they are told, or go.
+    waiting: Option<BoxFuture<'static, Result<Option<Answer>, StoreError>>>,
+    /// What they were told, if they were not refused.
+    told: Option<Option<Answer>>,
+    /// When they go, whatever is on its way to the disk.
+    last: Millis,
+    /// They went while their answer may have been on its way to them.
+    may_have_missed_it: bool,
+}
+
+impl Asker {
+    fn new(rig: &Rig, body: &str, event: Incoming, patience: Duration) -> Self {
+        let intake = rig.host.inbox().of(CONNECTION.into());
+        let waiting = Some(async move { intake.ask(event, patience).await }.boxed());
+        let last = rig.clock.now() + patience + Duration::from_secs(5);
+        let mut asker = Self { body: body.to_owned(), waiting, told: None, last, may_have_missed_it: false };
+        asker.look();
+        asker
+    }
+
+    fn look(&mut self) {
+        if let Some(told) = self.waiting.as_mut().and_then(FutureExt::now_or_never) {
+            self.waiting = None;
+            self.told = told.ok();
+        }
+    }
+
+    fn leave(&mut self, rig: &Rig) {
+        if self.waiting.is_some() {
+            self.may_have_missed_it = !rig.host.turns().asks().is_open(&CONNECTION.into(), &self.body);
+            self.waiting = None;
+        }
+    }
 }
 
 fn body_of(chat: u8, number: &mut usize) -> String {
@@ -94,8 +127,7 @@ proptest! {
                         let (body, chat) = old.unwrap_or_else(|| (body_of(chat, &mut number), chat));
                         bodies.insert(body.clone(), chat);
                         let event = text(&chat.to_string(), &body, &body);
-                        let waiting = ask_with(&rig, event, Duration::from_millis(u64::from(patience)));
-                        askers.push(Asker { body, waiting, left: false });
+                        askers.push(Asker::new(&rig, &body, event, Duration::from_millis(u64::from(patience))));
                     }
                     Step::Arrive(chat) => {
                         let body = body_of(chat, &mut number);
@@ -105,59 +137,54 @@ proptest! {
                         }
                     }
                     Step::Leave(which) => {
-                        let waiting: Vec<usize> = (0..askers.len()).filter(|at| !askers[*at].waiting.is_finished()).collect();
+                        let waiting: Vec<usize> = (0..askers.len()).filter(|at| askers[*at].waiting.is_some()).collect();
                         if let Some(at) = waiting.get(usize::from(which) % waiting.len().max(1)) {
-                            askers[*at].waiting.abort();
-                            askers[*at].left = true;
+                            askers[*at].leave(&rig);
                         }
                     }
                     Step::Open(turns) => gate.add_permits(usize::from(turns)),
                     Step::Run(times) => for _ in 0..times { yield_now().await; },
-                    Step::Pass(ms) => clock.advance(Duration::from_millis(u64::from(ms))),
+                    Step::Pass(ms) => {
+                        clock.advance(Duration::from_millis(u64::from(ms)));
+                        let late = |asker: &&mut Asker| asker.waiting.is_some() && clock.now() >= asker.last;
+                        askers.iter_mut().filter(late).for_each(|asker| asker.leave(&rig));
+                    }
                     Step::Fail(commit) => store.fail([if commit { Failpoint::Commit } else { Failpoint::Append }]),
                     Step::Crash => {
+                        askers.iter_mut().for_each(|asker| asker.leave(&rig));
                         rig.crash();
-                        for asker in askers.iter_mut().filter(|asker| !asker.waiting.is_finished()) {
-                            asker.waiting.abort();
-                            asker.left = true;
-                        }
                         yield_now().await;
                         store.heal();
                         rig = start().await;
                     }
                 }
+                askers.iter_mut().for_each(Asker::look);
             }
             store.heal();
             gate.add_permits(10_000);
             let waiting = || { let t = store.totals().now_or_never().unwrap().unwrap(); t.waiting_events + t.waiting_sends };
-            rig.until(|| waiting() == 0 && askers.iter().all(|asker| asker.waiting.is_finished())).await;
+            rig.until(|| {
+                askers.iter_mut().for_each(Asker::look);
+                waiting() == 0 && askers.iter().all(|asker| asker.waiting.is_none())
+            })
+            .await;
             prop_assert_eq!(rig.host.turns().asks().len(), 0);
             let totals = store.totals().await.unwrap();
             prop_assert_eq!(totals.dead, 0);
             prop_assert_eq!(&store.values().get("bot/n").cloned().unwrap_or("0".to_owned()), &totals.handled.to_string());
 
-            let (mut heard, mut lost) = (BTreeMap::<String, usize>::new(), BTreeMap::<String, bool>::new());
-            let mut stored: BTreeMap<String, bool> = BTreeMap::new();
-            for Asker { body, waiting, left } in askers {
-                *lost.entry(body.clone()).or_default() |= left;
-                match waiting.await {
-                    Ok(Ok(Some(answer))) => {
-                        prop_assert_eq!(answer, Answer::Notice(body.clone()));
-                        *heard.entry(body).or_default() += 1;
-                    }
-                    Ok(Ok(None)) => drop(stored.insert(body, true)),
-                    Ok(Err(_refused)) => {}
-                    Err(_left) => {}
-                }
-            }
             for (body, chat) in &bodies {
                 let mut sent: Vec<_> = rig.sent_to(&chat.to_string());
                 // What a crash left in doubt goes again.
                 sent.dedup();
                 let sent = sent.iter().filter(|text| *text == body).count();
-                let told = usize::from(heard.contains_key(body));
+                let askers = || askers.iter().filter(|asker| asker.body == *body);
+                let heard: Vec<_> = askers().filter_map(|asker| asker.told.clone()?).collect();
+                prop_assert!(heard.iter().all(|answer| *answer == Answer::Notice(body.clone())));
+                let told = usize::from(!heard.is_empty());
                 prop_assert!(told + sent <= 1, "{} was told {} times and sent {} times", body, told, sent);
-                if lost.get(body) != Some(&true) && (stored.contains_key(body) || !lost.contains_key(body)) {
+                let was_stored = askers().next().is_none() || askers().any(|asker| asker.told.is_some());
+                if was_stored && !askers().any(|asker| asker.may_have_missed_it) {
                     prop_assert_eq!(told + sent, 1, "{} is lost", body);
                 }
             }
