@@ -71,7 +71,8 @@ async fn serving(plugins: Arc<Slow>) -> SocketAddr {
     host.add_bot(Bot::new(actor, Arc::new(Native(idle))));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let joints = Joints { plugins, settings: Arc::new(Nothing), backups: Arc::new(Nothing), logs: Arc::new(NoLog) };
+    let (settings, backups) = (Arc::new(Nothing), Arc::new(Nothing));
+    let joints = Joints { plugins, settings, backups, logs: Arc::new(NoLog), webhooks: None };
     tokio::spawn(
         Web::new(Arc::new(host), joints, Box::new(PoolUse::default), clock.now()).serve(listener, Door::Owner),
     );

@@ -58,6 +58,7 @@ impl Chat {
         let state = self.state.clone().unwrap_or_else(|| temporary.path().join("state"));
         let config = self.config(&server, temporary.path(), state)?;
 
+        let vaults = Vaults::default();
         let platforms = accounts::open_all(&config, &vaults).map_err(first)?;
         let key = StateKey::open(&config.host.state)?;
         let mut engine = wiring::engine(&config)?;
@@ -67,7 +68,7 @@ impl Chat {
         let (plugins, _) = wiring::plugins(&engine, &config).map_err(first)?;
         let plugins = plugins.into_iter().map(Into::into).collect();
         let traces = Traces::unheard(traces::key(&key));
-        let (host, store) = wiring::host(&config, platforms, plugins, &Vaults::default(), &key, traces)?;
+        let (host, store) = wiring::host(&config, platforms, plugins, &vaults, &key, traces)?;
         let host = Arc::new(host);
         let (wish, wishes) = watch::channel(Wish::Serve);
         let serving = tokio::spawn({

@@ -75,7 +75,7 @@ impl Run {
                     Err(problem) => return Ok(wrong(&[problem])),
                 },
             };
-            let (host, store) = wiring::host(&config, platforms, plugins, &Vaults::default(), &key, traces)?;
+            let (host, store) = wiring::host(&config, platforms, plugins, &vaults, &key, traces)?;
             let host = Arc::new(host);
             let reloader = Arc::new(Reloader::new(engine.clone(), &config, host.clone(), kept));
             let at = config.host.clone();

@@ -122,7 +122,9 @@ fn check(bytes: &[u8]) -> Vec<String> {
     let outcome = match told(&text) {
         Ok(config) => {
             assert!(config.host.workers > 0 && config.host.turns > 0 && !config.bots.is_empty());
-            let named = |name: &ConnectionName| config.connections.iter().any(|connection| connection.name == *name);
+            let named = |name: &hodhod_core::ids::ConnectionName| {
+                config.connections.iter().any(|connection| connection.name == *name)
+            };
             assert!(config.bots.iter().all(|bot| bot.connections.iter().all(named)), "{config:?}");
             vec![format!("read {} {}", config.connections.len(), config.bots.len())]
         }

@@ -34,7 +34,8 @@ fn the_documented_configuration_is_read_as_it_says() {
     let config = parse(GOOD, "hodhod.toml", Path::new("/etc/hodhod")).unwrap();
     assert_eq!(config.host.state, Path::new("/etc/hodhod/state"));
     let connection = &config.connections[0];
-    assert_eq!(connection.token, SecretSource::Env("SOROUSH_TOKEN".to_owned()));
+    let Account::Soroush(soroush) = &connection.account else { panic!("{connection:?}") };
+    assert_eq!(soroush.token, SecretSource::Env("SOROUSH_TOKEN".to_owned()));
     assert_eq!(connection.policy.connection.count.get(), 5);
     let bot = &config.bots[0];
     assert_eq!(bot.plugin, Path::new("/etc/hodhod/plugins/echo.wasm"));

@@ -125,8 +125,10 @@ impl Host {
         let Some(member) = self.member(name) else { return true };
         let Some(platform) = member.platform.send_replace(None) else { return true };
         let (mut received, mut storing) = (member.is_received.subscribe(), member.storing.subscribe());
-        let ended = join(received.wait_for(|is_received| !is_received), storing.wait_for(|storing| *storing == 0));
-        let ended = std::pin::pin!(ended);
+        // The senders are in the member, so there is no error.
+        let received = async { drop(received.wait_for(|is_received| !is_received).await) };
+        let stored = async { drop(storing.wait_for(|storing| *storing == 0).await) };
+        let ended = std::pin::pin!(join(received, stored));
         let overdue = std::pin::pin!(self.clock.sleep_until(self.clock.now() + LAST_WORDS));
         let in_time = matches!(select(ended, overdue).await, Either::Left(_));
         if !in_time {

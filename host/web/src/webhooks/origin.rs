@@ -34,7 +34,9 @@ mod tests {
 
     fn from(peer: &str, forwarded: &[&str]) -> String {
         let mut headers = HeaderMap::new();
-        forwarded.iter().for_each(|value| drop(headers.append("x-forwarded-for", value.parse().unwrap())));
+        for value in forwarded {
+            headers.append("x-forwarded-for", value.parse().unwrap());
+        }
         let proxies = ["127.0.0.1", "10.0.0.1"].map(|proxy| proxy.parse().unwrap());
         of(peer.parse().unwrap(), &headers, &proxies).to_string()
     }
