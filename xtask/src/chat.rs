@@ -14,6 +14,9 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), Failed> {
     let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| PathBuf::from("target"), PathBuf::from);
     let bot = |name: &str| target.join("wasm32-wasip2/plugin").join(name).with_extension("wasm");
     let mut chat = Command::new(target.join("debug/hodhod"));
-    chat.arg("chat").args(arguments).args([bot("echo"), bot("counter")]);
+    // Each on the messenger that it was written for.
+    let names =
+        if arguments.iter().any(|word| word.ends_with("divar")) { ["xo", "courier"] } else { ["echo", "counter"] };
+    chat.arg("chat").args(arguments).args(names.map(bot));
     step("chat", &mut chat)
 }

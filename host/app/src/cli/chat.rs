@@ -1,14 +1,16 @@
 //! `hodhod chat`: the whole host in one terminal.
 //!
-//! A Soroush server on loopback, a connection to it over real HTTP, the sandbox, and a person who
+//! A messenger's server on loopback, connections to it over real HTTP, the sandbox, and a person who
 //! types. Nothing is simulated on the host's side: what answers here answers there.
 
+mod divar;
+mod messenger;
 mod talk;
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::num::NonZeroU32;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,12 +22,11 @@ use hodhod_core::pace::Rate;
 use hodhod_core::runtime::{Grants, Limits};
 use hodhod_core::trace::Traces;
 use hodhod_core::vault::Vaults;
-use hodhod_platforms::playground::soroush::SoroushServer;
 use tokio::sync::watch;
 
-use self::talk::Talk;
+use self::messenger::{Messenger, Platform};
 use crate::admin::NoFile;
-use crate::config::{Account, BotEntry, Config, ConnectionConfig, HostConfig, HttpConfig, SecretSource, SoroushEntry};
+use crate::config::{BotEntry, Config, ConnectionConfig, HostConfig, HttpConfig};
 use crate::reload::{Kept, Reloader};
 use crate::serve::{Api, Wish, Wishes};
 use crate::state_key::StateKey;
@@ -37,6 +38,9 @@ pub(super) struct Chat {
     /// Components to talk to; each is called by its file's name.
     #[arg(required = true, value_name = "FILE")]
     plugins: Vec<PathBuf>,
+    /// The messenger to play.
+    #[arg(long, value_enum, default_value_t)]
+    platform: Platform,
     /// Keeps what the bots store in this folder, instead of forgetting it at the end.
     #[arg(long, value_name = "FOLDER")]
     state: Option<PathBuf>,
@@ -53,10 +57,11 @@ impl Chat {
     }
 
     async fn chat(self) -> anyhow::Result<()> {
-        let server = SoroushServer::start(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await?;
+        let names = self.names()?;
+        let messenger = Messenger::start(self.platform, &names).await?;
         let temporary = tempfile::tempdir().context("no temporary folder can be made")?;
         let state = self.state.clone().unwrap_or_else(|| temporary.path().join("state"));
-        let config = self.config(&server, temporary.path(), state)?;
+        let config = self.config(&messenger, &names, temporary.path(), state)?;
 
         let vaults = Vaults::default();
         let platforms = accounts::open_all(&config, &vaults).map_err(first)?;
@@ -77,9 +82,8 @@ impl Chat {
             let api = Api { settings: Arc::new(NoFile), token: None, newest: Arc::default() };
             async move { serve::serve(host, store, reloader, api, &config.host, Wishes(wishes)).await }
         });
-        let talk = Talk::new(server, &self.names()?)?;
         let result = tokio::select! {
-            result = talk.run(&host) => result,
+            result = messenger.talk(&names, &host) => result,
             _ = tokio::signal::ctrl_c() => Ok(()),
         };
         drop(wish);
@@ -101,7 +105,7 @@ impl Chat {
     }
 
     /// The configuration that would be written for this, one connection a bot.
-    fn config(&self, server: &SoroushServer, folder: &std::path::Path, state: PathBuf) -> anyhow::Result<Config> {
+    fn config(&self, messenger: &Messenger, names: &[String], folder: &Path, state: PathBuf) -> anyhow::Result<Config> {
         let mut values = BTreeMap::new();
         for pair in &self.set {
             let (key, value) = pair.split_once('=').with_context(|| format!("{pair:?} is not KEY=VALUE"))?;
@@ -121,27 +125,16 @@ impl Chat {
         };
         let mut connections = Vec::new();
         let mut bots = Vec::new();
-        for (name, plugin) in self.names()?.into_iter().zip(&self.plugins) {
-            server.add_bot(&token(&name));
-            let file = folder.join(format!("{name}.token"));
-            std::fs::write(&file, token(&name))?;
-            connections.push(ConnectionConfig {
-                name: name.as_str().into(),
-                policy,
-                account: Account::Soroush(SoroushEntry {
-                    base_url: Some(server.base_url()),
-                    token: SecretSource::File(file),
-                    get_message_prefix: None,
-                    max_age: None,
-                }),
-            });
+        for (name, plugin) in names.iter().zip(&self.plugins) {
+            let account = messenger.account(name, folder)?;
+            connections.push(ConnectionConfig { name: name.as_str().into(), policy, account });
             bots.push(BotEntry {
                 name: name.as_str().into(),
                 plugin: plugin.clone(),
                 digest: None,
                 connections: vec![name.as_str().into()],
                 config: values.clone(),
-                grants: Grants { messenger: true, keyvalue: true, timers: true, files: true, ..Grants::default() },
+                grants: granted(self.platform),
                 limits: Limits { backoff: Duration::from_millis(100), ..Limits::default() },
                 http: HttpConfig::default(),
             });
@@ -158,7 +151,7 @@ impl Chat {
             keep_free: 0,
             log: None,
             traces: None,
-            webhooks: None,
+            webhooks: messenger.webhooks()?,
         };
         Ok(Config { host, connections, bots })
     }
@@ -169,8 +162,8 @@ fn first(problems: Vec<crate::config::Problem>) -> anyhow::Error {
     anyhow::anyhow!(texts.join("\n"))
 }
 
-/// A token for the local server; it opens nothing else.
-fn token(bot: &str) -> String {
-    let safe: String = bot.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
-    format!("local-token-of-{safe}")
+/// What bots are granted where only this person is at stake.
+fn granted(platform: Platform) -> Grants {
+    let divar = platform == Platform::Divar;
+    Grants { messenger: true, keyvalue: true, timers: true, files: true, divar, ..Grants::default() }
 }

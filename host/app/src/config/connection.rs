@@ -12,7 +12,7 @@ use hodhod_core::outbox::{OnDoubt, Policy};
 use hodhod_core::pace::Rate;
 use hodhod_core::text::suggest;
 
-pub(crate) use self::divar::DivarEntry;
+pub(crate) use self::divar::{DivarEntry, OAuthEntry};
 pub(crate) use self::soroush::SoroushEntry;
 use super::raw::{RawConnection, RawSecret};
 use super::{Problem, SecretSource, read, secret, units};

@@ -27,7 +27,7 @@ pub(crate) struct WebhooksConfig {
     /// Where the host listens.
     pub(crate) listen: SocketAddr,
     /// How that is reached from outside.
-    public: Url,
+    pub(crate) public: Url,
     /// The proxies in front of it, which say where requests come from.
     pub(crate) proxies: Vec<IpAddr>,
 }

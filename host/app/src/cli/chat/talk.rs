@@ -12,7 +12,7 @@ use hodhod_platforms::playground::soroush::{Sent, SentFeed, SoroushServer};
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, BufReader};
 
-use super::token;
+use super::messenger::token;
 use crate::cli::output;
 
 /// How long answers may take that are waited for.
