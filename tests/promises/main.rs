@@ -18,6 +18,7 @@ mod logs;
 mod metrics;
 mod migrate;
 mod operating;
+mod people;
 mod reload;
 mod reread;
 mod sandbox;

@@ -10,13 +10,13 @@ use anyhow::Context;
 use hodhod_core::bot::Bot;
 use hodhod_core::files::FileSeal;
 use hodhod_core::host::Host;
-use hodhod_core::ids::ConnectionName;
+use hodhod_core::ids::{ChatId, ConnectionName, SenderId};
 use hodhod_core::platform::Platform;
 use hodhod_core::trace::Traces;
 use hodhod_core::turn::Actor;
 use hodhod_core::vault::{VaultKey, Vaults};
 use hodhod_engine::{Cache, ChildProcess, Compiler, Component, Engine, PoolSize};
-use hodhod_platforms::soroush::{Options, Soroush, SoroushConfig};
+use hodhod_platforms::soroush::{self, Options, Soroush, SoroushConfig};
 use hodhod_store::SqliteStore;
 use tokio::runtime::Handle;
 
@@ -56,6 +56,14 @@ pub(crate) fn connection(config: &ConnectionConfig) -> Result<Arc<dyn Platform>,
     let soroush = Soroush::new(SoroushConfig { name: config.name.clone(), token, options })
         .map_err(|error| Problem::new(at, error.to_string()))?;
     Ok(Arc::new(soroush))
+}
+
+/// The chat with a person on a platform, where its id follows from theirs.
+pub(crate) fn private_chat(platform: &str, user: &SenderId) -> Option<ChatId> {
+    match platform {
+        "soroush" => Some(soroush::private_chat(user)),
+        _ => None,
+    }
 }
 
 /// What the turns of a bot need to know of it.
