@@ -20,6 +20,7 @@ mod logs;
 mod metrics;
 mod migrate;
 mod operating;
+mod people;
 mod reload;
 mod reread;
 mod sandbox;

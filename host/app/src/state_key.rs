@@ -2,7 +2,7 @@
 //!
 //! It is never used itself. Each use has a key of its own that is derived by a label, so that none of
 //! them can be confused with another, or tells anything about it. Whoever reads the file can have the
-//! host run any code and can make names of files, so it is for the host's user only.
+//! host run any code, can make names of files and open the vault, so it is for the host's user only.
 
 use std::fmt;
 use std::fs::{DirBuilder, File};
@@ -34,13 +34,13 @@ pub(crate) enum KeyError {
     /// Others may have read it.
     #[error(
         "{path} is open to others (mode {mode:o}): run `chmod 600 {path}`, or, if somebody may have read it, remove it; \
-         then code is compiled anew, and bots no longer know the files of earlier messages"
+         then code is compiled anew, bots no longer know the files of earlier messages, and what people granted is lost"
     )]
     Open { path: PathBuf, mode: u32 },
     /// It is not what this program wrote.
     #[error(
         "{path} is damaged, as it does not have {LENGTH} bytes: put it back from a backup, or remove it; \
-         then code is compiled anew, and bots no longer know the files of earlier messages"
+         then code is compiled anew, bots no longer know the files of earlier messages, and what people granted is lost"
     )]
     Damaged { path: PathBuf },
 }

@@ -10,12 +10,13 @@ use anyhow::Context;
 use hodhod_core::bot::Bot;
 use hodhod_core::files::FileSeal;
 use hodhod_core::host::Host;
-use hodhod_core::ids::ConnectionName;
+use hodhod_core::ids::{ChatId, ConnectionName, SenderId};
 use hodhod_core::platform::Platform;
 use hodhod_core::trace::Traces;
 use hodhod_core::turn::Actor;
 use hodhod_core::vault::{VaultKey, Vaults};
 use hodhod_engine::{Cache, ChildProcess, Compiler, Component, Engine, PoolSize};
+use hodhod_platforms::{divar, soroush};
 use hodhod_store::SqliteStore;
 use tokio::runtime::Handle;
 
@@ -27,6 +28,15 @@ use crate::state_key::StateKey;
 
 /// The verb by which the program compiles a component for itself.
 pub(crate) const COMPILE: &str = "compile-component";
+
+/// The chat with a person on a platform, where its id follows from theirs.
+pub(crate) fn private_chat(platform: &str, user: &SenderId) -> Option<ChatId> {
+    match platform {
+        "soroush" => Some(soroush::private_chat(user)),
+        "divar" => Some(divar::private_chat(user)),
+        _ => None,
+    }
+}
 
 /// What the turns of a bot need to know of it.
 pub(crate) fn actor(

@@ -51,6 +51,15 @@ pub trait Vault: Send + Sync + 'static {
         limit: usize,
     ) -> BoxFuture<'_, Result<Vec<(String, Record)>, StoreError>>;
 
+    /// The records of a kind that belong to a person, the newest first, at most `limit`. Those that do not open are
+    /// left out.
+    fn list_of(
+        &self,
+        kind: &'static str,
+        person: &SenderId,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<(String, Record)>, StoreError>>;
+
     /// Changes records, all of them or none.
     fn change(&self, changes: Vec<Change>) -> BoxFuture<'_, Result<(), StoreError>>;
 }

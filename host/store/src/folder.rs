@@ -47,6 +47,12 @@ impl Folder {
     }
 }
 
+/// True if there is a database in a state folder, or a restore that is to bring one.
+pub fn has_database(folder: &Path) -> bool {
+    let has_content = |file: PathBuf| fs::metadata(file).is_ok_and(|metadata| metadata.len() > 0);
+    has_content(folder.join(DATABASE)) || has_content(folder.join(restore::DECIDED))
+}
+
 /// Makes a folder that only its owner can enter. One that exists is left as the operator made it.
 pub(crate) fn make_private(folder: &Path) -> io::Result<()> {
     let mut builder = fs::DirBuilder::new();

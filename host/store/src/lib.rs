@@ -91,6 +91,7 @@ mod vault;
 mod writer;
 
 pub use backup::{Backup, BackupError, backup_folder};
+pub use folder::has_database;
 pub use open::{Durability, OpenError, Options};
 pub use restore::{RestoreError, Restored, restore};
 pub use room::KEEP_FREE;

@@ -22,7 +22,7 @@ use crate::schema;
 const INCOMING: &str = "hodhod.db.restoring";
 
 /// The copy when it is to take over.
-const DECIDED: &str = "hodhod.db.restored";
+pub(crate) const DECIDED: &str = "hodhod.db.restored";
 
 /// What an old database is called, with a number after it.
 const ASIDE: &str = "hodhod.db.before-restore-";

@@ -96,7 +96,7 @@ impl Flood {
         let settings = Settings { pushing, ..Settings::default() };
         let setup = DivarSetup::within(folder, [BotSetup::new("echo")], settings).await;
         for person in 0..PEOPLE {
-            let phone = format!("0912{person:07}");
+            let phone = format!("0935{person:07}");
             setup.server.add_person(Person::new(&name(person), &phone)).expect("there is room for people");
         }
         let mut host = setup.start_ready().await;

@@ -5,7 +5,7 @@
 //! is an error with the host's own words; a host that is not there is one that says what to do.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, anyhow, bail};
@@ -63,6 +63,11 @@ impl Asking {
     /// Makes a client. Nothing is asked yet.
     pub(super) fn client(&self) -> anyhow::Result<Client> {
         self.asked.client()
+    }
+
+    /// The configuration file.
+    pub(super) fn config(&self) -> &Path {
+        &self.asked.file.config
     }
 
     /// The state folder that the configuration names, unless a host elsewhere is asked.

@@ -18,6 +18,7 @@ mod reread;
 mod run;
 mod status;
 mod timers;
+mod user;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -76,6 +77,9 @@ enum Verb {
     /// Timers that bots have set.
     #[command(subcommand)]
     Timers(timers::Timers),
+    /// What is stored of a person: shows it, erases it.
+    #[command(subcommand)]
+    User(user::User),
     /// Has a running host read its configuration again, as SIGHUP does, and says what came of it.
     Reread(reread::Reread),
     /// Copies the database into a file, also while a host runs.
@@ -118,6 +122,7 @@ pub(crate) fn main() -> ExitCode {
         Verb::Dead(dead) => dead.run(),
         Verb::Outbox(outbox) => outbox.run(),
         Verb::Timers(timers) => timers.run(),
+        Verb::User(user) => user.run(),
         Verb::Reread(reread) => reread.run(),
         Verb::Backup(backup) => backup.run(),
         Verb::Restore(restore) => restore.run(),

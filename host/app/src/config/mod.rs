@@ -11,6 +11,7 @@ mod traces;
 mod units;
 mod webhooks;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -135,6 +136,24 @@ pub(crate) fn state(path: &Path) -> Result<PathBuf, Problem> {
     let (text, folder) = open(path)?;
     let file: File = toml::from_str(&text).map_err(|error| explain(&error, &text, &path.display().to_string()))?;
     Ok(state_folder(file.host.state.as_deref(), folder))
+}
+
+/// The platform of a connection, for who works on the state folder of a host that does not run: what is wrong
+/// elsewhere in the file keeps nobody from that either. `None` where there is no such connection.
+pub(crate) fn platform(path: &Path, connection: &str) -> Result<Option<String>, Problem> {
+    #[derive(serde::Deserialize)]
+    struct File {
+        #[serde(default)]
+        connections: BTreeMap<String, Connection>,
+    }
+    #[derive(serde::Deserialize)]
+    struct Connection {
+        #[serde(default)]
+        platform: String,
+    }
+    let (text, _) = open(path)?;
+    let mut file: File = toml::from_str(&text).map_err(|error| explain(&error, &text, &path.display().to_string()))?;
+    Ok(file.connections.remove(connection).map(|connection| connection.platform))
 }
 
 /// Checks the text of a file called `name`, whose paths are relative to `folder`.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use futures::FutureExt;
 use futures::future::{BoxFuture, join};
 use hodhod_core::event::Media;
-use hodhod_core::ids::ChatId;
+use hodhod_core::ids::{ChatId, SenderId};
 use hodhod_core::outgoing::Outgoing;
 use hodhod_core::platform::{
     Call, CallError, Download, FileError, Health, Intake, Platform, SendError, Sent, Unsendable, Upload,
@@ -154,6 +154,11 @@ impl Divar {
     }
 }
 
+/// The chatbot's conversation with a person, whether or not there is one yet.
+pub fn private_chat(user: &SenderId) -> ChatId {
+    Address::User(user.as_str().to_owned()).to_string().into()
+}
+
 impl Platform for Divar {
     fn receive<'a>(&'a self, intake: &'a dyn Intake) -> BoxFuture<'a, ()> {
         async move {
@@ -165,6 +170,10 @@ impl Platform for Divar {
 
     fn send<'a>(&'a self, chat: &'a ChatId, message: &'a Outgoing) -> BoxFuture<'a, Result<Sent, SendError>> {
         self.deliver(chat, message).boxed()
+    }
+
+    fn private_chat(&self, user: &SenderId) -> Option<ChatId> {
+        Some(private_chat(user))
     }
 
     fn accepts(&self, chat: &ChatId, message: &Outgoing) -> Result<(), Unsendable> {

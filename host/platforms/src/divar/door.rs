@@ -8,8 +8,8 @@
 use std::net::IpAddr;
 
 use bytes::Bytes;
-use hodhod_core::webhook::Reply;
-use http::header::{ALLOW, AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
+use hodhod_core::webhook::{Reply, nothing};
+use http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use serde_json::{Value, json};
@@ -72,8 +72,8 @@ impl Door {
         let refused = match Place::of(head.uri.path()) {
             None => Refused::Address,
             Some(Place::OAuth) if head.method == Method::GET => return Ok(0),
-            Some(Place::OAuth) => Refused::Method("GET"),
-            Some(_) if head.method != Method::POST => Refused::Method("POST"),
+            Some(Place::OAuth) => Refused::Method,
+            Some(_) if head.method != Method::POST => Refused::Method,
             Some(_) if !self.sources.is_empty() && !self.sources.iter().any(|source| source.covers(from)) => {
                 Refused::Source
             }
@@ -115,7 +115,7 @@ pub(super) enum Refused {
     /// There is no such address.
     Address,
     /// It is asked by another method than this one.
-    Method(&'static str),
+    Method,
     /// Divar does not call from there.
     Source,
     /// There is no key, another, or two.
@@ -129,7 +129,7 @@ pub(super) enum Refused {
 impl Refused {
     fn why(self) -> Skip {
         match self {
-            Self::Address | Self::Method(_) => Skip::NoAddress,
+            Self::Address | Self::Method => Skip::NoAddress,
             Self::Source => Skip::ForeignSource,
             Self::Key => Skip::WrongKey,
             Self::Form => Skip::NoJsonType,
@@ -137,21 +137,13 @@ impl Refused {
         }
     }
 
-    /// The answer.
+    /// The answer. Who has not shown the key learns not even that there is such a connection.
     pub(super) fn reply(self) -> Reply {
-        let (status, words) = match self {
-            Self::Address => (StatusCode::NOT_FOUND, "no such address"),
-            Self::Method(_) => (StatusCode::METHOD_NOT_ALLOWED, "not by this method"),
-            Self::Source => (StatusCode::FORBIDDEN, "not from there"),
-            Self::Key => (StatusCode::UNAUTHORIZED, "the identification key is not the right one"),
-            Self::Form => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "only JSON is read"),
-            Self::Length => (StatusCode::PAYLOAD_TOO_LARGE, "it is too long"),
-        };
-        let mut reply = refusal(status, words);
-        if let Self::Method(allowed) = self {
-            reply.headers_mut().insert(ALLOW, HeaderValue::from_static(allowed));
+        match self {
+            Self::Address | Self::Method | Self::Source | Self::Key => nothing(),
+            Self::Form => refusal(StatusCode::UNSUPPORTED_MEDIA_TYPE, "only JSON is read"),
+            Self::Length => refusal(StatusCode::PAYLOAD_TOO_LARGE, "it is too long"),
         }
-        reply
     }
 }
 

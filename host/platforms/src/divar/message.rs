@@ -59,6 +59,8 @@ pub(super) fn read(
 
     let mut notes = Notes::default();
     notes.add("divar.conversation-type", Some(kind.as_str()));
+    // By this name scopes call it.
+    notes.add("divar.conversation", Some(&*id).filter(|_| kind == Kind::Post));
     notes.add("divar.post-token", conversation.id("post_token"));
     notes.add("divar.category", conversation.words("category"));
     notes.add("divar.side", sender.words("side").as_deref().map(side));

@@ -51,7 +51,7 @@ mod webhook;
 mod wire;
 
 pub use config::{AppPace, ConfigError, DivarConfig, MediaText, OAuthConfig, Options, Timing};
-pub use connection::{Divar, PACE_PER_CHAT, PACE_PER_CONNECTION};
+pub use connection::{Divar, PACE_PER_CHAT, PACE_PER_CONNECTION, private_chat};
 pub use oauth::{NoToken, OAuth};
 pub use outgoing::{Preview, preview};
 pub use source::{BadSource, Source};

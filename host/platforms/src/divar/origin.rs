@@ -128,6 +128,7 @@ impl Origin {
         let (address, private) = match (fields.id("conversation_id"), &user) {
             (Some(conversation), _) => {
                 notes.add("divar.conversation-type", Some(kind.as_str()));
+                notes.add("divar.conversation", Some(&*conversation).filter(|_| kind == Kind::Post));
                 (kind.chat(conversation), kind == Kind::Bot)
             }
             (None, Some(user)) => (Address::User(user.clone()), true),

@@ -12,6 +12,8 @@
 //! | `POST /api/dead/{seq}/retry` and `/drop`, `/api/dead/drop` | tries one again, drops one or all of a bot |
 //! | `GET /api/outbox`, `POST /api/outbox/{connection}/pause` and `/resume` | the sends that wait |
 //! | `GET /api/timers` | the timers that stand |
+//! | `GET /api/people/{connection}` | what is stored of somebody, by `user=ID` or `chat=ID` |
+//! | `POST /api/people/{connection}/erase` | takes it away, for good |
 //! | `POST /api/configuration/reread` | reads the configuration again |
 //! | `POST /api/backup` | copies the database into a file; at the socket only |
 //!
@@ -26,6 +28,7 @@ mod dead;
 mod logs;
 mod outbox;
 mod page;
+mod people;
 mod timers;
 mod versions;
 
@@ -52,6 +55,7 @@ pub use self::dead::{Dropped, Letters, Retried};
 pub use self::logs::Logs;
 pub use self::outbox::{Paused, Sends};
 pub use self::page::LONGEST_PAGE;
+pub use self::people::Kept;
 pub use self::timers::Timers;
 pub use self::versions::{Plugins, Records, Serving};
 use crate::Web;
@@ -79,6 +83,7 @@ pub(crate) fn routes(door: Door) -> Router<Web> {
         .merge(dead::routes())
         .merge(outbox::routes())
         .merge(timers::routes())
+        .merge(people::routes())
         .merge(configuration::routes())
         .merge(backup::routes(&door))
         .method_not_allowed_fallback(not_so)

@@ -91,7 +91,7 @@ fn held(web: &Web, connection: &ConnectionName, changed: Result<bool, PauseError
     }
 }
 
-fn no_connection(web: &Web, written: &ConnectionName) -> Refusal {
+pub(super) fn no_connection(web: &Web, written: &ConnectionName) -> Refusal {
     let connections = web.host().connections();
     let names: Vec<&str> = connections.iter().map(|(connection, _)| connection.name.as_str()).collect();
     nearest("connection", written.as_str(), &names)

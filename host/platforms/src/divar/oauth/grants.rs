@@ -1,5 +1,4 @@
-//! Grants in the vault: a record for each consent, named by its person first, so that those of a person lie
-//! together.
+//! Grants in the vault: a record for each consent.
 //!
 //! A person may consent several times, to several things: each consent has tokens of its own, and a new one
 //! replaces an older one only where it allows as much to the same bot.
@@ -50,9 +49,7 @@ fn prefix(person: &Person) -> String {
 impl Parts {
     /// All that a person gave.
     pub(super) async fn grants_of(&self, person: &Person) -> Result<Vec<Held>, StoreError> {
-        let prefix = prefix(person);
-        let page = self.vault.list(GRANT, Some(&prefix), 2 * MAX_PER_PERSON).await?;
-        let theirs = page.into_iter().take_while(|(name, _)| name.starts_with(&prefix));
+        let theirs = self.vault.list_of(GRANT, &person.sender(), 2 * MAX_PER_PERSON).await?.into_iter();
         Ok(theirs.filter_map(|(name, record)| Some(Held { grant: self.read(&record)?, name })).collect())
     }
 
