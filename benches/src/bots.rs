@@ -22,8 +22,16 @@ use serde::{Deserialize, Serialize};
 pub const TEXT: &str = "سلام! می‌خواستم بپرسم سفارش من کی می‌رسد؟ I ordered two books last week, and the page still says that they are on their way to me. Please have a look, it is urgent.";
 
 /// Everything a bot may be granted.
-pub const ALL_GRANTS: Grants =
-    Grants { messenger: true, keyvalue: true, timers: true, files: true, http: true, divar: true, config: true, logging: true };
+pub const ALL_GRANTS: Grants = Grants {
+    messenger: true,
+    keyvalue: true,
+    timers: true,
+    files: true,
+    http: true,
+    divar: true,
+    config: true,
+    logging: true,
+};
 
 /// A message of [`TEXT`] on a connection, as the decoder of Soroush makes one.
 pub fn message(chat: &Chat) -> Message {
