@@ -18,6 +18,9 @@ use crate::game::{Memory, Moved, Sheet};
 use crate::opponent::Level;
 use crate::words::Language;
 
+/// The platform that waits for an answer to a press.
+const DIVAR: &str = "divar";
+
 /// Where a chat's memory is kept.
 const MEMORY: &str = "xo";
 
@@ -68,18 +71,23 @@ impl Xo {
 
     /// The number of a cell, the name of a level, or nothing that is known here.
     fn other(&mut self, ctx: &Context, text: &str) -> Result {
-        if let Some(cell) =
-            text::parse_number::<Cell>(text).and_then(|number| number.checked_sub(1)).filter(|cell| *cell < 9)
-        {
-            return Table::open(ctx)?.play(cell, None);
+        let table = Table::open(ctx)?;
+        // Others talk to each other in a group, also in numbers.
+        let is_private = ctx.message().is_some_and(|message| message.private);
+        if !is_private && table.memory.game.is_none() {
+            return Ok(());
+        }
+        let number = text::parse_number::<Cell>(text).and_then(|number| number.checked_sub(1));
+        if let Some(cell) = number.filter(|cell| *cell < 9) {
+            return table.play(cell, None);
+        }
+        if !is_private {
+            return Ok(());
         }
         if words::level_of(text).is_some() {
             return self.level(ctx, text);
         }
-        // Others talk to each other in a group.
-        if ctx.message().is_some_and(|message| message.private) {
-            ctx.reply(Table::open(ctx)?.language.unknown())?;
-        }
+        ctx.reply(table.language.unknown())?;
         Ok(())
     }
 }
@@ -88,6 +96,10 @@ impl Bot for Xo {
     fn on_message(&mut self, ctx: &Context, message: &Message) -> Result {
         // A move stands, whatever becomes of the text that made it; and two programs would never end.
         if message.edited || message.sender.automated {
+            return Ok(());
+        }
+        // A buyer and a seller talk about an ad; what is written there has one of their names.
+        if message.platform == DIVAR && !message.private {
             return Ok(());
         }
         match &message.content {
@@ -218,7 +230,7 @@ impl<'c> Table<'c> {
     fn waits(&self) -> bool {
         self.ctx
             .message()
-            .is_some_and(|message| message.platform == "divar" && matches!(message.content, Content::Button(_)))
+            .is_some_and(|message| message.platform == DIVAR && matches!(message.content, Content::Button(_)))
     }
 
     fn notice(&self, text: &str) -> Result {

@@ -1,7 +1,7 @@
 //! What the game promises.
 
 use hodhod_plugin::testing::{TestHost, Turn};
-use hodhod_plugin::{Answer, Content, Keyboard, Location, Press};
+use hodhod_plugin::{Answer, Content, Event, Keyboard, Location, Message, Press};
 
 use super::Xo;
 
@@ -219,9 +219,48 @@ fn what_is_no_move_is_left_alone_or_answered_with_a_hint() {
     assert_eq!(host.text("سلام").texts(), ["شمارهٔ یک خانه را بنویسید، یا /help."]);
     let odd = press(&mut host, "/x nonsense");
     assert_eq!(odd.texts(), ["شمارهٔ یک خانه را بنویسید، یا /help."]);
-    host.private = false;
-    assert_eq!(host.text("سلام به همه").sent, [], "people talk to each other in a group");
-    host.private = true;
     host.sender.automated = true;
     assert_eq!(host.text("/new").sent, [], "two programs would never end");
+}
+
+#[test]
+fn in_a_group_only_commands_and_the_cells_of_a_game_are_heard() {
+    let mut host = TestHost::<Xo>::new();
+    host.private = false;
+    for text in ["سلام به همه", "5", "سخت", "10"] {
+        assert_eq!(host.text(text).sent, [], "{text}");
+    }
+    host.text("/new@xo_bot");
+    assert_eq!(buttons(&host.text("5"))[4].0, "❌");
+    assert_eq!(host.text("سخت").sent, []);
+}
+
+#[test]
+fn between_a_buyer_and_a_seller_nothing_is_played() {
+    let mut host = divar();
+    host.private = false;
+    for content in [Content::Text("/new".into()), Content::Text("5".into()), Content::Button("/new".into())] {
+        assert_eq!(host.content(content).sent, []);
+    }
+}
+
+#[test]
+fn a_text_that_is_edited_later_is_no_second_move() {
+    let mut host = divar();
+    host.content(Content::Start(None));
+    let after = buttons(&host.text("5"));
+    let edited = Message {
+        id: "message-2".into(),
+        platform: "divar".into(),
+        chat: host.chat.clone(),
+        private: true,
+        sender: host.sender.clone(),
+        sent_at: 3,
+        edited: true,
+        content: Content::Text("1".into()),
+        reply_to: None,
+        annotations: Vec::new(),
+    };
+    assert_eq!(host.event(&Event::Message(edited)).sent, []);
+    assert_eq!(buttons(&host.text("/board")), after);
 }

@@ -175,6 +175,15 @@ async fn a_bot_that_migrates_asks_nothing() {
 }
 
 #[tokio::test]
+async fn an_instance_that_is_used_again_asks_in_each_of_its_turns() {
+    let asker = Asker::new(Divar::default(), Limits { reuse: 10, ..Limits::default() });
+    for _ in 0..3 {
+        assert!(asker.told("post shop a", Ok(json!({ "token": "a" }))).await.starts_with("Post"));
+    }
+    assert_eq!(asker.asked(), 3);
+}
+
+#[tokio::test]
 async fn a_bot_that_is_killed_asks_no_longer() {
     let asker = Asker::new(Divar { hangs: true, ..Divar::default() }, Limits::default());
     let turn = asker.turn("post shop a");
