@@ -13,7 +13,7 @@ use hodhod_core::ids::Chat;
 use hodhod_core::platform::{Call, CallError, Incoming, Intake};
 use hodhod_core::store::StoreError;
 use hodhod_core::testing::{MemoryVault, TestClock};
-use hodhod_core::vault::Vault;
+use hodhod_core::vault::{Change, Record, Vault};
 use hodhod_core::webhook::Reply;
 use hodhod_platforms::divar::{DivarConfig, NoToken, OAuth, OAuthConfig, Options};
 use http::Request;
@@ -149,6 +149,52 @@ impl Shop {
     /// The names of a kind of record.
     pub(crate) async fn names(&self, kind: &'static str) -> Vec<String> {
         self.vault.list(kind, None, 10_000).await.unwrap().into_iter().map(|(name, _)| name).collect()
+    }
+}
+
+/// A vault whose disk is full while it is told so: what is there can be read.
+#[derive(Clone)]
+pub(crate) struct FullDisk {
+    pub(crate) vault: MemoryVault,
+    pub(crate) is_full: Arc<AtomicBool>,
+}
+
+impl FullDisk {
+    fn check(&self) -> Result<(), StoreError> {
+        let full = || StoreError::NoRoom("the disk is full".to_owned());
+        (!self.is_full.load(Ordering::SeqCst)).then_some(()).ok_or_else(full)
+    }
+}
+
+impl Vault for FullDisk {
+    fn get(&self, kind: &'static str, name: &str) -> BoxFuture<'_, Result<Option<Record>, StoreError>> {
+        self.vault.get(kind, name)
+    }
+
+    fn take(&self, kind: &'static str, name: &str) -> BoxFuture<'_, Result<Option<Record>, StoreError>> {
+        let name = name.to_owned();
+        async move {
+            self.check()?;
+            self.vault.take(kind, &name).await
+        }
+        .boxed()
+    }
+
+    fn list(
+        &self,
+        kind: &'static str,
+        after: Option<&str>,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<(String, Record)>, StoreError>> {
+        self.vault.list(kind, after, limit)
+    }
+
+    fn change(&self, changes: Vec<Change>) -> BoxFuture<'_, Result<(), StoreError>> {
+        async move {
+            self.check()?;
+            self.vault.change(changes).await
+        }
+        .boxed()
     }
 }
 

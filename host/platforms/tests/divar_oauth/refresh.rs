@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use hodhod_core::time::Clock;
-use hodhod_platforms::divar::NoToken;
+use hodhod_platforms::divar::{NoToken, OAuth};
+use secrecy::ExposeSecret;
 use serde_json::json;
 
 use crate::kit::*;
@@ -217,15 +218,24 @@ async fn an_app_that_is_refused_costs_nobody_their_consent() {
 }
 
 #[tokio::test]
-async fn a_vault_that_takes_no_writes_keeps_the_server_from_being_asked() {
-    let shop = Shop::new().await;
+async fn a_full_disk_keeps_the_server_from_being_asked() {
+    let mut shop = Shop::new().await;
+    let disk = FullDisk { vault: shop.vault.clone(), is_full: Arc::default() };
+    shop.oauth = OAuth::new(&config(&shop.play.base()), Arc::new(disk.clone()), Arc::new(shop.clock.clone())).unwrap();
     shop.consent("ann", &SEND).await;
-    shop.clock.advance(HOUR);
-    shop.vault.fail(true);
+    let old = shop.token("c1", Some("ann")).await.unwrap();
+    disk.is_full.store(true, Ordering::SeqCst);
+    shop.clock.advance(DUE);
+    let began = shop.clock.now();
+    shop.run_until(|| shop.clock.next_sleeper().is_some_and(|next| next > began)).await;
+    assert_eq!(shop.token("c1", Some("ann")).await.as_ref(), Ok(&old), "it is good until its time is over");
+    shop.clock.advance(HOUR - DUE);
     assert!(matches!(shop.token("c1", Some("ann")).await, Err(NoToken::Unavailable(_))));
     assert_eq!(shop.play.renewals(), 0);
-    shop.vault.fail(false);
-    assert!(shop.token("c1", Some("ann")).await.is_ok());
+    // Days later there is room again.
+    shop.clock.advance(72 * HOUR);
+    disk.is_full.store(false, Ordering::SeqCst);
+    assert!(shop.play.works(&shop.token("c1", Some("ann")).await.unwrap()));
 }
 
 #[tokio::test]
@@ -281,6 +291,31 @@ async fn a_host_that_died_under_a_renewal_tries_again_with_what_it_has() {
     shop.run_until(|| shop.play.renewals() == 2).await;
     shop.clock.advance(HOUR - DUE);
     assert!(shop.play.works(&shop.token("c1", Some("ann")).await.unwrap()));
+}
+
+#[tokio::test]
+async fn two_who_share_a_vault_agree_on_one_pair() {
+    let mut shop = Shop::new().await;
+    shop.consent("ann", &SEND).await;
+    shop.clock.advance(HOUR);
+    shop.play.close();
+    // As while a connection is made anew: the old one has not ended, the new one has begun.
+    let other = oauth(&config(&shop.play.base()), &shop.vault, &shop.clock);
+    let (first, second, ()) = tokio::join!(
+        shop.token("c1", Some("ann")),
+        async {
+            until(|| shop.play.renewals() == 1).await;
+            shop.clock.advance(SECOND);
+            other.token_for("c1", Some("ann")).await.unwrap().expose_secret().to_owned()
+        },
+        async {
+            until(|| shop.play.renewals() == 2).await;
+            shop.play.open();
+        }
+    );
+    assert_eq!(first.as_ref(), Ok(&second));
+    shop.restart();
+    assert_eq!(shop.token("c1", Some("ann")).await, first);
 }
 
 #[tokio::test]

@@ -75,21 +75,25 @@ impl Page {
             Self::BadLink => (
                 (
                     "این پیوند دیگر کار نمی‌کند",
-                    "یک بار به کار رفته یا زمانش گذشته است. اگر پیش‌تر دسترسی داده‌اید، کار دیگری لازم نیست؛ وگرنه در گفت‌وگو پیوند تازه‌ای بخواهید.",
+                    "یک بار به کار رفته یا زمانش گذشته است. اگر پیش‌تر دسترسی داده‌اید، کار دیگری لازم نیست؛ \
+                     وگرنه در گفت‌وگو پیوند تازه‌ای بخواهید.",
                 ),
                 (
                     "This link works no longer",
-                    "It was used before, or its time is over. If you have given access already, nothing is left to do; otherwise ask for a new link in the chat.",
+                    "It was used before, or its time is over. If you have given access already, \
+                     nothing is left to do; otherwise ask for a new link in the chat.",
                 ),
             ),
             Self::AnotherPerson => (
                 (
                     "این درخواست برای شما نبود",
-                    "این پیوند برای شخص دیگری ساخته شده بود، پس هیچ اجازه‌ای ثبت نشد. اگر کسی آن را برای شما فرستاده است، به او اعتماد نکنید.",
+                    "این پیوند برای شخص دیگری ساخته شده بود، پس هیچ اجازه‌ای ثبت نشد. \
+                     اگر کسی آن را برای شما فرستاده است، به او اعتماد نکنید.",
                 ),
                 (
                     "This was not meant for you",
-                    "The link was made for another person, so nothing was allowed. If somebody sent it to you, do not trust them.",
+                    "The link was made for another person, so nothing was allowed. \
+                     If somebody sent it to you, do not trust them.",
                 ),
             ),
             Self::Failed => (

@@ -65,7 +65,7 @@ impl Parts {
             })
             .await?
         else {
-            return Ok(Renewed::Gone);
+            return self.as_it_is(held).await;
         };
         let grant = &held.grant;
         match token::refresh(&self.http, app, &grant.redirect, &grant.access, &refresh).await {
@@ -73,7 +73,7 @@ impl Parts {
             Err(NoPair::InvalidGrant(words)) => {
                 tracing::info!(connection = %self.setup.name, words, "a consent is over: the platform says so");
                 self.end(&held).await?;
-                Ok(Renewed::Gone)
+                self.as_it_is(held).await
             }
             Err(error) => {
                 let words = format!("tokens are not renewed: {}", error.words());
@@ -95,7 +95,18 @@ impl Parts {
         }
         // Nobody has seen them: who subscribes waits for this.
         self.wake.notify_one();
-        Ok(written?.map_or(Renewed::Gone, Renewed::Fresh))
+        match written? {
+            Some(held) => Ok(Renewed::Fresh(held)),
+            None => self.as_it_is(held).await,
+        }
+    }
+
+    /// What there is of a grant that was changed by somebody else: another program has the same vault while a
+    /// connection is made anew.
+    async fn as_it_is(&self, held: Held) -> Result<Renewed, StoreError> {
+        let grant = self.grant(&held.name).await?;
+        let elsewhere = || "it is renewed elsewhere".to_owned();
+        Ok(grant.map_or(Renewed::Gone, |grant| Renewed::Old(Held { grant, ..held }, elsewhere())))
     }
 
     /// Drops a grant that is dead, and has it told.
