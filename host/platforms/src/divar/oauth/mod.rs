@@ -13,8 +13,10 @@ use http::{Request, StatusCode};
 use secrecy::SecretString;
 use serde_json::{Value, json};
 
-use super::config::{ConfigError, DivarConfig};
+use super::config::DivarConfig;
 use super::door::refusal;
+
+pub use super::config::ConfigError as SetupError;
 
 /// Why there is no token.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,7 +34,7 @@ pub struct OAuth {
 
 impl OAuth {
     /// Keeps them in the vault.
-    pub fn new(_config: &DivarConfig, _vault: Arc<dyn Vault>, clock: Arc<dyn Clock>) -> Result<Self, ConfigError> {
+    pub fn new(_config: &DivarConfig, _vault: Arc<dyn Vault>, clock: Arc<dyn Clock>) -> Result<Self, SetupError> {
         Ok(Self { clock })
     }
 
