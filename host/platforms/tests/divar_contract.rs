@@ -10,13 +10,13 @@
 #[expect(dead_code, reason = "other tests use the rest")]
 #[path = "divar_kit/mod.rs"]
 mod divar_kit;
+#[path = "divar_kit/published.rs"]
+mod published;
 #[path = "divar_kit/schema.rs"]
 mod schema;
 #[expect(dead_code, reason = "other tests use the rest")]
 #[path = "divar_http/server.rs"]
 mod server;
-
-use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 use futures::{StreamExt, stream};
@@ -28,92 +28,8 @@ use hodhod_platforms::divar::{Options, preview};
 use serde_json::{Value, json};
 
 use self::divar_kit::{Rig, message};
-use self::schema::OpenApi;
+use self::published::Published;
 use self::server::{Server, answer, ok};
-
-const DOCUMENT: &str = "openapi-chat-subset.json";
-
-/// The examples that these tests read.
-const READ: [&str; 33] = [
-    "action_get_dynamic_action.docs.json",
-    "action_open_direct_link.docs.json",
-    "action_open_post_manage_page.docs.json",
-    "action_open_post_page.docs.json",
-    "action_open_server_link.docs.json",
-    "chat_message_contact.docs.json",
-    "chat_message_file.docs.json",
-    "chat_message_image.docs.json",
-    "chat_message_location.docs.json",
-    "chat_message_text.docs.json",
-    "chat_message_video.docs.json",
-    "chat_message_voice.docs.json",
-    "dynamic_action_request.docs.json",
-    "dynamic_action_response_direct_link.docs.json",
-    "dynamic_action_response_server_link.docs.json",
-    "dynamic_action_response_text_only.docs.json",
-    "err_412_recipient_restriction.docs.json",
-    "evt_new_chatbot_message_text.docs.json",
-    "evt_new_message_post_text.docs.json",
-    "evt_payment_transaction.docs.json",
-    "openapi-chat-subset.json",
-    "req_chatbot_send_message_conversation.docs.json",
-    "req_chatbot_send_message_user.docs.json",
-    "req_conversation_send_message_v2.docs.json",
-    "resp_chat_upload_media.docs.json",
-    "resp_chat_upload_token.docs.json",
-    "resp_send_message_legacy_v2.docs.json",
-    "session_init_legacy_request.docs.json",
-    "session_init_legacy_response.docs.json",
-    "session_init_v2_request.management.docs.json",
-    "session_init_v2_request.open_server_link.docs.json",
-    "session_init_v2_request.touchpoints.docs.json",
-    "session_init_v2_response.docs.json",
-];
-
-/// Those of consent and of what is asked in a person's name, and of calls that Divar has given up.
-const ELSEWHERE: [&str; 7] = [
-    "oauth_refresh_response.docs.json",
-    "oauth_token_response.docs.json",
-    "req_events_subscription.docs.json",
-    "req_send_message_legacy_v2.docs.json",
-    "resp_get_conversation_2024_unmerged.docs.json",
-    "resp_get_post.docs.json",
-    "resp_get_user.docs.json",
-];
-
-/// Divar's own files.
-struct Published(PathBuf);
-
-impl Published {
-    /// The folder; `None` where there is none, which is then said.
-    #[expect(clippy::print_stdout, reason = "who runs the tests is to see that these did not run")]
-    fn find() -> Option<Self> {
-        let beside = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/spec/examples/divar");
-        let folder = std::env::var_os("HODHOD_DIVAR_EXAMPLES").map_or_else(beside, PathBuf::from);
-        if folder.join(DOCUMENT).is_file() {
-            return Some(Self(folder));
-        }
-        let folder = folder.display();
-        println!(
-            "skipped: Divar's OpenAPI document and examples are not at {folder}; HODHOD_DIVAR_EXAMPLES names another folder"
-        );
-        None
-    }
-
-    fn text(&self, name: &str) -> String {
-        assert!(READ.contains(&name), "{name} is not in the list");
-        let path = self.0.join(name);
-        std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
-    }
-
-    fn json(&self, name: &str) -> Value {
-        serde_json::from_str(&self.text(name)).unwrap()
-    }
-
-    fn document(&self) -> OpenApi {
-        OpenApi::new(&self.text(DOCUMENT))
-    }
-}
 
 fn note<'a>(message: &'a Message, name: &str) -> Option<&'a str> {
     message.annotations.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
@@ -172,10 +88,7 @@ fn messages(is_about_ad: bool) -> Vec<Outgoing> {
 #[test]
 fn every_example_is_read_here_or_known_to_be_read_elsewhere() {
     let Some(published) = Published::find() else { return };
-    for file in std::fs::read_dir(published.0).unwrap() {
-        let name = file.unwrap().file_name().into_string().unwrap();
-        assert!(READ.contains(&name.as_str()) || ELSEWHERE.contains(&name.as_str()), "{name} is new");
-    }
+    assert_eq!(published.unknown(), Vec::<String>::new());
 }
 
 #[test]

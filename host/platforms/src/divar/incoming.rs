@@ -13,6 +13,7 @@ use serde_json::{Map, Value};
 
 use super::message;
 use super::origin::Kind;
+use super::press::Slot;
 use super::seen::{Seen, written};
 use super::status::{Skip, Status};
 use super::wire::{Fields, dashed};
@@ -32,8 +33,8 @@ pub(super) struct Reader {
     pub(super) status: Arc<Status>,
     /// Events without an id.
     pub(super) events: Seen,
-    /// Presses and openings.
-    pub(super) presses: Seen,
+    /// Presses and openings, each with what it was answered.
+    pub(super) presses: Seen<Slot>,
 }
 
 /// What one event was.

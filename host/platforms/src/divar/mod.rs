@@ -36,7 +36,7 @@ mod judge;
 mod link;
 mod message;
 mod moment;
-pub mod oauth;
+mod oauth;
 mod origin;
 mod outgoing;
 mod pace;
@@ -52,6 +52,6 @@ mod wire;
 
 pub use config::{AppPace, ConfigError, DivarConfig, MediaText, OAuthConfig, Options, Timing};
 pub use connection::{Divar, PACE_PER_CHAT, PACE_PER_CONNECTION, private_chat};
-pub use oauth::{NoToken, OAuth};
+pub use oauth::{NoToken, OAuth, SetupError};
 pub use outgoing::{Preview, preview};
 pub use source::{BadSource, Source};

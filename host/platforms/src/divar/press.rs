@@ -1,11 +1,14 @@
 //! A press of a button, which Divar asks about and waits (Divar's developer pages,
 //! `widgets/actions/dynamic_action.md`).
 
+use std::sync::Arc;
+
 use hodhod_core::event::{Content, Event, Message};
 use hodhod_core::outgoing::Answer;
 use hodhod_core::platform::Incoming;
 use hodhod_core::time::Millis;
 use serde_json::{Value, json};
+use tokio::sync::Mutex;
 
 use super::incoming::Reader;
 use super::origin::{Carried, EVENT, Origin};
@@ -17,8 +20,26 @@ use super::wire::Fields;
 const IDENTITY: [&str; 7] =
     ["touchpoint", "post_token", "conversation_id", "user_side", "user_id", "extra_data", "provider_data"];
 
-/// The event of a press that arrived at `received`; `None` if the body is no object.
-pub(super) fn read(body: &Value, reader: &Reader, received: Millis) -> Option<Incoming> {
+/// Longest answer that is kept for who asks again, in bytes: a sentence, or an address.
+const KEPT: usize = 2048;
+
+/// What a press or an opening was answered: nothing yet, or that nobody answered, or what. It is held while
+/// a bot is asked, so that who asks again meanwhile gets the same.
+pub(super) type Slot = Mutex<Option<Option<Answer>>>;
+
+/// What Divar asks: the event that a bot is told, and the place of the answer.
+pub(super) struct Asked {
+    pub(super) incoming: Incoming,
+    pub(super) slot: Arc<Slot>,
+}
+
+/// True for an answer that is kept.
+pub(super) fn is_kept(answer: Option<&Answer>) -> bool {
+    answer.is_none_or(|(Answer::Notice(text) | Answer::Url(text))| text.len() <= KEPT)
+}
+
+/// The press that arrived at `received`; `None` if the body is no object.
+pub(super) fn read(body: &Value, reader: &Reader, received: Millis) -> Option<Asked> {
     let fields = Fields::of(body);
     if !fields.exist() {
         return None;
@@ -46,9 +67,9 @@ pub(super) fn event(
     identity: Vec<String>,
     reader: &Reader,
     received: Millis,
-) -> Incoming {
+) -> Asked {
     let parts: Vec<_> = [what].into_iter().chain(identity.iter().map(String::as_str)).collect();
-    let id = reader.presses.id(&parts, received);
+    let (id, slot) = reader.presses.sighting(&parts, received);
     let message = Message {
         id: id.clone(),
         platform: "divar".to_owned(),
@@ -61,7 +82,7 @@ pub(super) fn event(
         reply_to: None,
         annotations: origin.notes.0,
     };
-    Incoming::new(format!("{what}:{id}"), Event::Message(message))
+    Asked { incoming: Incoming::new(format!("{what}:{id}"), Event::Message(message)), slot }
 }
 
 pub(super) fn identity(fields: Fields<'_>, names: &[&str]) -> Vec<String> {

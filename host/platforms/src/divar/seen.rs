@@ -6,7 +6,7 @@
 //! when there is too much, the oldest is forgotten before its time, and may then count as another.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use hodhod_core::time::Millis;
@@ -19,50 +19,57 @@ const MOST: usize = 1 << 14;
 /// 128 bits are plenty: nobody gains by making his own presses collide.
 type Print = [u8; 16];
 
-/// What was seen lately.
+/// What was seen lately, and what is noted beside it.
 #[derive(Debug)]
-pub(super) struct Seen {
+pub(super) struct Seen<Note = ()> {
     window: Duration,
-    inner: Mutex<Inner>,
+    inner: Mutex<Inner<Note>>,
 }
 
-#[derive(Debug, Default)]
-struct Inner {
-    first: HashMap<Print, Millis>,
+#[derive(Debug)]
+struct Inner<Note> {
+    first: HashMap<Print, (Millis, Arc<Note>)>,
     /// In the order in which they were first seen.
     order: VecDeque<(Millis, Print)>,
 }
 
-impl Seen {
+impl<Note: Default> Seen<Note> {
     /// Remembers for so long.
     pub(super) fn new(window: Duration) -> Self {
-        Self { window, inner: Mutex::default() }
+        Self { window, inner: Mutex::new(Inner { first: HashMap::new(), order: VecDeque::new() }) }
     }
 
-    /// The id of what these parts identify: that of its first sighting, if that was within the window.
-    pub(super) fn id(&self, parts: &[&str], now: Millis) -> String {
+    /// The id of what these parts identify, and its note: those of its first sighting, if that was within
+    /// the window.
+    pub(super) fn sighting(&self, parts: &[&str], now: Millis) -> (String, Arc<Note>) {
         let print = print(parts.iter().map(|part| part.as_bytes()));
-        let first = self.first(print, now);
+        let (first, note) = self.first(print, now);
         let id = self::print([print.as_slice(), &first.0.to_le_bytes()]);
-        id.iter().map(|byte| format!("{byte:02x}")).collect()
+        (id.iter().map(|byte| format!("{byte:02x}")).collect(), note)
     }
 
-    fn first(&self, print: Print, now: Millis) -> Millis {
+    /// The id alone.
+    pub(super) fn id(&self, parts: &[&str], now: Millis) -> String {
+        self.sighting(parts, now).0
+    }
+
+    fn first(&self, print: Print, now: Millis) -> (Millis, Arc<Note>) {
         let inner = &mut *self.inner.lock().unwrap_or_else(PoisonError::into_inner);
         let over = |first: Millis| now.since(first) >= self.window;
         while inner.order.len() >= MOST || inner.order.front().is_some_and(|(first, _)| over(*first)) {
             let Some((first, old)) = inner.order.pop_front() else { break };
             // It may have been seen anew since.
-            if inner.first.get(&old) == Some(&first) {
+            if inner.first.get(&old).is_some_and(|(last, _)| *last == first) {
                 inner.first.remove(&old);
             }
         }
-        if let Some(first) = inner.first.get(&print).filter(|first| !over(**first)) {
-            return *first;
+        if let Some(known) = inner.first.get(&print).filter(|(first, _)| !over(*first)) {
+            return known.clone();
         }
-        inner.first.insert(print, now);
+        let new = (now, Arc::default());
+        inner.first.insert(print, new.clone());
         inner.order.push_back((now, print));
-        now
+        new
     }
 }
 
@@ -89,7 +96,7 @@ mod tests {
 
     #[test]
     fn the_same_again_is_the_same_within_the_window_and_another_behind_it() {
-        let seen = Seen::new(WINDOW);
+        let seen = Seen::<()>::new(WINDOW);
         let id = seen.id(&["a", "b"], Millis(1000));
         assert_eq!(id.len(), 32);
         assert_eq!(seen.id(&["a", "b"], Millis(3999)), id);
@@ -101,7 +108,7 @@ mod tests {
 
     #[test]
     fn a_clock_that_steps_back_forgets_nothing() {
-        let seen = Seen::new(WINDOW);
+        let seen = Seen::<()>::new(WINDOW);
         let id = seen.id(&["a"], Millis(10_000));
         assert_eq!(seen.id(&["a"], Millis(1000)), id);
         assert_eq!(seen.id(&["a"], Millis(12_000)), id);
@@ -109,7 +116,7 @@ mod tests {
 
     #[test]
     fn what_is_remembered_is_bounded_however_much_comes() {
-        let seen = Seen::new(WINDOW);
+        let seen = Seen::<()>::new(WINDOW);
         for n in 0..100_000_u64 {
             seen.id(&[&n.to_string()], Millis(1000 + n / 1000));
             let inner = seen.inner.lock().unwrap();

@@ -6,7 +6,6 @@
 
 use hodhod_core::event::Content;
 use hodhod_core::outgoing::Answer;
-use hodhod_core::platform::Incoming;
 use hodhod_core::time::Millis;
 use http::HeaderMap;
 use reqwest::Url;
@@ -14,7 +13,7 @@ use serde_json::{Value, json};
 
 use super::incoming::Reader;
 use super::origin::{APP, Carried, Kind, Origin, side};
-use super::press::{event, identity};
+use super::press::{Asked, event, identity};
 use super::wire::{Fields, dashed};
 
 /// The fields that tell one opening from another; there is no id.
@@ -48,7 +47,7 @@ impl Version {
     }
 }
 
-/// The event of an opening that arrived at `received`, and the generation in which to answer; `None` if
+/// The opening that arrived at `received`, and the generation in which to answer; `None` if
 /// the body is no object.
 pub(super) fn read(
     headers: &HeaderMap,
@@ -56,7 +55,7 @@ pub(super) fn read(
     completion: &str,
     reader: &Reader,
     received: Millis,
-) -> Option<(Incoming, Version)> {
+) -> Option<(Asked, Version)> {
     let fields = Fields::of(body);
     if !fields.exist() {
         return None;
@@ -74,8 +73,8 @@ pub(super) fn read(
     origin.notes.add("divar.source", Some(source.to_lowercase()));
     origin.notes.add("divar.completion-url", Some(back.unwrap_or_else(|| completion.to_owned())));
     let content = Content::Opening { source: told_source(&source), data: carried.told(APP) };
-    let incoming = event("opening", content, origin, identity(fields, &IDENTITY), reader, received);
-    Some((incoming, version))
+    let asked = event("opening", content, origin, identity(fields, &IDENTITY), reader, received);
+    Some((asked, version))
 }
 
 /// Where older requests come from: always a conversation about an ad, also where its id is missing.

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use hodhod_core::outgoing::Answer;
-use hodhod_core::platform::{Incoming, Intake};
+use hodhod_core::platform::Intake;
 use hodhod_core::store::StoreError;
 use hodhod_core::time::{Millis, whole_millis};
 use hodhod_core::webhook::{Reply, Webhook};
@@ -22,6 +22,7 @@ use serde_json::{Value, json};
 use super::connection::Divar;
 use super::door::{Place, Refused, refusal, reply};
 use super::incoming::Read;
+use super::press::Asked;
 use super::status::{Concern, Skip};
 use super::{press, session};
 
@@ -98,8 +99,8 @@ impl Divar {
 
     async fn press(&self, body: &Value, intake: &dyn Intake) -> Reply {
         let now = self.clock.now();
-        let Some(incoming) = press::read(body, &self.reader, now) else { return self.unreadable() };
-        match self.ask(incoming, now, intake).await {
+        let Some(asked) = press::read(body, &self.reader, now) else { return self.unreadable() };
+        match self.ask(asked, now, intake).await {
             Ok(answer) => reply(StatusCode::OK, &press::answer(answer)),
             Err(reply) => reply,
         }
@@ -109,17 +110,23 @@ impl Divar {
         let now = self.clock.now();
         let options = &self.config.options;
         let read = session::read(headers, body, &options.completion_url, &self.reader, now);
-        let Some((incoming, version)) = read else { return self.unreadable() };
+        let Some((asked, version)) = read else { return self.unreadable() };
         let otherwise = options.opening_url.as_ref().unwrap_or(&options.completion_url);
-        match self.ask(incoming, now, intake).await {
+        match self.ask(asked, now, intake).await {
             Ok(answer) => reply(StatusCode::OK, &session::answer(answer, version, otherwise)),
             Err(reply) => reply,
         }
     }
 
-    async fn ask(&self, incoming: Incoming, now: Millis, intake: &dyn Intake) -> Result<Option<Answer>, Reply> {
-        let answer = intake.ask(incoming, self.config.options.answer_within).await;
+    /// Asks a bot, once for what comes several times: who sends it again gets what was answered then.
+    async fn ask(&self, asked: Asked, now: Millis, intake: &dyn Intake) -> Result<Option<Answer>, Reply> {
+        let mut slot = asked.slot.lock().await;
+        if let Some(answer) = &*slot {
+            return Ok(answer.clone());
+        }
+        let answer = intake.ask(asked.incoming, self.config.options.answer_within).await;
         let answer = answer.map_err(|error| self.refused(&error, now))?;
+        *slot = press::is_kept(answer.as_ref()).then(|| answer.clone());
         self.taken(1, now);
         Ok(answer)
     }

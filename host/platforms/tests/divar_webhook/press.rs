@@ -93,7 +93,8 @@ async fn the_same_press_again_is_one_press_and_a_later_one_another() {
     let press = async || rig.post("/action", data("press")).await.1;
     assert_eq!(press().await, json!({"text_message": "once"}));
     rig.clock.advance(Duration::from_millis(1999));
-    assert_eq!(press().await, json!({}), "nobody is asked again");
+    rig.kept.answers(Some(Answer::Notice("twice".to_owned())));
+    assert_eq!(press().await, json!({"text_message": "once"}), "nobody is asked again");
     assert_eq!(rig.kept.events().len(), 1);
     rig.clock.advance(Duration::from_millis(1));
     press().await;
@@ -102,6 +103,32 @@ async fn the_same_press_again_is_one_press_and_a_later_one_another() {
     assert_eq!(rig.kept.events().len(), 3, "the same button of another message");
     rig.post("/action", data("press").replace("Ab9+/x3Kq0=", "somebody-else")).await;
     assert_eq!(rig.kept.events().len(), 4, "another person");
+}
+
+#[tokio::test]
+async fn presses_that_come_at_once_ask_a_bot_once_and_get_the_same_answer() {
+    let rig = Rig::default();
+    rig.kept.answers(Some(Answer::Notice("once".to_owned())));
+    let pressing = (0..8).map(|_| rig.post("/action", data("press")));
+    for answer in futures::future::join_all(pressing).await {
+        assert_eq!(answer, (200, json!({"text_message": "once"})));
+    }
+    assert_eq!(rig.kept.count.load(Ordering::SeqCst), 1);
+    rig.kept.answers(None);
+    for _ in 0..2 {
+        assert_eq!(rig.post("/action", data("press").replace("00c1", "00c2")).await, (200, json!({})));
+    }
+    assert_eq!(rig.kept.count.load(Ordering::SeqCst), 2, "that nobody answered is an answer");
+}
+
+#[tokio::test]
+async fn a_long_answer_is_not_kept_for_who_asks_again() {
+    let rig = Rig::default();
+    let words = "x".repeat(5000);
+    rig.kept.answers(Some(Answer::Notice(words.clone())));
+    assert_eq!(rig.post("/action", data("press")).await.1, json!({"text_message": words}));
+    assert_eq!(rig.post("/action", data("press")).await, (200, json!({})));
+    assert_eq!(rig.kept.events().len(), 1);
 }
 
 #[tokio::test]
