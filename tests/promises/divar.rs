@@ -108,7 +108,7 @@ async fn a_person_plays_noughts_and_crosses_with_presses_that_are_answered_at_on
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_quote_is_opened_from_a_chat_consented_to_and_accepted_in_it() {
-    let setup = DivarSetup::new([courier()]).await;
+    let setup = DivarSetup::new([courier()]).await.connection("press_window = \"0 ms\"");
     let host = setup.start_ready().await;
     setup.server.say_in_post(POST, "omid", Side::Buyer, "با پیک می‌فرستید؟").unwrap();
     let asked = setup.server.open_from_chat("omid", POST, "omid").await.unwrap();
@@ -149,7 +149,7 @@ async fn a_stolen_state_is_refused_and_a_refusal_keeps_nothing() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_person_takes_back_is_used_no_more() {
-    let setup = DivarSetup::new([courier()]).await;
+    let setup = DivarSetup::new([courier()]).await.connection("press_window = \"0 ms\"");
     let host = setup.start_ready().await;
     setup.server.say_in_post(POST, "omid", Side::Buyer, "سلام").unwrap();
     let asked = setup.server.open_from_chat("omid", POST, "omid").await.unwrap();

@@ -42,11 +42,11 @@ async fn only_the_very_key_opens() {
         String::from_utf8(key).unwrap()
     }));
     for path in PATHS {
-        assert_eq!(refused(&rig, keyless(path).body(body()).unwrap()).await, 401);
+        assert_eq!(refused(&rig, keyless(path).body(body()).unwrap()).await, 404);
         for key in &wrong {
             assert_eq!(
                 refused(&rig, keyless(path).header(AUTHORIZATION, key).body(body()).unwrap()).await,
-                401,
+                404,
                 "{key}"
             );
         }
@@ -56,7 +56,7 @@ async fn only_the_very_key_opens() {
     assert!(health.trouble.unwrap().contains("identification key"));
     rig.event(data("bot_text")).await;
     assert_eq!(rig.divar.health().trouble, None, "the right one came, so it is known to be right");
-    assert_eq!(rig.call(keyless("/events").body(body()).unwrap()).await.status(), 401);
+    assert_eq!(rig.call(keyless("/events").body(body()).unwrap()).await.status(), 404);
     assert_eq!(rig.divar.health().trouble, None, "a stranger's guess is no trouble");
 }
 
@@ -65,10 +65,10 @@ async fn two_keys_open_nothing_even_if_one_or_both_are_right() {
     let rig = Rig::default();
     for (first, second) in [(KEY, KEY), (KEY, "x"), ("x", KEY)] {
         let request = keyless("/events").header(AUTHORIZATION, first).header(AUTHORIZATION, second);
-        assert_eq!(refused(&rig, request.body(data("bot_text").into()).unwrap()).await, 401);
+        assert_eq!(refused(&rig, request.body(data("bot_text").into()).unwrap()).await, 404);
     }
     let request = keyless("/events").header(AUTHORIZATION, format!("{KEY}, {KEY}"));
-    assert_eq!(refused(&rig, request.body(data("bot_text").into()).unwrap()).await, 401);
+    assert_eq!(refused(&rig, request.body(data("bot_text").into()).unwrap()).await, 404);
 }
 
 #[tokio::test]
@@ -96,7 +96,7 @@ async fn only_the_operators_sources_may_call_where_he_lists_any() {
     let rig = Rig::with(Options { sources, ..Options::default() });
     for bad in ["78.111.6.44", "31.214.250.127", "127.0.0.1", "::1", "::ffff:10.0.0.1"] {
         let reply = rig.call_from(request("/events", data("bot_text")), bad).await;
-        assert_eq!(reply.status(), 403, "{bad}");
+        assert_eq!(reply.status(), 404, "{bad}");
     }
     assert!(rig.kept.events().is_empty());
     assert_eq!(rig.divar.health().skipped, [("foreign-source", 5)]);
@@ -117,10 +117,10 @@ async fn other_addresses_and_methods_are_not_answered() {
             let mut request = request(path, data("bot_text"));
             *request.method_mut() = method.clone();
             let reply = rig.call(request).await;
-            assert_eq!((reply.status().as_u16(), reply.headers()["allow"].to_str().unwrap()), (405, "POST"));
+            assert_eq!(reply.status(), 404);
         }
     }
-    assert_eq!(refused(&rig, request("/oauth", "{}")).await, 405);
+    assert_eq!(refused(&rig, request("/oauth", "{}")).await, 404);
     assert!(rig.kept.events().is_empty());
     rig.post("/events/", data("bot_text")).await;
     rig.post("/events?x=1", data("post_text")).await;
@@ -235,8 +235,10 @@ async fn an_answer_tells_a_caller_nothing_of_what_he_sent_or_of_the_host() {
         let reply = rig.call(request).await;
         let words = format!("{:?} {}", reply.headers(), String::from_utf8_lossy(reply.body()));
         assert!(!words.contains("s3cret") && !words.contains(KEY) && !words.contains("shop"), "{words}");
-        assert_eq!(reply.headers()["content-type"], "application/json");
-        told(&reply);
+        if !reply.body().is_empty() {
+            assert_eq!(reply.headers()["content-type"], "application/json");
+            told(&reply);
+        }
     }
 }
 

@@ -48,6 +48,7 @@ async fn a_message_about_an_ad_brings_all_that_divar_tells_of_it() {
     let notes: Vec<_> = message.annotations.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
     let wanted = [
         ("divar.conversation-type", "post"),
+        ("divar.conversation", "0b5c3a52-6d1f-4a07-9a55-1f1c2f6d8e10"),
         ("divar.post-token", "QYx7bT2k"),
         ("divar.side", "buyer"),
         ("divar.user", "Ab9+/x3Kq0="),

@@ -41,7 +41,7 @@ async fn what_was_understood_and_skipped_is_counted() {
     rig.post("/session", data("session")).await;
     rig.post("/events", data("post_echo")).await;
     rig.post("/events", "{").await;
-    rig.post("/nowhere", "{}").await;
+    rig.call(request("/nowhere", "{}")).await;
     let health = rig.divar.health();
     assert_eq!(health.events, 3);
     assert_eq!(health.skipped, [("no-address", 1), ("not-json", 1), ("echo", 1)]);
