@@ -30,6 +30,9 @@ pub(crate) use http::HttpConfig;
 use raw::{RawConfig, RawConnection, RawHost, RawSecret};
 pub(crate) use traces::TracesConfig;
 
+/// After how long a send is given up where nothing else is said.
+pub(crate) const GIVE_UP: Duration = Duration::from_secs(24 * 3600);
+
 /// The whole configuration, checked.
 #[derive(Clone, Debug)]
 pub(crate) struct Config {
@@ -393,13 +396,7 @@ fn check_connection(
         on_doubt,
         backoff: Duration::from_secs(1),
         longest_backoff: Duration::from_secs(300),
-        give_up: read(
-            &format!("{at}.give_up"),
-            raw.give_up.as_ref(),
-            Duration::from_secs(24 * 3600),
-            units::duration,
-            problems,
-        ),
+        give_up: read(&format!("{at}.give_up"), raw.give_up.as_ref(), GIVE_UP, units::duration, problems),
         waiting_chat: 100,
         waiting: 100_000,
     };
