@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use hodhod_tests::{BotSetup, Running, Setup};
+use hodhod_tests::{BotSetup, Running, Setup, TOKEN};
 use serde_json::Value;
 
 /// In everything that sara writes.
@@ -212,4 +212,17 @@ async fn nobody_is_shown_or_erased_by_mistake() {
         well(&setup, &["user", "erase", "shop", "--user", "sara", "--yes"]).await.lines().next().unwrap(),
         "erased: nothing, as nothing was stored"
     );
+}
+
+#[tokio::test]
+async fn what_is_stored_of_people_is_told_with_the_numbers_of_the_configuration_in_two_languages() {
+    let setup = Setup::new([BotSetup::new("echo")]).await.host("keep_dead = \"14 d\"");
+    let english = well(&setup, &["privacy"]).await;
+    assert!(english.contains("those of `hodhod.toml`") && english.contains("| 14 days, and at most"), "{english}");
+    assert!(english.contains("| `echo` | `shop` | yes | yes | none |") && !english.contains(TOKEN), "{english}");
+    let persian = well(&setup, &["privacy", "--language", "fa"]).await;
+    assert!(persian.starts_with("<div dir=\"rtl\">") && persian.contains("۱۴ روز"), "{persian}");
+    setup.edit(|text| text.replace("14 d", "14 y"));
+    let (code, said) = setup.run(&["privacy"]).await;
+    assert!(code == 1 && said.contains("host.keep_dead"), "{said}");
 }

@@ -7,6 +7,7 @@ mod clock;
 mod config;
 mod log;
 mod plugin;
+mod privacy;
 mod reload;
 mod reread;
 mod secret;

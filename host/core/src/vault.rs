@@ -12,6 +12,8 @@ mod keys;
 mod seal;
 mod sealed;
 
+use std::time::Duration;
+
 use futures::future::BoxFuture;
 use secrecy::SecretString;
 
@@ -21,6 +23,13 @@ use crate::time::Millis;
 
 pub use self::keys::VaultKey;
 pub use self::sealed::{SealedVault, Vaults};
+
+/// How long a permission that a person is asked for may stay unanswered: long enough to read what it is about.
+pub const QUESTION_LIFE: Duration = Duration::from_secs(15 * 60);
+
+/// How long it is known which person a conversation is with, since it was last seen: a season, as people come back to
+/// what they were selling.
+pub const LINK_LIFE: Duration = Duration::from_secs(90 * 24 * 3600);
 
 /// What records of a kind are for, in words for the person whose they are.
 pub fn purpose(kind: &str) -> &'static str {

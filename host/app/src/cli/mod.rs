@@ -14,6 +14,7 @@ mod limits;
 mod logs;
 mod outbox;
 mod output;
+mod privacy;
 mod reread;
 mod run;
 mod status;
@@ -50,6 +51,8 @@ enum Verb {
     Inspect(inspect::Inspect),
     /// Prints every limit of a bot.
     Limits(limits::Limits),
+    /// Prints what is stored of people, where and for how long, to be given to them.
+    Privacy(privacy::Privacy),
     /// Puts a manifest into a component.
     Embed(embed::Embed),
     /// Lets the events of a bot wait. What is under way ends; nothing is lost.
@@ -110,6 +113,7 @@ pub(crate) fn main() -> ExitCode {
         Verb::Logs(logs) => logs.run(),
         Verb::Inspect(inspect) => inspect.run(),
         Verb::Limits(limits) => limits.run(),
+        Verb::Privacy(privacy) => privacy.run(),
         Verb::Embed(embed) => embed.run(),
         Verb::Pause(bot) => bot.run(Order::Pause),
         Verb::Resume(bot) => bot.run(Order::Resume),

@@ -15,7 +15,7 @@ use hodhod_core::text::suggest;
 pub(crate) use self::divar::{DivarEntry, OAuthEntry};
 pub(crate) use self::soroush::SoroushEntry;
 use super::raw::{RawConnection, RawSecret};
-use super::{Problem, SecretSource, read, secret, units};
+use super::{GIVE_UP, Problem, SecretSource, read, secret, units};
 
 /// A connection.
 #[derive(Clone, Debug, PartialEq)]
@@ -156,7 +156,6 @@ fn policy(place: &Place<'_>, raw: &RawConnection, usual: &UsualPace, problems: &
     };
     let connection = rate("pace.connection", raw.pace.connection.as_ref(), usual.connection);
     let chat = rate("pace.chat", raw.pace.chat.as_ref(), usual.chat);
-    let day = Duration::from_secs(24 * 3600);
     Policy {
         connection,
         chat,
@@ -164,7 +163,7 @@ fn policy(place: &Place<'_>, raw: &RawConnection, usual: &UsualPace, problems: &
         on_doubt,
         backoff: Duration::from_secs(1),
         longest_backoff: Duration::from_secs(300),
-        give_up: read(&place.key("give_up"), raw.give_up.as_ref(), day, units::duration, problems),
+        give_up: read(&place.key("give_up"), raw.give_up.as_ref(), GIVE_UP, units::duration, problems),
         waiting_chat: 100,
         waiting: 100_000,
     }

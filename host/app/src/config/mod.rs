@@ -29,6 +29,9 @@ use raw::{RawConfig, RawHost, RawSecret};
 pub(crate) use traces::TracesConfig;
 pub(crate) use webhooks::WebhooksConfig;
 
+/// After how long a send is given up where nothing else is said.
+pub(crate) const GIVE_UP: Duration = Duration::from_secs(24 * 3600);
+
 /// The whole configuration, checked.
 #[derive(Clone, Debug)]
 pub(crate) struct Config {
