@@ -100,7 +100,7 @@ async fn a_state_of_another_connection_is_refused_and_stays_good_there() {
     let query = shop.play.allow(&url, "ann");
     let config = DivarConfig { name: "garage".into(), ..config(&shop.play.base()) };
     // Even over the very same vault.
-    let garage = oauth(&config, &shop.vault, &shop.clock);
+    let garage = shop.beside(&config);
     assert_eq!(garage.callback(get(&query), &shop.kept).await.status(), 400);
     let no = format!("error=access_denied&state={}", state(&url));
     assert_eq!(garage.callback(get(&no), &shop.kept).await.status(), 400);
@@ -209,7 +209,7 @@ async fn whose_a_pair_is_is_asked_twice_before_it_is_given_up() {
         .fault(USERS, [Fault::Answer(200, "{}".to_owned()), Fault::Answer(200, r#"{"user_id":"a b"}"#.to_owned())]);
     let query = shop.play.allow(&shop.ask(&["USER_ID"]).await, "bob");
     assert_eq!(shop.come_back(&query).await.status(), 502);
-    assert!(!shop.names("grant").await.concat().contains("bob"));
+    assert_eq!(shop.names("grant").await, ["ann"]);
 }
 
 #[tokio::test]
@@ -219,7 +219,7 @@ async fn a_code_that_was_not_exchanged_can_be_brought_again() {
     let query = shop.play.allow(&url, "ann");
     let mut away = config(&shop.play.base());
     away.options.oauth_url = "http://127.0.0.1:1".to_owned();
-    shop.oauth = oauth(&away, &shop.vault, &shop.clock);
+    shop.change(&away);
     assert_eq!(shop.come_back(&query).await.status(), 503);
     shop.restart();
     shop.play.fault(TOKEN, [Fault::Answer(429, "slow down".to_owned())]);
@@ -317,10 +317,9 @@ async fn a_wider_consent_takes_the_place_of_a_narrower_one_and_others_stay() {
     let shop = Shop::new().await;
     shop.consent("ann", &["CONVERSATION_SEND_MESSAGE.c1"]).await;
     shop.consent("ann", &["CONVERSATION_SEND_MESSAGE.c2"]).await;
-    assert_eq!((shop.names("grant").await.len(), shop.names("named").await), (2, vec!["c1".into(), "c2".into()]));
+    assert_eq!((shop.consents("ann").await, shop.names("named").await), (2, vec!["c1".into(), "c2".into()]));
     shop.consent("ann", &["CONVERSATION_SEND_MESSAGE.c1", "CONVERSATION_SEND_MESSAGE.c3"]).await;
-    assert_eq!(shop.names("grant").await.len(), 2);
-    assert_eq!(shop.names("named").await, ["c1", "c2", "c3"]);
+    assert_eq!((shop.consents("ann").await, shop.names("named").await.len()), (2, 3));
     for conversation in ["c1", "c2", "c3"] {
         assert!(shop.token(conversation, None).await.is_ok(), "{conversation}");
     }
@@ -328,6 +327,28 @@ async fn a_wider_consent_takes_the_place_of_a_narrower_one_and_others_stay() {
         shop.clock.advance(Duration::from_millis(1));
         shop.consent("ann", &[&format!("CONVERSATION_SEND_MESSAGE.c{number}")]).await;
     }
-    assert_eq!((shop.names("grant").await.len(), shop.names("named").await.len()), (16, 16));
+    assert_eq!((shop.consents("ann").await, shop.names("named").await.len()), (16, 16));
     assert!(shop.token("c39", None).await.is_ok() && shop.token("c1", None).await.is_err());
+}
+
+#[tokio::test]
+async fn what_a_person_gave_fits_into_a_record_however_long_it_is() {
+    let shop = Shop::new().await;
+    shop.play.make_tokens_long();
+    let long = "x".repeat(200);
+    for number in 0..16 {
+        shop.clock.advance(Duration::from_millis(1));
+        let scopes: Vec<_> = (0..8).map(|at| format!("CONVERSATION_SEND_MESSAGE.{number}-{at}-{long}")).collect();
+        let mut scopes: Vec<_> = scopes.iter().map(String::as_str).collect();
+        scopes.push("offline_access");
+        shop.consent("ann", &scopes).await;
+    }
+    let kept = shop.consents("ann").await;
+    assert!((2..16).contains(&kept), "{kept}");
+    assert!(shop.token(&format!("15-7-{long}"), None).await.is_ok());
+    assert!(shop.token(&format!("0-0-{long}"), None).await.is_err());
+    assert_eq!(shop.names("named").await.len(), 8 * kept);
+    // There is room to renew them, too.
+    shop.clock.advance(Duration::from_secs(3600));
+    assert!(shop.token(&format!("15-7-{long}"), None).await.is_ok());
 }

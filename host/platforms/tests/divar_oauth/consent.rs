@@ -89,7 +89,7 @@ async fn a_bot_has_a_thousand_questions_out_and_with_one_more_the_oldest_ends() 
 #[tokio::test]
 async fn without_oauth_each_says_which_line_to_write_and_posts_are_read_all_the_same() {
     let mut shop = Shop::new().await;
-    shop.oauth = oauth(&DivarConfig { oauth: None, ..config(&shop.play.base()) }, &shop.vault, &shop.clock);
+    shop.change(&DivarConfig { oauth: None, ..config(&shop.play.base()) });
     let line = |words: &str| {
         assert!(words.contains("connections.shop") && words.contains("oauth = { client_secret"), "{words}");
     };

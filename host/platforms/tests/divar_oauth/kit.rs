@@ -19,6 +19,7 @@ use hodhod_platforms::divar::{DivarConfig, NoToken, OAuth, OAuthConfig, Options}
 use http::Request;
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 use tokio::sync::Notify;
 
 use crate::play::{Play, fields};
@@ -50,6 +51,7 @@ pub(crate) const SEND: [&str; 2] = ["CHAT_SUPPLIER_ALL_CONVERSATIONS_MESSAGE_SEN
 pub(crate) struct Shop {
     pub(crate) clock: TestClock,
     pub(crate) vault: MemoryVault,
+    disk: HostVault,
     pub(crate) play: Play,
     pub(crate) oauth: OAuth,
     pub(crate) kept: Kept,
@@ -70,22 +72,38 @@ pub(crate) fn config(base: &str) -> DivarConfig {
     }
 }
 
-pub(crate) fn oauth(config: &DivarConfig, vault: &MemoryVault, clock: &TestClock) -> OAuth {
-    OAuth::new(config, Arc::new(vault.clone()), Arc::new(clock.clone())).unwrap()
+fn oauth(config: &DivarConfig, disk: &HostVault, clock: &TestClock) -> OAuth {
+    OAuth::new(config, Arc::new(disk.clone()), Arc::new(clock.clone())).unwrap()
 }
 
 impl Shop {
     pub(crate) async fn new() -> Self {
         let clock = TestClock::default();
         let vault = MemoryVault::new(Arc::new(clock.clone()));
+        let disk = HostVault::new(&vault);
         let play = Play::new(&clock).await;
-        let oauth = oauth(&config(&play.base()), &vault, &clock);
-        Self { oauth, clock, vault, play, kept: Kept::default() }
+        let oauth = oauth(&config(&play.base()), &disk, &clock);
+        Self { oauth, clock, vault, disk, play, kept: Kept::default() }
+    }
+
+    /// Another connection beside this one, on the same vault.
+    pub(crate) fn beside(&self, config: &DivarConfig) -> OAuth {
+        oauth(config, &self.disk, &self.clock)
+    }
+
+    /// The connection anew, as the operator has it now.
+    pub(crate) fn change(&mut self, config: &DivarConfig) {
+        self.oauth = self.beside(config);
+    }
+
+    /// Nothing can be written while it is full.
+    pub(crate) fn fill_disk(&self, is_full: bool) {
+        self.disk.is_full.store(is_full, Ordering::SeqCst);
     }
 
     /// The connection after a crash: over the same vault, with nothing in memory.
     pub(crate) fn restart(&mut self) {
-        self.oauth = oauth(&config(&self.play.base()), &self.vault, &self.clock);
+        self.change(&config(&self.play.base()));
     }
 
     pub(crate) async fn call(&self, name: &'static str, arguments: Value) -> Result<Value, CallError> {
@@ -146,35 +164,62 @@ impl Shop {
         }
     }
 
+    /// What people gave cannot be opened while it is altered.
+    pub(crate) fn alter_grants(&self, is_altered: bool) {
+        self.disk.is_altered.store(is_altered, Ordering::SeqCst);
+    }
+
+    /// How many consents of a person are kept.
+    pub(crate) async fn consents(&self, person: &str) -> usize {
+        let record = self.vault.get("grant", person).await.unwrap();
+        let grants = record.map(|record| serde_json::from_str::<Vec<Value>>(record.value.expose_secret()).unwrap());
+        grants.map_or(0, |grants| grants.len())
+    }
+
     /// The names of a kind of record.
     pub(crate) async fn names(&self, kind: &'static str) -> Vec<String> {
         self.vault.list(kind, None, 10_000).await.unwrap().into_iter().map(|(name, _)| name).collect()
     }
 }
 
-/// A vault whose disk is full while it is told so: what is there can be read.
+/// The vault as a host has it: names are hashes to it, a record has a bound, and its disk can be full.
 #[derive(Clone)]
-pub(crate) struct FullDisk {
-    pub(crate) vault: MemoryVault,
-    pub(crate) is_full: Arc<AtomicBool>,
+pub(crate) struct HostVault {
+    vault: MemoryVault,
+    is_full: Arc<AtomicBool>,
+    is_altered: Arc<AtomicBool>,
 }
 
-impl FullDisk {
-    fn check(&self) -> Result<(), StoreError> {
-        let full = || StoreError::NoRoom("the disk is full".to_owned());
-        (!self.is_full.load(Ordering::SeqCst)).then_some(()).ok_or_else(full)
+impl HostVault {
+    fn new(vault: &MemoryVault) -> Self {
+        Self { vault: vault.clone(), is_full: Arc::default(), is_altered: Arc::default() }
+    }
+
+    fn check(&self, changes: &[Change]) -> Result<(), StoreError> {
+        if self.is_full.load(Ordering::SeqCst) {
+            return Err(StoreError::NoRoom("the disk is full".to_owned()));
+        }
+        for record in changes.iter().filter_map(|change| change.record.as_ref()) {
+            if record.value.expose_secret().len() > 64 << 10 {
+                return Err(StoreError::Failed("a record is too long".to_owned()));
+            }
+        }
+        Ok(())
     }
 }
 
-impl Vault for FullDisk {
+impl Vault for HostVault {
     fn get(&self, kind: &'static str, name: &str) -> BoxFuture<'_, Result<Option<Record>, StoreError>> {
+        if kind == "grant" && self.is_altered.load(Ordering::SeqCst) {
+            return std::future::ready(Err(StoreError::Unreadable("it was altered".to_owned()))).boxed();
+        }
         self.vault.get(kind, name)
     }
 
     fn take(&self, kind: &'static str, name: &str) -> BoxFuture<'_, Result<Option<Record>, StoreError>> {
         let name = name.to_owned();
         async move {
-            self.check()?;
+            self.check(&[])?;
             self.vault.take(kind, &name).await
         }
         .boxed()
@@ -186,7 +231,15 @@ impl Vault for FullDisk {
         after: Option<&str>,
         limit: usize,
     ) -> BoxFuture<'_, Result<Vec<(String, Record)>, StoreError>> {
-        self.vault.list(kind, after, limit)
+        let hash = |name: &str| Sha256::digest(name);
+        let after = after.map(hash);
+        async move {
+            let mut records = self.vault.list(kind, None, usize::MAX).await?;
+            records.sort_by_key(|(name, _)| hash(name));
+            let behind = records.into_iter().filter(|(name, _)| after.is_none_or(|after| hash(name) > after));
+            Ok(behind.take(limit).collect())
+        }
+        .boxed()
     }
 
     fn list_of(
@@ -200,7 +253,7 @@ impl Vault for FullDisk {
 
     fn change(&self, changes: Vec<Change>) -> BoxFuture<'_, Result<(), StoreError>> {
         async move {
-            self.check()?;
+            self.check(&changes)?;
             self.vault.change(changes).await
         }
         .boxed()

@@ -69,6 +69,8 @@ struct Owner {
 struct World {
     made: u32,
     life: u64,
+    /// Characters that tokens are longer by.
+    padding: usize,
     /// What answers say of scopes, where it is not the truth.
     said: Option<String>,
     codes: BTreeMap<String, Owner>,
@@ -133,6 +135,11 @@ impl Play {
     /// Answers say this of scopes from now on.
     pub(crate) fn say_scopes(&self, scopes: &str) {
         self.world().said = Some(scopes.to_owned());
+    }
+
+    /// Tokens are as long as any that is taken.
+    pub(crate) fn make_tokens_long(&self) {
+        self.world().padding = 4_000;
     }
 
     /// Lets no request of tokens pass until [`open`](Self::open).
@@ -282,7 +289,8 @@ fn pair(world: &mut World, now: Millis, form: &BTreeMap<String, String>) -> Resu
     };
     world.made += 1;
     let number = u128::from(world.made) * 0x9e37_79b9_7f4a_7c15;
-    let (access, refresh) = (format!("ory_at_{number:032x}"), format!("ory_rt_{number:032x}"));
+    let padding = "x".repeat(world.padding);
+    let (access, refresh) = (format!("ory_at_{number:032x}{padding}"), format!("ory_rt_{number:032x}{padding}"));
     let dies = now + Duration::from_secs(world.life);
     world.access.insert(access.clone(), (owner.clone(), dies));
     let mut answer = json!({

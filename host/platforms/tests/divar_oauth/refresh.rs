@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use hodhod_core::time::Clock;
-use hodhod_platforms::divar::{NoToken, OAuth};
+use hodhod_platforms::divar::NoToken;
 use secrecy::ExposeSecret;
 use serde_json::json;
 
@@ -219,12 +219,10 @@ async fn an_app_that_is_refused_costs_nobody_their_consent() {
 
 #[tokio::test]
 async fn a_full_disk_keeps_the_server_from_being_asked() {
-    let mut shop = Shop::new().await;
-    let disk = FullDisk { vault: shop.vault.clone(), is_full: Arc::default() };
-    shop.oauth = OAuth::new(&config(&shop.play.base()), Arc::new(disk.clone()), Arc::new(shop.clock.clone())).unwrap();
+    let shop = Shop::new().await;
     shop.consent("ann", &SEND).await;
     let old = shop.token("c1", Some("ann")).await.unwrap();
-    disk.is_full.store(true, Ordering::SeqCst);
+    shop.fill_disk(true);
     shop.clock.advance(DUE);
     let began = shop.clock.now();
     shop.run_until(|| shop.clock.next_sleeper().is_some_and(|next| next > began)).await;
@@ -234,7 +232,7 @@ async fn a_full_disk_keeps_the_server_from_being_asked() {
     assert_eq!(shop.play.renewals(), 0);
     // Days later there is room again.
     shop.clock.advance(72 * HOUR);
-    disk.is_full.store(false, Ordering::SeqCst);
+    shop.fill_disk(false);
     assert!(shop.play.works(&shop.token("c1", Some("ann")).await.unwrap()));
 }
 
@@ -300,7 +298,7 @@ async fn two_who_share_a_vault_agree_on_one_pair() {
     shop.clock.advance(HOUR);
     shop.play.close();
     // As while a connection is made anew: the old one has not ended, the new one has begun.
-    let other = oauth(&config(&shop.play.base()), &shop.vault, &shop.clock);
+    let other = shop.beside(&config(&shop.play.base()));
     let (first, second, ()) = tokio::join!(
         shop.token("c1", Some("ann")),
         async {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use hodhod_core::vault::{Change, Vault};
+use hodhod_core::vault::{Change, Record, Vault};
 use hodhod_platforms::divar::NoToken;
 use serde_json::json;
 
@@ -86,6 +86,60 @@ async fn what_the_inbox_refuses_is_told_when_it_is_said_again_or_by_itself() {
         assert_eq!(shop.kept.names(), ["divar.granted", "divar.revoked"]);
         has_nothing(&shop).await;
     }
+}
+
+#[tokio::test]
+async fn what_was_not_told_is_told_in_its_order() {
+    let shop = Shop::new().await;
+    shop.kept.refuse(true);
+    for person in ["ann", "bob", "eve"] {
+        for _ in 0..3 {
+            shop.consent(person, &SEND).await;
+            shop.clock.advance(Duration::from_millis(1));
+            assert!(shop.oauth.revoke(person, &shop.kept).await.is_err());
+            shop.clock.advance(Duration::from_millis(1));
+        }
+    }
+    shop.kept.refuse(false);
+    shop.run_until(|| shop.kept.taken().len() == 18).await;
+    let told: Vec<_> = shop.kept.told().into_iter().map(|(_, name, words)| (words["user"].clone(), name)).collect();
+    let round = |person| [(json!(person), "divar.granted".to_owned()), (json!(person), "divar.revoked".to_owned())];
+    assert_eq!(told, ["ann", "ann", "ann", "bob", "bob", "bob", "eve", "eve", "eve"].map(round).concat());
+}
+
+#[tokio::test]
+async fn what_cannot_be_opened_keeps_nobody_from_taking_it_back_or_giving_it_anew() {
+    let shop = Shop::new().await;
+    shop.consent("ann", &SEND).await;
+    shop.alter_grants(true);
+    assert!(matches!(shop.token("c1", Some("ann")).await, Err(NoToken::Unavailable(_))));
+    shop.oauth.revoke("ann", &shop.kept).await.unwrap();
+    has_nothing(&shop).await;
+    assert_eq!(shop.kept.names(), ["divar.granted", "divar.revoked"]);
+    shop.consent("ann", &SEND).await;
+    shop.alter_grants(false);
+    assert!(shop.token("c1", Some("ann")).await.is_ok());
+}
+
+#[tokio::test]
+async fn what_is_written_otherwise_is_nothing() {
+    let shop = Shop::new().await;
+    for kind in ["grant", "state", "told", "link", "named", "revoked"] {
+        for value in ["", "7", "[]", "[7]", "{}", "null"] {
+            let record = Record { person: None, expires: None, value: value.into() };
+            for name in ["ann", "c1"] {
+                let change = Change { kind, name: name.to_owned(), record: Some(record.clone()) };
+                shop.vault.change(vec![change]).await.unwrap();
+            }
+            shop.run_until(|| shop.clock.next_sleeper().is_some()).await;
+            assert!(matches!(shop.token("c1", Some("ann")).await, Err(NoToken::None(_))), "{kind} {value}");
+            assert!(matches!(shop.token("c1", None).await, Err(NoToken::None(_))), "{kind} {value}");
+        }
+    }
+    shop.consent("ann", &SEND).await;
+    shop.oauth.link("c1", "ann").await;
+    assert!(shop.token("c1", None).await.is_ok());
+    assert_eq!(shop.kept.names(), ["divar.granted"]);
 }
 
 #[tokio::test]

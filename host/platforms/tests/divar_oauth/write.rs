@@ -40,7 +40,7 @@ async fn of_consents_for_posts_the_one_of_the_conversation_counts() {
     let mut shop = Shop::new().await;
     let mut config = config(&shop.play.base());
     config.oauth.as_mut().unwrap().scopes.push("CHAT_POST_CONVERSATIONS_MESSAGE_SEND".to_owned());
-    shop.oauth = oauth(&config, &shop.vault, &shop.clock);
+    shop.change(&config);
     let mut tokens = Vec::new();
     for post in ["p1", "p2"] {
         shop.consent("ann", &[&format!("CHAT_POST_CONVERSATIONS_MESSAGE_SEND.{post}")]).await;

@@ -14,7 +14,6 @@ use secrecy::{ExposeSecret, SecretString};
 use url::form_urlencoded;
 
 use super::grant::{Grant, Tries};
-use super::grants::Held;
 use super::page::Page;
 use super::parts::Parts;
 use super::person::Person;
@@ -120,8 +119,8 @@ impl Parts {
         let told = Told::granted(&claim, &person, &scopes, now);
         let subscribes = !subscribe::wanted(&scopes).is_empty();
         let grant = grant(&claim, person, scopes, pair, now);
-        let held = Held::new(&claim.id, Grant { subscribing: subscribes.then(Tries::default), ..grant });
-        match self.keep(&held, &told).await {
+        let grant = Grant { subscribing: subscribes.then(Tries::default), ..grant };
+        match self.keep(&grant, &told).await {
             Ok(()) => {
                 tracing::info!(connection = %self.setup.name, bot = %claim.asked.bot, "a person gave their consent");
                 self.wake.notify_one();
@@ -158,6 +157,8 @@ fn given(app: &App, claim: &Claim, pair: &Pair) -> Vec<String> {
 
 fn grant(claim: &Claim, person: Person, scopes: Vec<String>, pair: Pair, now: Millis) -> Grant {
     Grant {
+        // Long enough to be one of a person's few.
+        id: claim.id.chars().take(16).collect(),
         person,
         bot: claim.asked.bot.clone(),
         scopes,

@@ -18,6 +18,7 @@ use serde_json::{Map, Value};
 
 use super::client::{Answer, Broken, MAX_ANSWER};
 use super::consent::Wish;
+use super::grant::Grant;
 use super::parts::Parts;
 use super::scope;
 use super::tokens::{NoToken, has, person};
@@ -84,9 +85,9 @@ impl Parts {
         self.setup.app().map_err(CallError::Denied)?;
         let asked = person(user).map_err(denied)?;
         let candidates = self.grants_of(&asked).await.map_err(|error| denied(error.into()))?;
-        let place = |held: &super::grants::Held| {
-            let at = scopes.iter().position(|scope| has(&held.grant, scope))?;
-            u8::try_from(at).ok().filter(|_| held.grant.bot == *bot)
+        let place = |grant: &Grant| {
+            let at = scopes.iter().position(|scope| has(grant, scope))?;
+            u8::try_from(at).ok().filter(|_| grant.bot == *bot)
         };
         let words = || {
             let scopes = scopes.join(" or ");

@@ -28,6 +28,8 @@ const LONGEST_WAIT: Duration = Duration::from_secs(5 * 60);
 /// What a person gave.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Grant {
+    /// One of the person's few.
+    pub(super) id: String,
     pub(super) person: Person,
     /// The bot that asked for it.
     pub(super) bot: BotName,
@@ -68,16 +70,15 @@ impl Tries {
 }
 
 impl Grant {
-    /// The same with another pair. Subscriptions end with the token that they were made with.
-    pub(super) fn with(mut self, pair: Pair, subscribes: bool, now: Millis) -> Self {
+    /// Takes another pair. Subscriptions end with the token that they were made with.
+    pub(super) fn take(&mut self, pair: Pair, subscribes: bool, now: Millis) {
         self.access = pair.access;
         // A server that gives none means the old one: RFC 6749, section 6.
-        self.refresh = pair.refresh.or(self.refresh);
+        self.refresh = pair.refresh.or(self.refresh.take());
         self.issued = now;
         self.expires = now + pair.life;
         self.renewing = Tries::default();
         self.subscribing = subscribes.then(Tries::default);
-        self
     }
 
     /// True while the access token can be shown.
@@ -108,9 +109,14 @@ impl Grant {
         self.refresh.is_none().then_some(self.expires)
     }
 
-    /// True for another record of the same pair.
-    pub(super) fn is_same_pair(&self, other: &Self) -> bool {
-        self.access.expose_secret() == other.access.expose_secret()
+    /// True where it is over.
+    pub(super) fn is_over(&self, now: Millis) -> bool {
+        self.ends().is_some_and(|ends| ends <= now)
+    }
+
+    /// True for the same consent with the same pair.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        self.id == other.id && self.access.expose_secret() == other.access.expose_secret()
     }
 
     /// True where all that an older consent allows is allowed by this one, to the same bot.
@@ -159,6 +165,7 @@ mod tests {
 
     fn grant(life: u64) -> Grant {
         Grant {
+            id: "1".to_owned(),
             person: Person::parse("ettI=").unwrap(),
             bot: "clerk".into(),
             scopes: vec!["USER_ID".to_owned()],
@@ -205,6 +212,6 @@ mod tests {
         let grant = Grant { access: "s3cr3t".into(), refresh: Some("s3cr3t".into()), ..grant(1) };
         assert!(!format!("{grant:?}").contains("s3cr3t"));
         let back: Grant = serde_json::from_str(&serde_json::to_string(&grant).unwrap()).unwrap();
-        assert!(back.is_same_pair(&grant));
+        assert!(back.is_same(&grant));
     }
 }

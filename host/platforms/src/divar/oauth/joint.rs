@@ -66,8 +66,13 @@ impl OAuth {
         let Some(person) = Person::parse(user) else { return };
         // No post has more; what is longer is not kept.
         let post = post.filter(|post| !post.is_empty() && post.len() <= 64).map(str::to_owned);
-        if let Err(error) = self.0.remember(conversation, Link { person, post }).await {
-            tracing::warn!(%connection, %error, "a conversation is linked to nobody");
+        let (remembered, now) = (self.0.remember(conversation, Link { person, post }).await, self.0.now());
+        match remembered {
+            Ok(()) => drop(self.0.links.over(now)),
+            Err(error) if self.0.links.refused(now) => {
+                tracing::warn!(%connection, %error, "conversations are linked to nobody");
+            }
+            Err(_) => {}
         }
     }
 

@@ -1,17 +1,14 @@
 //! Who is behind a conversation: what is sent into it goes out in their name, with their token.
 //!
 //! Divar's events do not say it. What a subscription carries along does, so each message that comes says it
-//! anew; what a conversation was last told of is kept for a while, for a bounded number of conversations.
+//! anew; what a conversation was last told of is kept for a while, for as many as the vault keeps of a kind.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use hodhod_core::store::StoreError;
-use hodhod_core::time::Millis;
 use hodhod_core::vault::Record;
 use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
-use tokio::sync::Mutex;
 
 use super::parts::{Parts, gone, put};
 use super::person::Person;
@@ -24,12 +21,6 @@ const LIFE: Duration = Duration::from_secs(90 * 24 * 60 * 60);
 
 /// A link is written anew only when it is as old: a talk is many messages, and each write is one of the disk.
 const STALE: Duration = Duration::from_secs(24 * 60 * 60);
-
-/// The newest are kept; a link has some hundred bytes.
-pub(super) const MAX_LINKS: usize = 100_000;
-
-/// New links before they are counted again: counting reads them all.
-const SLACK: usize = 1_000;
 
 /// Records that are read or dropped at once.
 const PAGE: usize = 500;
@@ -45,13 +36,6 @@ pub(super) struct Link {
     pub(super) post: Option<String>,
 }
 
-/// When links are counted.
-#[derive(Default)]
-pub(super) struct Upkeep {
-    written: AtomicUsize,
-    sweeping: Mutex<()>,
-}
-
 impl Parts {
     /// Remembers who is behind a conversation.
     pub(super) async fn remember(&self, conversation: &str, link: Link) -> Result<(), StoreError> {
@@ -60,7 +44,6 @@ impl Parts {
         }
         let now = self.now();
         let known = self.vault.get(LINK, conversation).await?;
-        let is_new = known.is_none();
         if let Some(record) = known
             && read(&record).as_ref() == Some(&link)
             && record.expires.is_some_and(|expires| now + LIFE < expires + STALE)
@@ -69,29 +52,12 @@ impl Parts {
         }
         let value = serde_json::to_string(&link).map_err(|error| StoreError::Failed(error.to_string()))?;
         let record = Record { person: Some(link.person.sender()), expires: Some(now + LIFE), value: value.into() };
-        self.vault.change(vec![put(LINK, conversation, record)]).await?;
-        if is_new && self.links.written.fetch_add(1, Ordering::Relaxed) + 1 >= SLACK {
-            self.sweep_links(MAX_LINKS).await?;
-        }
-        Ok(())
+        self.vault.change(vec![put(LINK, conversation, record)]).await
     }
 
     /// Who is behind a conversation.
     pub(super) async fn linked(&self, conversation: &str) -> Result<Option<Link>, StoreError> {
         Ok(self.vault.get(LINK, conversation).await?.as_ref().and_then(read))
-    }
-
-    /// Drops the oldest links beyond a number.
-    pub(super) async fn sweep_links(&self, most: usize) -> Result<(), StoreError> {
-        // One is enough.
-        let Ok(_sweeping) = self.links.sweeping.try_lock() else { return Ok(()) };
-        self.links.written.store(0, Ordering::Relaxed);
-        let mut ages: Vec<(Millis, String)> = Vec::new();
-        self.each_link(|name, record| ages.push((record.expires.unwrap_or_default(), name))).await?;
-        let surplus = ages.len().saturating_sub(most);
-        ages.sort_unstable();
-        ages.truncate(surplus);
-        self.drop_links(ages.into_iter().map(|(_, name)| name).collect()).await
     }
 
     /// Drops all links to a person.
@@ -161,36 +127,6 @@ mod tests {
 
     async fn names(vault: &MemoryVault) -> Vec<String> {
         vault.list(LINK, None, 1_000_000).await.unwrap().into_iter().map(|(name, _)| name).collect()
-    }
-
-    #[tokio::test]
-    async fn the_newest_links_stay() {
-        let clock = TestClock::default();
-        let vault = MemoryVault::new(Arc::new(clock.clone()));
-        let parts = parts(&clock, &vault);
-        for name in ["c", "a", "b", "d"] {
-            parts.remember(name, link("ann")).await.unwrap();
-            clock.advance(Duration::from_secs(1));
-        }
-        clock.advance(STALE);
-        parts.remember("c", link("ann")).await.unwrap();
-        parts.sweep_links(2).await.unwrap();
-        assert_eq!(names(&vault).await, ["c", "d"]);
-    }
-
-    #[tokio::test]
-    async fn links_are_counted_without_being_asked_to() {
-        let clock = TestClock::default();
-        let vault = MemoryVault::new(Arc::new(clock.clone()));
-        let parts = parts(&clock, &vault);
-        for number in 0..SLACK - 1 {
-            parts.remember(&number.to_string(), link("ann")).await.unwrap();
-        }
-        assert_eq!(parts.links.written.load(Ordering::Relaxed), SLACK - 1);
-        parts.remember("one more", link("ann")).await.unwrap();
-        assert_eq!(parts.links.written.load(Ordering::Relaxed), 0, "they were counted");
-        parts.remember(&"x".repeat(MAX_CONVERSATION + 1), link("ann")).await.unwrap();
-        assert_eq!(names(&vault).await.len(), SLACK);
     }
 
     #[tokio::test]

@@ -2,12 +2,12 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use hodhod_core::refusals::Refusals;
 use hodhod_core::time::{Clock, Millis};
 use hodhod_core::vault::{Change, Record, Vault};
 use tokio::sync::{Mutex as AsyncMutex, Notify};
 
 use super::client::Http;
-use super::links::Upkeep;
 use super::locks::Locks;
 use super::setup::{Setup, SetupError};
 use super::state::Outstanding;
@@ -24,7 +24,8 @@ pub(super) struct Parts {
     /// Held by the one who changes grants or states after what was read of them: for the length of a write,
     /// never of a request.
     pub(super) writing: AsyncMutex<Outstanding>,
-    pub(super) links: Upkeep,
+    /// What the vault does not take of links.
+    pub(super) links: Refusals,
     /// Wakes who keeps the grants.
     pub(super) wake: Notify,
     pub(super) trouble: Trouble,
@@ -40,7 +41,7 @@ impl Parts {
             clock,
             renewing: Locks::default(),
             writing: AsyncMutex::default(),
-            links: Upkeep::default(),
+            links: Refusals::default(),
             wake: Notify::new(),
             trouble: Trouble::default(),
         })

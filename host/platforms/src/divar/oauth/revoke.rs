@@ -38,10 +38,10 @@ impl Parts {
 
     async fn take_back(&self, person: &Person) -> Result<String, StoreError> {
         let _writing = self.writing.lock().await;
-        let theirs = self.grants_of(person).await?;
+        let (removal, gave) = self.removal(person).await?;
         let repeated = self.vault.get(REVOKED, person.as_str()).await?;
         if let Some(record) = repeated
-            && theirs.is_empty()
+            && !gave
         {
             return Ok(record.value.expose_secret().to_owned());
         }
@@ -50,9 +50,7 @@ impl Parts {
         let record = Record { person: Some(person.sender()), expires: Some(now + REPEATS), value: key.as_str().into() };
         let mut changes = vec![put(REVOKED, person.as_str(), record)];
         changes.push(Told::revoked(person, key.clone(), now).change()?);
-        for held in &theirs {
-            changes.extend(self.removal(held).await?);
-        }
+        changes.extend(removal);
         self.vault.change(changes).await?;
         Ok(key)
     }

@@ -14,8 +14,7 @@ use hodhod_core::platform::Intake;
 use hodhod_core::store::StoreError;
 use hodhod_core::time::Millis;
 
-use super::grants::Held;
-use super::links;
+use super::grant::Grant;
 use super::parts::Parts;
 use super::refresh::Renewed;
 
@@ -25,7 +24,7 @@ const LONGEST: Duration = Duration::from_secs(30);
 /// Before a look that could not do what was due.
 const SHORTEST: Duration = Duration::from_secs(1);
 
-/// The rest that follows a look, for each grant that was looked at: at most a thousand a second are read.
+/// The rest that follows a look, for each person who was looked at: at most a thousand a second are read.
 const REST: Duration = Duration::from_millis(1);
 
 /// People who are worked for at once.
@@ -33,7 +32,7 @@ const AT_ONCE: usize = 8;
 
 /// What a look has seen.
 struct Seen {
-    grants: u32,
+    people: u32,
     /// When something is to be done.
     next: Option<Millis>,
 }
@@ -45,14 +44,13 @@ impl Parts {
             tracing::debug!(connection = %self.setup.name, words, "there are no tokens to keep");
         }
         let mut closed = intake.closed();
-        let mut swept = false;
         loop {
-            let seen = match select(&mut closed, pin!(self.look(intake, &mut swept))).await {
+            let seen = match select(&mut closed, pin!(self.look(intake))).await {
                 Either::Left(_) => return,
                 Either::Right((seen, _)) => seen,
             };
             let now = self.now();
-            let rested = self.clock.sleep_until(now + REST.saturating_mul(seen.grants).min(LONGEST));
+            let rested = self.clock.sleep_until(now + REST.saturating_mul(seen.people).min(LONGEST));
             let earliest = now + SHORTEST;
             let next = seen.next.unwrap_or(earliest + LONGEST).clamp(earliest, now + LONGEST);
             let due = self.clock.sleep_until(next);
@@ -66,32 +64,27 @@ impl Parts {
         }
     }
 
-    async fn look(self: &Arc<Self>, intake: &dyn Intake, swept: &mut bool) -> Seen {
+    async fn look(self: &Arc<Self>, intake: &dyn Intake) -> Seen {
         let looked = async {
             self.tell_all(intake).await?;
-            if !*swept {
-                // A host that is killed often counts its links nowhere else.
-                self.sweep_links(links::MAX_LINKS).await?;
-                *swept = true;
-            }
             self.keep_all().await
         };
         looked.await.unwrap_or_else(|error: StoreError| {
             tracing::debug!(connection = %self.setup.name, %error, "grants are looked at again");
-            Seen { grants: 0, next: Some(self.now()) }
+            Seen { people: 0, next: Some(self.now()) }
         })
     }
 
     async fn keep_all(self: &Arc<Self>) -> Result<Seen, StoreError> {
-        let mut seen = Seen { grants: 0, next: None };
+        let mut seen = Seen { people: 0, next: None };
         if self.setup.app().is_err() {
             return Ok(seen);
         }
         let mut after = None;
         loop {
-            let (held, next) = self.grants_after(after.as_deref()).await?;
-            seen.grants = seen.grants.saturating_add(u32::try_from(held.len()).unwrap_or(u32::MAX));
-            let mut kept = stream::iter(held).map(|held| self.keep_one(held)).buffer_unordered(AT_ONCE);
+            let (people, next) = self.grants_after(after.as_deref()).await?;
+            seen.people = seen.people.saturating_add(u32::try_from(people.len()).unwrap_or(u32::MAX));
+            let mut kept = stream::iter(people).map(|grants| self.keep_some(grants)).buffer_unordered(AT_ONCE);
             while let Some(due) = kept.next().await {
                 seen.next = seen.next.into_iter().chain(due).min();
             }
@@ -102,12 +95,21 @@ impl Parts {
         }
     }
 
+    /// Does what is due for a person; when the next is.
+    async fn keep_some(self: &Arc<Self>, grants: Vec<Grant>) -> Option<Millis> {
+        let mut next = None;
+        for grant in grants {
+            let due = self.keep_one(grant).await;
+            next = next.into_iter().chain(due).min();
+        }
+        next
+    }
+
     /// Does what is due for one grant; when the next is.
-    async fn keep_one(self: &Arc<Self>, held: Held) -> Option<Millis> {
-        let mut held = held;
-        if held.grant.is_due(self.now()) {
-            held = match self.renew(&held).await {
-                Ok(Renewed::Fresh(held) | Renewed::Old(held, _)) => held,
+    async fn keep_one(self: &Arc<Self>, mut grant: Grant) -> Option<Millis> {
+        if grant.is_due(self.now()) {
+            grant = match self.renew(&grant).await {
+                Ok(Renewed::Fresh(grant) | Renewed::Old(grant, _)) => grant,
                 Ok(Renewed::Gone) => return None,
                 Err(error) => {
                     tracing::debug!(connection = %self.setup.name, %error, "tokens are not renewed");
@@ -116,9 +118,9 @@ impl Parts {
             };
         }
         let now = self.now();
-        if held.grant.subscribing.is_some_and(|tries| tries.not_before <= now) && held.grant.is_usable(now) {
-            held = self.subscribe(&held).await?;
+        if grant.subscribing.is_some_and(|tries| tries.not_before <= now) && grant.is_usable(now) {
+            grant = self.subscribe(&grant).await?;
         }
-        held.grant.next()
+        grant.next()
     }
 }

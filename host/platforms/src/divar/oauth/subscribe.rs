@@ -10,7 +10,7 @@ use http::Method;
 use serde_json::{Map, Value, json};
 
 use super::client::{Broken, MAX_ANSWER};
-use super::grants::Held;
+use super::grant::Grant;
 use super::parts::{Parts, Work};
 use super::scope;
 
@@ -59,10 +59,10 @@ pub(super) fn wanted(scopes: &[String]) -> Vec<Subscription<'_>> {
 impl Parts {
     /// Subscribes with a grant's token to all that it allows, and writes down what became of it. Cancelling it
     /// leaves it to be tried again.
-    pub(super) async fn subscribe(self: &Arc<Self>, held: &Held) -> Option<Held> {
+    pub(super) async fn subscribe(self: &Arc<Self>, grant: &Grant) -> Option<Grant> {
         let (mut again, mut refused) = (None, None);
-        for subscription in wanted(&held.grant.scopes) {
-            match self.subscribe_to(held, &subscription).await {
+        for subscription in wanted(&grant.scopes) {
+            match self.subscribe_to(grant, &subscription).await {
                 Subscribed::Yes => {}
                 Subscribed::NotYet(words) => again = Some(words),
                 Subscribed::Never(words) => refused = Some(words),
@@ -73,10 +73,9 @@ impl Parts {
             None => self.trouble.clear(Work::Subscribing),
         }
         let now = self.now();
-        let done = self.rewrite(held, |mut grant| {
+        let done = self.rewrite(grant, |grant| {
             let tries = grant.subscribing.unwrap_or_default();
             grant.subscribing = again.is_some().then(|| tries.another(now, rand::random()));
-            grant
         });
         done.await.unwrap_or_else(|error| {
             tracing::debug!(connection = %self.setup.name, %error, "it is subscribed again");
@@ -84,8 +83,7 @@ impl Parts {
         })
     }
 
-    async fn subscribe_to(&self, held: &Held, subscription: &Subscription<'_>) -> Subscribed {
-        let grant = &held.grant;
+    async fn subscribe_to(&self, grant: &Grant, subscription: &Subscription<'_>) -> Subscribed {
         let mut body = Map::new();
         body.insert("event_type".to_owned(), subscription.event.into());
         if let Some(post) = subscription.post {

@@ -8,7 +8,6 @@ use secrecy::SecretString;
 use thiserror::Error;
 
 use super::grant::Grant;
-use super::grants::Held;
 use super::parts::Parts;
 use super::person::Person;
 use super::refresh::Renewed;
@@ -49,12 +48,12 @@ impl Parts {
                     candidates.extend(self.grants_of(&link.person).await?);
                 }
                 // Who is linked may allow reading only, and another may allow to write.
-                if !candidates.iter().any(|held| may_write(held, conversation, post.as_deref()).is_some()) {
+                if !candidates.iter().any(|grant| may_write(grant, conversation, post.as_deref()).is_some()) {
                     candidates.extend(self.named(conversation).await?);
                 }
             }
         }
-        let rank = |held: &Held| may_write(held, conversation, post.as_deref());
+        let rank = |grant: &Grant| may_write(grant, conversation, post.as_deref());
         self.best(candidates, rank, || {
             format!(
                 "nobody has allowed to write in this conversation in their name: ask the person with \
@@ -69,7 +68,7 @@ impl Parts {
     pub(super) async fn token_to_write_first(self: &Arc<Self>, user: &str) -> Result<SecretString, NoToken> {
         self.setup.app().map_err(NoToken::None)?;
         let candidates = self.grants_of(&person(user)?).await?;
-        let rank = |held: &Held| has(&held.grant, scope::WRITE_FIRST).then_some(0);
+        let rank = |grant: &Grant| has(grant, scope::WRITE_FIRST).then_some(0);
         self.best(candidates, rank, || {
             format!(
                 "this person has not allowed the chatbot to write first: ask with divar.request-consent for the \
@@ -83,15 +82,15 @@ impl Parts {
     /// The token of the best of some grants, the newest among equals.
     pub(super) async fn best(
         self: &Arc<Self>,
-        candidates: Vec<Held>,
-        rank: impl Fn(&Held) -> Option<u8>,
+        candidates: Vec<Grant>,
+        rank: impl Fn(&Grant) -> Option<u8>,
         none: impl FnOnce() -> String,
     ) -> Result<SecretString, NoToken> {
-        let mut ranked: Vec<_> = candidates.into_iter().filter_map(|held| Some((rank(&held)?, held))).collect();
-        ranked.sort_by_key(|(rank, held)| (*rank, Reverse(held.grant.granted)));
+        let mut ranked: Vec<_> = candidates.into_iter().filter_map(|grant| Some((rank(&grant)?, grant))).collect();
+        ranked.sort_by_key(|(rank, grant)| (*rank, Reverse(grant.granted)));
         let mut trouble = None;
-        for (_, held) in ranked {
-            match self.token_of(held).await {
+        for (_, grant) in ranked {
+            match self.token_of(grant).await {
                 Ok(token) => return Ok(token),
                 // Another may be well, and if none is, this one may be soon.
                 Err(NoToken::Unavailable(words)) => trouble = trouble.or(Some(words)),
@@ -102,21 +101,20 @@ impl Parts {
     }
 
     /// The token of a grant, renewed first where it has to be.
-    async fn token_of(self: &Arc<Self>, held: Held) -> Result<SecretString, NoToken> {
-        let (now, grant) = (self.now(), &held.grant);
+    async fn token_of(self: &Arc<Self>, grant: Grant) -> Result<SecretString, NoToken> {
+        let now = self.now();
         // Where an answer got lost the token may be dead before its time, so it is better to ask again. Nobody
         // waits for somebody else's question while there is a token to show.
         let shaken = grant.renewing.failures > 0 && grant.is_due(now) && !self.renewing.is_busy(&grant.person);
         if grant.is_usable(now) && !shaken {
-            return Ok(held.grant.access);
+            return Ok(grant.access);
         }
-        let old = grant.is_usable(now).then(|| grant.access.clone());
-        match self.renew(&held).await {
-            Ok(Renewed::Fresh(held)) if held.grant.is_usable(self.now()) => Ok(held.grant.access),
-            Ok(Renewed::Old(held, _)) if held.grant.is_usable(self.now()) => Ok(held.grant.access),
+        match self.renew(&grant).await {
+            Ok(Renewed::Fresh(grant) | Renewed::Old(grant, _)) if grant.is_usable(self.now()) => Ok(grant.access),
             Ok(Renewed::Old(_, words)) => Err(NoToken::Unavailable(words)),
             Ok(Renewed::Fresh(_) | Renewed::Gone) => Err(NoToken::None("the consent is over".to_owned())),
-            Err(error) => old.ok_or_else(|| error.into()),
+            Err(_) if grant.is_usable(now) => Ok(grant.access),
+            Err(error) => Err(error.into()),
         }
     }
 }
@@ -131,6 +129,6 @@ pub(super) fn has(grant: &Grant, wanted: &str) -> bool {
     grant.scopes.iter().any(|scope| scope == wanted)
 }
 
-fn may_write(held: &Held, conversation: &str, post: Option<&str>) -> Option<u8> {
-    scope::may_write(&held.grant.scopes, conversation, post)
+fn may_write(grant: &Grant, conversation: &str, post: Option<&str>) -> Option<u8> {
+    scope::may_write(&grant.scopes, conversation, post)
 }

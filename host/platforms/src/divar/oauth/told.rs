@@ -130,16 +130,24 @@ impl Parts {
         self.vault.change(vec![gone(TOLD, key)]).await
     }
 
-    /// Hands over all that is kept, in the order of the keys.
+    /// Hands over all that is kept, the oldest first.
     pub(super) async fn tell_all(&self, intake: &dyn Intake) -> Result<(), StoreError> {
+        let mut kept = Vec::new();
+        let mut after: Option<String> = None;
         loop {
-            let page = self.vault.list(TOLD, None, PAGE).await?;
-            for (key, _) in &page {
-                self.tell(key, intake).await?;
-            }
-            if page.len() < PAGE {
-                return Ok(());
+            let page = self.vault.list(TOLD, after.as_deref(), PAGE).await?;
+            let full = page.len() == PAGE;
+            after = page.last().map(|(key, _)| key.clone());
+            // What ends first was kept first.
+            kept.extend(page.into_iter().map(|(key, record)| (record.expires, key)));
+            if !full {
+                break;
             }
         }
+        kept.sort_unstable();
+        for (_, key) in kept {
+            self.tell(&key, intake).await?;
+        }
+        Ok(())
     }
 }
