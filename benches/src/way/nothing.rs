@@ -221,10 +221,6 @@ impl Records for Nothing {
         now(Vec::new())
     }
 
-    fn list_records_of(&self, _of: RecordsOf, _person: NameHash, _limit: usize) -> Answer<Vec<SealedRecord>> {
-        now(Vec::new())
-    }
-
     fn has_records_of_other_keys(
         &self,
         _connection: ConnectionName,

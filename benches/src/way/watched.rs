@@ -235,10 +235,6 @@ impl Records for Watched {
         self.inner.list_records(of, after, limit)
     }
 
-    fn list_records_of(&self, of: RecordsOf, person: NameHash, limit: usize) -> Answer<Vec<SealedRecord>> {
-        self.inner.list_records_of(of, person, limit)
-    }
-
     fn has_records_of_other_keys(
         &self,
         connection: ConnectionName,

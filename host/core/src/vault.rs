@@ -37,6 +37,8 @@ pub fn purpose(kind: &str) -> &'static str {
         "grant" => "what the person allowed the app to do on the platform, with the tokens for it",
         "state" => "a permission that the person was asked for and has not answered yet",
         "link" => "which conversation is with the person",
+        "named" => "which conversation the person allowed the app to write in",
+        "told" | "revoked" => "what bots are still to be told of that",
         _ => "kept by the connection, for its own use",
     }
 }
@@ -57,15 +59,6 @@ pub trait Vault: Send + Sync + 'static {
         &self,
         kind: &'static str,
         after: Option<&str>,
-        limit: usize,
-    ) -> BoxFuture<'_, Result<Vec<(String, Record)>, StoreError>>;
-
-    /// The records of a kind that belong to a person, the newest first, at most `limit`. Those that do not open are
-    /// left out.
-    fn list_of(
-        &self,
-        kind: &'static str,
-        person: &SenderId,
         limit: usize,
     ) -> BoxFuture<'_, Result<Vec<(String, Record)>, StoreError>>;
 

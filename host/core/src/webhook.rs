@@ -32,7 +32,10 @@ pub trait Webhook: Send + Sync {
     /// # Errors
     /// The answer, where nothing more of the request is wanted. One that may know nothing of the connection gets
     /// [`nothing`].
-    #[expect(clippy::result_large_err, reason = "it is passed on at once, and a box would be one more allocation for a stranger")]
+    #[expect(
+        clippy::result_large_err,
+        reason = "it is passed on at once, and a box would be one more allocation for a stranger"
+    )]
     fn admit(&self, head: &Parts, from: IpAddr) -> Result<usize, Reply>;
 
     /// Answers a request that was admitted. Cancelling loses nothing that was handed to `intake` and returned

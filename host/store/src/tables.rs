@@ -33,8 +33,8 @@ pub(crate) use self::timers::{
 pub(crate) use self::usage::{Usage, bots as bots_that_store, usage};
 pub(crate) use self::values::{Values, keys, value};
 pub(crate) use self::vault::{
-    Vault, has_of_other_keys as has_records_of_other_keys, list as list_records,
-    list_of_person as list_records_of_person, of_person as records_of_person, one as record,
+    Vault, has_of_other_keys as has_records_of_other_keys, list as list_records, of_person as records_of_person,
+    one as record,
 };
 
 /// How many rows there may be of what has an end.

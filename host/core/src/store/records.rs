@@ -99,14 +99,6 @@ pub trait Records: Send + Sync + 'static {
         limit: usize,
     ) -> BoxFuture<'static, Result<Vec<SealedRecord>, StoreError>>;
 
-    /// The rows of a person among these, the newest first, at most `limit`.
-    fn list_records_of(
-        &self,
-        of: RecordsOf,
-        person: NameHash,
-        limit: usize,
-    ) -> BoxFuture<'static, Result<Vec<SealedRecord>, StoreError>>;
-
     /// True if there are rows of a kind, or of any, on a connection which another key than this one has sealed.
     fn has_records_of_other_keys(
         &self,

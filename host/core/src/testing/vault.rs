@@ -5,7 +5,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures::future::{BoxFuture, ready};
 
-use crate::ids::SenderId;
 use crate::store::StoreError;
 use crate::time::Clock;
 use crate::vault::{Change, Record, Vault};
@@ -61,19 +60,6 @@ impl Vault for MemoryVault {
             let of_kind =
                 records.iter().filter(|((of, name), _)| *of == kind && after.is_none_or(|after| **name > *after));
             of_kind.take(limit).map(|((_, name), record)| (name.clone(), record.clone())).collect()
-        })
-    }
-
-    fn list_of(
-        &self,
-        kind: &'static str,
-        person: &SenderId,
-        limit: usize,
-    ) -> BoxFuture<'_, Result<Vec<(String, Record)>, StoreError>> {
-        self.call(|records| {
-            let theirs =
-                records.iter().filter(|((of, _), record)| *of == kind && record.person.as_ref() == Some(person));
-            theirs.take(limit).map(|((_, name), record)| (name.clone(), record.clone())).collect()
         })
     }
 

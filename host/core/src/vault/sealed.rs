@@ -159,22 +159,6 @@ impl SealedVault {
         Ok(records)
     }
 
-    async fn list_of(
-        &self,
-        kind: &'static str,
-        person: &SenderId,
-        limit: usize,
-    ) -> Result<Vec<(String, Record)>, StoreError> {
-        let (opened, of) = self.of(kind)?;
-        let person = opened.key.person(&self.connection, person);
-        let mut rows = opened.store.list_records_of(of.clone(), person, limit).await?;
-        rows.retain(|row| !is_over(row, opened));
-        let records: Vec<_> = rows.iter().filter_map(|row| open(&opened.key, &of, row).ok()).collect();
-        let altered = (rows.len() - records.len()) as u64;
-        self.tell(opened, &of, altered).await?;
-        Ok(records)
-    }
-
     /// Tells of what is not in a list, once in a while.
     async fn tell(&self, opened: &Opened, of: &RecordsOf, altered: u64) -> Result<(), StoreError> {
         let now = opened.clock.now();
@@ -258,16 +242,6 @@ impl Vault for SealedVault {
     ) -> BoxFuture<'_, Result<Vec<(String, Record)>, StoreError>> {
         let after = after.map(str::to_owned);
         Box::pin(async move { self.list(kind, after.as_deref(), limit).await })
-    }
-
-    fn list_of(
-        &self,
-        kind: &'static str,
-        person: &SenderId,
-        limit: usize,
-    ) -> BoxFuture<'_, Result<Vec<(String, Record)>, StoreError>> {
-        let person = person.clone();
-        Box::pin(async move { self.list_of(kind, &person, limit).await })
     }
 
     fn change(&self, changes: Vec<Change>) -> BoxFuture<'_, Result<(), StoreError>> {

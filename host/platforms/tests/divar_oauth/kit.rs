@@ -9,7 +9,7 @@ use bytes::Bytes;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use hodhod_core::event::{Content, Event, Message};
-use hodhod_core::ids::{Chat, SenderId};
+use hodhod_core::ids::Chat;
 use hodhod_core::platform::{Call, CallError, Incoming, Intake};
 use hodhod_core::store::StoreError;
 use hodhod_core::testing::{MemoryVault, TestClock};
@@ -240,15 +240,6 @@ impl Vault for HostVault {
             Ok(behind.take(limit).collect())
         }
         .boxed()
-    }
-
-    fn list_of(
-        &self,
-        kind: &'static str,
-        person: &SenderId,
-        limit: usize,
-    ) -> BoxFuture<'_, Result<Vec<(String, Record)>, StoreError>> {
-        self.vault.list_of(kind, person, limit)
     }
 
     fn change(&self, changes: Vec<Change>) -> BoxFuture<'_, Result<(), StoreError>> {

@@ -8,7 +8,7 @@ use hodhod_core::testing::{MemoryVault, TestClock};
 use hodhod_core::webhook::Webhook;
 use hodhod_platforms::divar::{ConfigError, Divar, DivarConfig, Options};
 
-use super::divar_kit::{API_KEY, KEY, Rig, config, data};
+use super::divar_kit::{API_KEY, KEY, Rig, config, data, request};
 
 fn made(config: DivarConfig) -> Result<Divar, ConfigError> {
     let clock = TestClock::default();

@@ -25,12 +25,6 @@ impl Records for SqliteStore {
         })
     }
 
-    fn list_records_of(&self, of: RecordsOf, person: NameHash, limit: usize) -> Answer<Vec<SealedRecord>> {
-        self.query("list records of a person", move |connection| {
-            tables::list_records_of_person(connection, &of, &person, limit)
-        })
-    }
-
     fn has_records_of_other_keys(
         &self,
         connection: ConnectionName,

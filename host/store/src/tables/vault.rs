@@ -220,21 +220,6 @@ pub(crate) fn list(
         .collect()
 }
 
-/// Those of a person, the newest first.
-pub(crate) fn list_of_person(
-    connection: &Connection,
-    of: &RecordsOf,
-    person: &NameHash,
-    most: usize,
-) -> rusqlite::Result<Vec<SealedRecord>> {
-    connection
-        .prepare_cached(&format!(
-            "{COLUMNS} WHERE connection = ?1 AND person = ?2 AND kind = ?3 AND sealed_by = ?4 ORDER BY id DESC LIMIT ?5"
-        ))?
-        .query_map((of.connection.as_str(), person, of.kind, of.key, limit(most)), record)?
-        .collect()
-}
-
 /// True if there are rows of a kind, or of any, that another key has sealed.
 pub(crate) fn has_of_other_keys(
     connection: &Connection,

@@ -78,19 +78,6 @@ impl Records for MemoryStore {
         })
     }
 
-    fn list_records_of(
-        &self,
-        of: RecordsOf,
-        person: NameHash,
-        limit: usize,
-    ) -> BoxFuture<'static, Result<Vec<SealedRecord>, StoreError>> {
-        self.call(None, |tables| {
-            // They are kept in the order in which they were written.
-            let rows = tables.records.values().rev().filter(|(its, row)| *its == of && row.person == Some(person));
-            rows.map(|(_, row)| row.clone()).take(limit).collect()
-        })
-    }
-
     fn has_records_of_other_keys(
         &self,
         connection: ConnectionName,
