@@ -13,6 +13,7 @@ use anyhow::Context;
 use futures::FutureExt;
 use hodhod_core::host::Host;
 use hodhod_store::SqliteStore;
+use hodhod_web::webhooks::Calls;
 use hodhod_web::{AdminToken, Door, Joints, Settings, Web};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -121,7 +122,8 @@ pub(crate) async fn serve(
         backups: Arc::new(Copies(store.clone())),
         logs: Arc::new(Newest(api.newest)),
     };
-    let web = Web::new(host.clone(), joints, pool, host.clock().now());
+    let calls = Calls::default();
+    let web = Web::new(host.clone(), joints, pool, calls.clone(), host.clock().now());
     let listening = tokio::spawn(web.clone().serve(listener, Door::Anyone(api.token)));
     let socket = match Socket::bind(&config.state) {
         Ok(socket) => Some(tokio::spawn(socket.serve(web))),

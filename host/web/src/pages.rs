@@ -54,7 +54,7 @@ async fn ready(State(web): State<Web>) -> Result<Response, Unavailable> {
 
 async fn metrics(State(web): State<Web>) -> Result<Response, Unavailable> {
     let status = web.snapshot().await?;
-    let page = match metrics::render(&status, (web.0.pool)()) {
+    let page = match metrics::render(&status, (web.0.pool)(), &web.0.calls) {
         Ok(page) => page,
         Err(error) => return Ok((StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n")).into_response()),
     };

@@ -17,6 +17,7 @@ use hodhod_core::testing::{MemoryStore, Native, TestClock};
 use hodhod_core::time::Clock;
 use hodhod_core::turn::{Actor, Turn};
 use hodhod_web::admin::{BackUp, BackedUp, Reread, Serving};
+use hodhod_web::webhooks::Calls;
 use hodhod_web::{Backups, Door, Joints, Logs, Plugins, Refusal, Settings, Web};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -73,7 +74,8 @@ async fn serving(plugins: Arc<Slow>) -> SocketAddr {
     let address = listener.local_addr().unwrap();
     let joints = Joints { plugins, settings: Arc::new(Nothing), backups: Arc::new(Nothing), logs: Arc::new(NoLog) };
     tokio::spawn(
-        Web::new(Arc::new(host), joints, Box::new(PoolUse::default), clock.now()).serve(listener, Door::Owner),
+        Web::new(Arc::new(host), joints, Box::new(PoolUse::default), Calls::default(), clock.now())
+            .serve(listener, Door::Owner),
     );
     address
 }
