@@ -235,6 +235,6 @@ async fn what_there_is_not_looks_like_what_one_may_not_see() {
         assert_eq!(ask(path, "wrong").await, nothing, "{path}");
     }
     let metrics = host.page("/metrics").await;
-    assert!(metrics.contains("hodhod_webhook_refused_total{reason=\"head\"} 3"), "{metrics}");
+    assert!(metrics.contains("reason=\"denied\"} 3"), "{metrics}");
     host.stop().await;
 }

@@ -13,7 +13,8 @@ use anyhow::Context;
 use futures::FutureExt;
 use hodhod_core::host::Host;
 use hodhod_store::SqliteStore;
-use hodhod_web::{AdminToken, Door, Joints, Settings, Web, Webhooks};
+use hodhod_web::webhooks::{Bounds, Calls, Webhooks};
+use hodhod_web::{AdminToken, Door, Joints, Settings, Web};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
@@ -115,18 +116,18 @@ pub(crate) async fn serve(
     }
     let engine = reloader.engine().clone();
     let pool = Box::new(move || engine.pool_use());
+    let calls = Calls::default();
     let webhooks = match &config.webhooks {
-        Some(config) => Some(listen_for_webhooks(host.clone(), config).await?),
+        Some(config) => Some(listen_for_webhooks(host.clone(), config, calls.clone()).await?),
         None => None,
     };
     let joints = Joints {
-        webhooks: webhooks.as_ref().map(|(webhooks, _)| webhooks.clone()),
         plugins: reloader.clone(),
         settings: api.settings,
         backups: Arc::new(Copies(store.clone())),
         logs: Arc::new(Newest(api.newest)),
     };
-    let web = Web::new(host.clone(), joints, pool, host.clock().now());
+    let web = Web::new(host.clone(), joints, pool, calls, host.clock().now());
     let listening = tokio::spawn(web.clone().serve(listener, Door::Anyone(api.token)));
     let socket = match Socket::bind(&config.state) {
         Ok(socket) => Some(tokio::spawn(socket.serve(web))),
@@ -147,9 +148,15 @@ pub(crate) async fn serve(
         async move { host.receive().await }
     });
     let reloading = tokio::spawn(reloader.run());
-    let (webhooks, mut called) = match webhooks {
-        Some((webhooks, listener)) => (Some(webhooks.clone()), tokio::spawn(webhooks.serve(listener))),
-        None => (None, tokio::spawn(std::future::ready(()))),
+    let (webhooks, called) = match webhooks {
+        Some((webhooks, listener)) => (Some(webhooks.clone()), Some(tokio::spawn(webhooks.serve(listener)))),
+        None => (None, None),
+    };
+    // Who is being answered is answered.
+    let hung_up = async || {
+        if let Some(webhooks) = &webhooks {
+            webhooks.end().await;
+        }
     };
     tracing::info!("ready");
 
@@ -172,7 +179,7 @@ pub(crate) async fn serve(
     }
     host.stop_receiving();
     host.drain();
-    let ended = async { tokio::join!(workers.ended(), finished(&mut receiving), finished(&mut called)) };
+    let ended = async { tokio::join!(workers.ended(), finished(&mut receiving), hung_up()) };
     let in_time = tokio::select! {
         ended = tokio::time::timeout(config.grace, ended) => ended.is_ok(),
         () = wishes.cut() => false,
@@ -183,8 +190,6 @@ pub(crate) async fn serve(
             "the grace is over, or was cut short; what is under way runs again after the next start"
         );
         cut.send_replace(true);
-        // What these brought and was not answered is brought again.
-        called.abort();
         let ended = async { tokio::join!(workers.ended(), finished(&mut receiving)) };
         if tokio::time::timeout(LAST_WORDS, ended).await.is_err() {
             if !receiving.is_finished() {
@@ -207,7 +212,8 @@ pub(crate) async fn serve(
         serving.abort();
         finished(&mut serving).await;
     }
-    for page in [Some(listening), socket].into_iter().flatten() {
+    // What was brought and is not answered is brought again.
+    for page in [Some(listening), socket, called].into_iter().flatten() {
         page.abort();
         let _cancelled = page.await;
     }
@@ -221,12 +227,16 @@ pub(crate) async fn serve(
 }
 
 /// Opens the address at which platforms call. What comes there waits until the host serves.
-async fn listen_for_webhooks(host: Arc<Host>, config: &WebhooksConfig) -> anyhow::Result<(Webhooks, TcpListener)> {
+async fn listen_for_webhooks(
+    host: Arc<Host>,
+    config: &WebhooksConfig,
+    calls: Calls,
+) -> anyhow::Result<(Webhooks, TcpListener)> {
     let listener = TcpListener::bind(config.listen).await.with_context(|| {
         format!("{} cannot be listened on: choose another `webhooks.listen` in [host]", config.listen)
     })?;
     tracing::info!(address = %listener.local_addr()?, "platforms may call");
-    Ok((Webhooks::new(host, config.proxies.clone()), listener))
+    Ok((Webhooks::new(host, config.proxies.clone(), Bounds::default(), calls), listener))
 }
 
 /// Waits for a task, also if it was waited for before.

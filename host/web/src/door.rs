@@ -128,7 +128,7 @@ mod tests {
     fn refused(door: &Door, headers: &[(&str, &str)]) -> Option<u16> {
         let mut map = HeaderMap::new();
         for (name, value) in headers {
-            map.append(name.parse::<axum::http::HeaderName>().unwrap(), value.parse().unwrap());
+            map.append(name.parse::<http::HeaderName>().unwrap(), value.parse().unwrap());
         }
         refuse(door, &map).map(|response| response.status().as_u16())
     }

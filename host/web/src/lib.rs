@@ -8,7 +8,8 @@
 //! | `/metrics` | the numbers of it for Prometheus |
 //! | `/api/…` | orders, and what only an operator may read: see [`admin`] |
 //!
-//! The same is served at every listener; what differs is the [`Door`] in front of `/api`.
+//! The same is served at every listener; what differs is the [`Door`] in front of `/api`. Platforms that call the host
+//! have a listener of their own: see [`webhooks`].
 
 pub mod admin;
 mod door;
@@ -19,7 +20,7 @@ mod patient;
 mod process;
 mod refusal;
 mod server;
-mod webhooks;
+pub mod webhooks;
 
 use std::sync::Arc;
 
@@ -35,7 +36,7 @@ use tokio::sync::Semaphore;
 pub use self::admin::{Backups, Logs, Plugins, Settings};
 pub use self::door::{AdminToken, BadToken, Door};
 pub use self::refusal::Refusal;
-pub use self::webhooks::Webhooks;
+use self::webhooks::Calls;
 
 /// Tells how much of the sandbox's pool is in use.
 pub type Pool = Box<dyn Fn() -> PoolUse + Send + Sync>;
@@ -50,8 +51,6 @@ pub struct Joints {
     pub backups: Arc<dyn Backups>,
     /// Keeps the newest lines of the log.
     pub logs: Arc<dyn Logs>,
-    /// What platforms call, where there is an address for it.
-    pub webhooks: Option<Webhooks>,
 }
 
 /// What is served, at as many listeners as there are.
@@ -63,6 +62,7 @@ struct Parts {
     joints: Joints,
     started: Millis,
     pool: Pool,
+    calls: Calls,
     /// Places for readers of the log, of all listeners together.
     readers: Arc<Semaphore>,
     /// Places for what lasts, of all listeners together.
@@ -71,9 +71,9 @@ struct Parts {
 
 impl Web {
     /// Puts together what is served of a host that started then.
-    pub fn new(host: Arc<Host>, joints: Joints, pool: Pool, started: Millis) -> Self {
+    pub fn new(host: Arc<Host>, joints: Joints, pool: Pool, calls: Calls, started: Millis) -> Self {
         let [lasting, readers] = [admin::LASTING, admin::READERS].map(|places| Arc::new(Semaphore::new(places)));
-        Self(Arc::new(Parts { host, joints, pool, started, lasting, readers }))
+        Self(Arc::new(Parts { host, joints, pool, calls, started, lasting, readers }))
     }
 
     /// Serves at a listener until the future is dropped, and with it every connection.

@@ -9,7 +9,7 @@ use hodhod_core::status::{BotStatus, ConnectionStatus, Status};
 
 use crate::page::Page;
 use crate::process::Process;
-use crate::webhooks::Seen;
+use crate::webhooks::{CLASSES, Calls};
 
 /// Nanoseconds in a second.
 const NANOS: f64 = 1e9;
@@ -17,19 +17,17 @@ const NANOS: f64 = 1e9;
 /// Milliseconds in a second.
 const MILLIS: f64 = 1e3;
 
-/// Renders the numbers of a snapshot, of the sandbox's pool and of the process.
+/// Renders the numbers of a snapshot, of the sandbox's pool, of requests of platforms and of the process.
 ///
 /// # Errors
 /// When a family is not one of Prometheus, which no snapshot can bring about.
-pub(crate) fn render(status: &Status, pool: PoolUse, called: Option<&Seen>) -> Result<String, prometheus::Error> {
+pub(crate) fn render(status: &Status, pool: PoolUse, calls: &Calls) -> Result<String, prometheus::Error> {
     let mut page = Page::default();
     host(&mut page, status, pool);
     store(&mut page, status);
     for_each_connection(&mut page, &status.connections);
+    requests(&mut page, calls);
     for_each_bot(&mut page, &status.bots);
-    if let Some(called) = called {
-        webhooks(&mut page, called);
-    }
     process(&mut page, status, Process::of_self());
     page.write()
 }
@@ -130,6 +128,25 @@ fn for_each_connection(page: &mut Page, connections: &[ConnectionStatus]) {
     );
 }
 
+fn requests(page: &mut Page, calls: &Calls) {
+    let seen = calls.seen();
+    page.counters("hodhod_webhook_requests_total", "Requests of platforms, by the class of their status.").each(
+        &seen,
+        |family, seen| {
+            for (class, count) in CLASSES.into_iter().zip(seen.classes) {
+                family.add(&[("connection", &seen.connection), ("status", class)], count);
+            }
+        },
+    );
+    page.histograms("hodhod_webhook_request_duration_seconds", "Time from the head of a request to its answer.")
+        .each(&seen, |family, seen| family.add_histogram(&[("connection", &seen.connection)], &seen.times, NANOS));
+    page.gauges("hodhod_webhook_connections", "Connections of those who call.").add(&[], calls.open());
+    let mut refused = page.counters("hodhod_webhook_refused_total", "Requests that were refused or cut off.");
+    for (reason, count) in calls.refusals() {
+        refused.add(&[("reason", reason)], count);
+    }
+}
+
 fn of_bot(bot: &BotStatus) -> (&'static str, &str) {
     ("bot", bot.name.as_str())
 }
@@ -183,25 +200,6 @@ fn for_each_bot(page: &mut Page, bots: &[BotStatus]) {
             }
         },
     );
-}
-
-fn webhooks(page: &mut Page, called: &Seen) {
-    page.gauges("hodhod_webhook_connections", "Connections at the address for webhooks.").add(&[], called.open as u64);
-    let mut refused = page.counters("hodhod_webhook_refused_total", "Requests that no connection answered, by reason.");
-    for (reason, count) in &called.refused {
-        refused.add(&[("reason", reason)], *count);
-    }
-    drop(refused);
-    page.counters("hodhod_webhook_requests_total", "Requests that a connection answered, by class of its answer.")
-        .each(&called.answered, |family, (name, classes, _)| {
-            for (class, count) in classes {
-                family.add(&[("connection", name.as_str()), ("class", class)], *count);
-            }
-        });
-    page.histograms("hodhod_webhook_duration_seconds", "Time from the head of a request to its answer.")
-        .each(&called.answered, |family, (name, _, times)| {
-            family.add_histogram(&[("connection", name.as_str())], times, NANOS)
-        });
 }
 
 fn process(page: &mut Page, status: &Status, process: Process) {

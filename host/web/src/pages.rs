@@ -8,7 +8,7 @@ use axum::{Json, Router};
 use hodhod_core::status::Status;
 use hodhod_core::store::StoreError;
 
-use crate::{Web, Webhooks, metrics};
+use crate::{Web, metrics};
 
 pub(crate) fn routes() -> Router<Web> {
     Router::new()
@@ -54,8 +54,7 @@ async fn ready(State(web): State<Web>) -> Result<Response, Unavailable> {
 
 async fn metrics(State(web): State<Web>) -> Result<Response, Unavailable> {
     let status = web.snapshot().await?;
-    let called = web.0.joints.webhooks.as_ref().map(Webhooks::seen);
-    let page = match metrics::render(&status, (web.0.pool)(), called.as_ref()) {
+    let page = match metrics::render(&status, (web.0.pool)(), &web.0.calls) {
         Ok(page) => page,
         Err(error) => return Ok((StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n")).into_response()),
     };

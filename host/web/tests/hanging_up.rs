@@ -17,6 +17,7 @@ use hodhod_core::testing::{MemoryStore, Native, TestClock};
 use hodhod_core::time::Clock;
 use hodhod_core::turn::{Actor, Turn};
 use hodhod_web::admin::{BackUp, BackedUp, Reread, Serving};
+use hodhod_web::webhooks::Calls;
 use hodhod_web::{Backups, Door, Joints, Logs, Plugins, Refusal, Settings, Web};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -72,9 +73,10 @@ async fn serving(plugins: Arc<Slow>) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let (settings, backups) = (Arc::new(Nothing), Arc::new(Nothing));
-    let joints = Joints { plugins, settings, backups, logs: Arc::new(NoLog), webhooks: None };
+    let joints = Joints { plugins, settings, backups, logs: Arc::new(NoLog) };
     tokio::spawn(
-        Web::new(Arc::new(host), joints, Box::new(PoolUse::default), clock.now()).serve(listener, Door::Owner),
+        Web::new(Arc::new(host), joints, Box::new(PoolUse::default), Calls::default(), clock.now())
+            .serve(listener, Door::Owner),
     );
     address
 }

@@ -1,8 +1,9 @@
 //! Where platforms call the host.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 
 use hodhod_core::ids::ConnectionName;
+use hodhod_core::network::Network;
 use serde::Deserialize;
 use url::Url;
 
@@ -29,7 +30,7 @@ pub(crate) struct WebhooksConfig {
     /// How that is reached from outside.
     pub(crate) public: Url,
     /// The proxies in front of it, which say where requests come from.
-    pub(crate) proxies: Vec<IpAddr>,
+    pub(crate) proxies: Vec<Network>,
 }
 
 impl WebhooksConfig {
@@ -77,11 +78,10 @@ pub(super) fn check(raw: &RawWebhooks, problems: &mut Vec<Problem>) -> Option<We
     };
     let mut proxies = Vec::new();
     for text in &raw.proxies {
-        match text.parse::<IpAddr>() {
-            Ok(proxy) => proxies.push(proxy.to_canonical()),
-            Err(_) => problems.push(
-                Problem::new("host.webhooks.proxies", format!("{text:?} is no address"))
-                    .write("proxies = [\"127.0.0.1\"]"),
+        match text.parse::<Network>() {
+            Ok(proxy) => proxies.push(proxy),
+            Err(error) => problems.push(
+                Problem::new("host.webhooks.proxies", format!("{text:?}: {error}")).write("proxies = [\"127.0.0.1\"]"),
             ),
         }
     }
@@ -103,7 +103,7 @@ mod tests {
     use super::*;
 
     fn checked(public: &str) -> Result<WebhooksConfig, String> {
-        let text = format!("listen = \"127.0.0.1:8601\"\npublic = \"{public}\"\nproxies = [\"::ffff:127.0.0.1\"]");
+        let text = format!("listen = \"127.0.0.1:8601\"\npublic = \"{public}\"\nproxies = [\"127.0.0.1\"]");
         let mut problems = Vec::new();
         let raw: RawWebhooks = toml::from_str(&text).unwrap();
         check(&raw, &mut problems).ok_or_else(|| problems.iter().map(ToString::to_string).collect())
@@ -117,7 +117,7 @@ mod tests {
             address("https://example.ir/bots/", "a shop/ب"),
             "https://example.ir/bots/divar/a%20shop%2F%D8%A8/oauth"
         );
-        assert_eq!(checked("https://bot.example.ir").unwrap().proxies, ["127.0.0.1".parse::<IpAddr>().unwrap()]);
+        assert_eq!(checked("https://bot.example.ir").unwrap().proxies, ["127.0.0.1".parse::<Network>().unwrap()]);
     }
 
     #[test]

@@ -6,13 +6,12 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use hodhod_core::ids::ConnectionName;
+use hodhod_core::network::Network;
 use reqwest::Url;
 use secrecy::SecretString;
 use thiserror::Error;
 
 use crate::common::is_loopback;
-
-use super::source::Source;
 
 /// The shortest time for an answer that a turn can keep at all.
 const SHORTEST_ANSWER: Duration = Duration::from_millis(10);
@@ -92,7 +91,7 @@ pub struct Options {
     pub opening_url: Option<String>,
     /// From where Divar may call; from anywhere if empty. Its published addresses are said to change
     /// (Divar's developer pages, `events/ReadMe.md`).
-    pub sources: Vec<Source>,
+    pub sources: Vec<Network>,
     /// How long Divar waits for the answer to a press or an opening. It publishes no deadline; apps are
     /// to answer nearly always within 2 s (`misc/policies.md`).
     pub answer_within: Duration,

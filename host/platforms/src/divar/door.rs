@@ -8,6 +8,7 @@
 use std::net::IpAddr;
 
 use bytes::Bytes;
+use hodhod_core::network::Network;
 use hodhod_core::webhook::{Reply, nothing};
 use http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use http::request::Parts;
@@ -17,7 +18,6 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
 use super::secret::Secret;
-use super::source::Source;
 use super::status::{Skip, Status};
 
 /// The addresses of a connection.
@@ -49,7 +49,7 @@ impl Place {
 #[derive(Debug)]
 pub(super) struct Door {
     key: Fingerprint,
-    sources: Vec<Source>,
+    sources: Vec<Network>,
     max_event: usize,
 }
 
@@ -63,7 +63,7 @@ impl std::fmt::Debug for Fingerprint {
 }
 
 impl Door {
-    pub(super) fn new(key: &Secret, sources: Vec<Source>, max_event: usize) -> Self {
+    pub(super) fn new(key: &Secret, sources: Vec<Network>, max_event: usize) -> Self {
         Self { key: Fingerprint(Sha256::digest(key.expose().as_bytes()).into()), sources, max_event }
     }
 
@@ -74,7 +74,7 @@ impl Door {
             Some(Place::OAuth) if head.method == Method::GET => return Ok(0),
             Some(Place::OAuth) => Refused::Method,
             Some(_) if head.method != Method::POST => Refused::Method,
-            Some(_) if !self.sources.is_empty() && !self.sources.iter().any(|source| source.covers(from)) => {
+            Some(_) if !self.sources.is_empty() && !self.sources.iter().any(|source| source.contains(from)) => {
                 Refused::Source
             }
             Some(_) if !self.knows(&head.headers) => {

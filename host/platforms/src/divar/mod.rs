@@ -8,7 +8,7 @@
 //!
 //! | file | its idea |
 //! |---|---|
-//! | `webhook`, `door`, `source` | who may call, and what he is answered |
+//! | `webhook`, `door` | who may call, and what he is answered |
 //! | `incoming`, `message` | an event of Divar becomes an event of ours |
 //! | `press`, `session`, `origin` | a press or an opening becomes an event, a bot's answer the answer |
 //! | `wire`, `moment` | JSON in which any field may be of any type, or missing |
@@ -44,7 +44,6 @@ mod press;
 mod secret;
 mod seen;
 mod session;
-mod source;
 mod status;
 mod upload;
 mod webhook;
@@ -54,4 +53,3 @@ pub use config::{AppPace, ConfigError, DivarConfig, MediaText, OAuthConfig, Opti
 pub use connection::{Divar, PACE_PER_CHAT, PACE_PER_CONNECTION, private_chat};
 pub use oauth::{NoToken, OAuth, SetupError};
 pub use outgoing::{Preview, preview};
-pub use source::{BadSource, Source};

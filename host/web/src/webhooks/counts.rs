@@ -1,120 +1,150 @@
-//! What has come to the public listener, for metrics. Labels are names of connections and fixed words.
+//! What has become of requests, for the metrics.
+//!
+//! Labels are names of connections that there are and fixed words, so no stranger adds to them.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use axum::http::StatusCode;
 use hodhod_core::histogram::{Distribution, Histogram};
 use hodhod_core::ids::ConnectionName;
+use hodhod_core::time::whole_nanos;
+use http::StatusCode;
 
-/// Bounds of times, in nanoseconds: 0.5 ms to 5 s.
-const BOUNDS: &[u64] = &[
-    500_000,
-    1_000_000,
-    2_500_000,
-    5_000_000,
+/// Bounds for the times of requests, in nanoseconds: what platforms wait for lies between 1 and 3 seconds.
+const TIMES: &[u64] = &[
     10_000_000,
-    25_000_000,
-    50_000_000,
+    30_000_000,
     100_000_000,
-    250_000_000,
-    500_000_000,
+    300_000_000,
     1_000_000_000,
     2_000_000_000,
-    5_000_000_000,
+    3_000_000_000,
+    10_000_000_000,
+    30_000_000_000,
 ];
 
-/// Why a request came to no connection's answer.
+/// Classes of statuses.
+pub(crate) const CLASSES: [&str; 4] = ["2xx", "3xx", "4xx", "5xx"];
+
+/// Why a request, or a connection, is refused or cut off.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Refused {
-    /// Its address has too many connections, or there are too many.
-    Crowded,
-    /// Too many requests are being answered, or the host drains.
-    Busy,
     /// There is no such connection.
     Unknown,
-    /// The platform does not want it, as it saw from the head: a wrong key, most often.
-    Head,
-    /// Its body is too long.
+    /// Its platform does not admit it, as where the key is wrong.
+    Denied,
+    /// It is asked for in a way that nothing here is.
+    Method,
+    /// Its body is too large.
     TooLarge,
-    /// Its body took too long.
+    /// It did not come in time.
     TooSlow,
-    /// Its body broke off.
+    /// Its address has too many connections.
+    Crowded,
+    /// It is no request, or ends in the middle.
     Broken,
+    /// The host is ending.
+    Ending,
+    /// The platform's side of the host failed at it, or takes too long.
+    Failed,
 }
 
-impl Refused {
-    const ALL: [(Self, &'static str); 7] = [
-        (Self::Crowded, "crowded"),
-        (Self::Busy, "busy"),
-        (Self::Unknown, "unknown"),
-        (Self::Head, "head"),
-        (Self::TooLarge, "too-large"),
-        (Self::TooSlow, "too-slow"),
-        (Self::Broken, "broken"),
-    ];
-}
+/// The words for why.
+const REASONS: [&str; 9] =
+    ["unknown", "denied", "method", "too-large", "too-slow", "crowded", "broken", "ending", "failed"];
 
-/// Classes of answers, by the first digit of their status.
-const CLASSES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
-
-/// What is counted of one connection.
-struct OfConnection {
-    classes: [u64; 5],
-    times: Histogram,
-}
+/// Numbers of requests of platforms, shared by who serves them and who shows them.
+#[derive(Clone, Default)]
+pub struct Calls(Arc<Numbers>);
 
 #[derive(Default)]
-pub(super) struct Counts {
-    refused: [AtomicU64; Refused::ALL.len()],
-    /// Only connections of the configuration are ever here.
-    answered: Mutex<BTreeMap<ConnectionName, OfConnection>>,
+struct Numbers {
+    open: AtomicU64,
+    refused: [AtomicU64; REASONS.len()],
+    /// Of no connection.
+    of_none: Requests,
+    /// As many as were ever configured, at most.
+    of: Mutex<BTreeMap<ConnectionName, Arc<Requests>>>,
 }
 
-/// What has come so far.
-#[derive(Debug)]
+struct Requests {
+    classes: [AtomicU64; CLASSES.len()],
+    seconds: Histogram,
+}
+
+impl Default for Requests {
+    fn default() -> Self {
+        Self { classes: Default::default(), seconds: Histogram::new(TIMES) }
+    }
+}
+
+/// What is shown of the requests to one connection.
 pub(crate) struct Seen {
-    /// Connections that are open.
-    pub(crate) open: usize,
-    /// Requests that came to no connection's answer, by reason.
-    pub(crate) refused: Vec<(&'static str, u64)>,
-    /// By connection: answers by class, and the times they took.
-    pub(crate) answered: Vec<(ConnectionName, Vec<(&'static str, u64)>, Distribution)>,
+    /// Its name; empty for those that reached none.
+    pub(crate) connection: String,
+    /// By the class of their status.
+    pub(crate) classes: [u64; CLASSES.len()],
+    /// How long they took, in nanoseconds.
+    pub(crate) times: Distribution,
 }
 
-impl Counts {
-    pub(super) fn refuse(&self, why: Refused) {
-        let place = Refused::ALL.iter().position(|(refused, _)| *refused == why);
-        if let Some(count) = place.and_then(|place| self.refused.get(place)) {
+/// An open connection, until it is dropped.
+pub(super) struct Opened(Arc<Numbers>);
+
+impl Drop for Opened {
+    fn drop(&mut self) {
+        self.0.open.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl Calls {
+    pub(super) fn opened(&self) -> Opened {
+        self.0.open.fetch_add(1, Ordering::Relaxed);
+        Opened(self.0.clone())
+    }
+
+    pub(super) fn refused(&self, why: Refused) {
+        if let Some(count) = self.0.refused.get(why as usize) {
             count.fetch_add(1, Ordering::Relaxed);
         }
     }
 
-    pub(super) fn answered(&self, name: &ConnectionName, status: StatusCode, took: Duration) {
-        let mut answered = self.answered.lock().unwrap_or_else(PoisonError::into_inner);
-        let new = || OfConnection { classes: [0; 5], times: Histogram::new(BOUNDS) };
-        let of = answered.entry(name.clone()).or_insert_with(new);
-        let class = usize::from(status.as_u16() / 100).saturating_sub(1);
-        if let Some(count) = of.classes.get_mut(class) {
-            *count += 1;
+    /// Counts an answer to a request, to a connection that there is.
+    pub(super) fn answered(&self, connection: Option<&ConnectionName>, status: StatusCode, took: Duration) {
+        let of_one = connection.map(|name| {
+            let mut of = self.0.of.lock().unwrap_or_else(PoisonError::into_inner);
+            of.entry(name.clone()).or_default().clone()
+        });
+        let requests = of_one.as_deref().unwrap_or(&self.0.of_none);
+        let class = usize::from(status.as_u16() / 100).checked_sub(2);
+        if let Some(count) = class.and_then(|class| requests.classes.get(class)) {
+            count.fetch_add(1, Ordering::Relaxed);
         }
-        of.times.record(u64::try_from(took.as_nanos()).unwrap_or(u64::MAX));
+        requests.seconds.record(whole_nanos(took));
     }
 
-    pub(super) fn seen(&self, open: usize) -> Seen {
-        let words = Refused::ALL.iter().zip(&self.refused);
-        let answered = self.answered.lock().unwrap_or_else(PoisonError::into_inner);
-        Seen {
-            open,
-            refused: words.map(|((_, word), count)| (*word, count.load(Ordering::Relaxed))).collect(),
-            answered: answered
-                .iter()
-                .map(|(name, of)| {
-                    (name.clone(), CLASSES.into_iter().zip(of.classes).collect(), of.times.distribution())
-                })
-                .collect(),
-        }
+    /// Connections that are open.
+    pub fn open(&self) -> u64 {
+        self.0.open.load(Ordering::Relaxed)
+    }
+
+    /// How many were refused, and why.
+    pub fn refusals(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        REASONS.into_iter().zip(self.0.refused.iter().map(|count| count.load(Ordering::Relaxed)))
+    }
+
+    /// What became of requests, by connection; those of none first.
+    pub(crate) fn seen(&self) -> Vec<Seen> {
+        let seen = |connection: &str, requests: &Requests| Seen {
+            connection: connection.to_owned(),
+            classes: requests.classes.each_ref().map(|count| count.load(Ordering::Relaxed)),
+            times: requests.seconds.distribution(),
+        };
+        let of = self.0.of.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all = vec![seen("", &self.0.of_none)];
+        all.extend(of.iter().map(|(name, requests)| seen(name.as_str(), requests)));
+        all
     }
 }

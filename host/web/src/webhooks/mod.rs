@@ -1,225 +1,229 @@
-//! The public side: requests of platforms that call the host.
+//! The public side: requests of platforms that call the host instead of being asked.
 //!
-//! | path | what |
-//! |---|---|
-//! | `/{platform}/{connection}/…` | what the platform of the connection makes of it: see [`Webhook`] |
+//! ```text
+//!  connection ──► head ──► which connection ──► admitted by its platform ──► body ──► answered by its platform
+//!  one of some    in time   404 where there     404 where it does not        in time,  let come to its end, also
+//!  for an address           is none             show that it may know        bounded   where nobody is there
+//! ```
 //!
-//! Anybody can reach it, so everything about a request is bounded before it costs anything: how many connections
-//! there are at once, and of one address ([`places`]), how long a head and a body may take and be, and how many
-//! requests are answered at once. Nothing of a body is read before the platform has seen the head. What there
-//! is not looks the same as what one may not see.
+//! It has a listener of its own, so that what strangers reach has nothing of the operator's, and what they take of
+//! it is not taken from the pages. A stranger is known by nothing but where they come from until a platform has
+//! admitted them; until then nothing of theirs is kept but the head of one request for each connection.
 //!
-//! A request that was read is answered to its end, also where the platform hangs up: what it brought may be on
-//! disk already, and has to come to its bots.
-//!
-//! [`Webhook`]: hodhod_core::webhook::Webhook
+//! Whoever is behind a proxy comes from where the proxy says, if the operator trusts it: see [`forwarded`].
 
+mod body;
 mod counts;
+mod forwarded;
 mod line;
-mod origin;
 mod places;
+mod request;
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use axum::Router;
-use axum::body::Body;
-use axum::extract::{Extension, Path, Request, State};
-use axum::http::uri::PathAndQuery;
-use axum::http::{StatusCode, Uri};
-use bytes::Bytes;
-use hodhod_core::host::{Caller, Host};
-use hodhod_core::ids::ConnectionName;
-use hodhod_core::webhook::{Reply, nothing};
-use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
-use tokio::net::TcpListener;
-use tokio::sync::{Semaphore, watch};
+use axum::serve::Listener;
+use futures::future::{Either, select};
+use hodhod_core::host::Host;
+use hodhod_core::network::Network;
+use http_body_util::Full;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
 
-pub(crate) use self::counts::Seen;
-use self::counts::{Counts, Refused};
-use self::places::Places;
+pub(crate) use self::counts::CLASSES;
+pub use self::counts::Calls;
+use self::counts::Refused;
+use self::line::{Line, Timely};
+use self::places::{Place, Places};
+use crate::patient::Patient;
 
-/// Connections of the listener at once.
-const CONNECTIONS: usize = 1024;
+/// Longest head of a request, in bytes. It may have 100 fields, which is the library's own bound.
+const LONGEST_HEAD: usize = 16 << 10;
 
-/// Connections of one address at once. Proxies that the operator trusts bring those of many.
-const OF_ADDRESS: usize = 64;
+/// How much of the host those who call may take, and for how long.
+#[derive(Clone, Debug)]
+pub struct Bounds {
+    /// Connections at once; the next ones wait, and those without a request under way go.
+    pub connections: usize,
+    /// Connections of one address at once, or of one network of IPv6 that a provider gives to one customer; the
+    /// next ones are closed.
+    pub of_one: usize,
+    /// Who has no such bound, beside the proxies.
+    pub unbounded: Vec<IpAddr>,
+    /// From a connection, or from the first byte of a later request on it, to the end of the head.
+    pub head: Duration,
+    /// From the head to the end of the body.
+    pub body: Duration,
+    /// Without a byte of the body.
+    pub stall: Duration,
+    /// From one request on a connection to the first byte of the next.
+    pub idle: Duration,
+    /// From the head to the answer.
+    pub request: Duration,
+    /// In which a client that was told that its connection ends may read that, before it does.
+    pub linger: Duration,
+}
 
-/// Requests that are answered at once. A platform makes no more at a time than it has connections; one that
-/// hangs up and calls again leaves work behind that has not ended.
-const ANSWERS: usize = 1024;
+impl Default for Bounds {
+    fn default() -> Self {
+        Self {
+            connections: 1024,
+            of_one: 64,
+            // This machine itself.
+            unbounded: vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()],
+            head: Duration::from_secs(5),
+            body: Duration::from_secs(10),
+            stall: Duration::from_secs(3),
+            idle: Duration::from_secs(75),
+            request: Duration::from_secs(30),
+            linger: Duration::from_secs(1),
+        }
+    }
+}
 
-/// How long a body may take, once its head is there.
-const BODY_TIME: Duration = Duration::from_secs(10);
+/// What becomes of requests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Stage {
+    Serving,
+    /// New ones are refused.
+    Draining,
+    /// And connections end.
+    Ending,
+}
 
-/// What is served at the public listener.
+/// What is served to platforms that call.
 #[derive(Clone)]
 pub struct Webhooks(Arc<Parts>);
 
 struct Parts {
     host: Arc<Host>,
-    proxies: Vec<IpAddr>,
-    places: Arc<Places>,
-    answers: Arc<Semaphore>,
-    counts: Counts,
-    draining: watch::Sender<bool>,
+    proxies: Vec<Network>,
+    bounds: Bounds,
+    places: Places,
+    calls: Calls,
+    stage: watch::Sender<Stage>,
+    /// True while there is no room for one more connection.
+    crowded: watch::Sender<bool>,
+    /// Connections, and requests that are let come to their end without one.
+    open: watch::Sender<usize>,
 }
 
 impl Webhooks {
-    /// The requests to the connections of a host. What the proxies say of where a request comes from is believed.
-    pub fn new(host: Arc<Host>, proxies: Vec<IpAddr>) -> Self {
-        Self(Arc::new(Parts {
-            host,
-            proxies,
-            places: Arc::new(Places::new(CONNECTIONS, OF_ADDRESS)),
-            answers: Arc::new(Semaphore::new(ANSWERS)),
-            counts: Counts::default(),
-            draining: watch::Sender::new(false),
-        }))
+    /// What is served of a host, behind these proxies.
+    pub fn new(host: Arc<Host>, proxies: Vec<Network>, bounds: Bounds, calls: Calls) -> Self {
+        let places = Places::new(bounds.connections, bounds.of_one);
+        let (stage, crowded, open) =
+            (watch::Sender::new(Stage::Serving), watch::Sender::new(false), watch::Sender::new(0));
+        Self(Arc::new(Parts { host, proxies, bounds, places, calls, stage, crowded, open }))
     }
 
-    /// Serves at a listener until [`drain`](Self::drain), and until what is under way then has been answered.
-    pub async fn serve(self, listener: TcpListener) {
-        let router = Router::new()
-            .route("/{platform}/{connection}/{*rest}", axum::routing::any(answer))
-            .fallback(async || whole(nothing()))
-            .with_state(self.clone());
-        line::serve(&self, listener, router).await;
-    }
-
-    /// Takes no new requests. Those that are under way end.
-    pub fn drain(&self) {
-        self.0.draining.send_replace(true);
-    }
-
-    /// What has come so far.
-    pub(crate) fn seen(&self) -> Seen {
-        self.0.counts.seen(self.0.places.taken())
-    }
-
-    /// Resolves once it takes no new requests.
-    async fn drains(&self) {
-        let mut draining = self.0.draining.subscribe();
+    /// Serves at a listener until [`end`](Self::end), or until the future is dropped and with it every connection.
+    pub async fn serve(self, mut listener: TcpListener) {
+        let mut connections = JoinSet::new();
+        let mut stage = self.0.stage.subscribe();
         // The sender is here, so there is no error.
-        drop(draining.wait_for(|draining| *draining).await);
-    }
-
-    fn is_draining(&self) -> bool {
-        *self.0.draining.borrow()
-    }
-}
-
-/// Where a connection comes from, as the system says.
-#[derive(Clone, Copy)]
-struct Peer(IpAddr);
-
-async fn answer(
-    State(webhooks): State<Webhooks>,
-    Extension(Peer(peer)): Extension<Peer>,
-    Path((platform, connection, _)): Path<(String, String, String)>,
-    request: Request,
-) -> axum::response::Response {
-    let began = Instant::now();
-    let Parts { host, proxies, counts, answers, .. } = &*webhooks.0;
-    let refuse = |why: Refused, reply: Reply| {
-        counts.refuse(why);
-        whole(reply)
-    };
-    if webhooks.is_draining() {
-        return refuse(Refused::Busy, plain(StatusCode::SERVICE_UNAVAILABLE));
-    }
-    let caller = host.caller(&ConnectionName::from(connection));
-    let Some(caller) = caller.filter(|caller| caller.webhook().is_some_and(|webhook| webhook.platform() == platform))
-    else {
-        return refuse(Refused::Unknown, nothing());
-    };
-    let Ok(place) = Arc::clone(answers).try_acquire_owned() else {
-        return refuse(Refused::Busy, plain(StatusCode::SERVICE_UNAVAILABLE));
-    };
-    let (mut head, body) = request.into_parts();
-    let from = origin::of(peer, &head.headers, proxies);
-    let Some(uri) = behind_connection(&head.uri) else { return refuse(Refused::Unknown, nothing()) };
-    head.uri = uri;
-    let admitted = match caller.webhook() {
-        Some(webhook) => webhook.admit(&head, from),
-        None => Err(nothing()),
-    };
-    let most = match admitted {
-        Ok(most) => most,
-        Err(reply) => return refuse(Refused::Head, reply),
-    };
-    let body = match read(body, most).await {
-        Ok(body) => body,
-        Err((why, status)) => return refuse(why, plain(status)),
-    };
-    let name = caller.name().clone();
-    let reply = to_the_end(caller, axum::http::Request::from_parts(head, body), place).await;
-    counts.answered(&name, reply.status(), began.elapsed());
-    whole(reply)
-}
-
-/// Answers a request in a task of its own, so that it comes to its end also where this is dropped.
-async fn to_the_end(
-    mut caller: Caller,
-    request: axum::http::Request<Bytes>,
-    place: tokio::sync::OwnedSemaphorePermit,
-) -> Reply {
-    // Dropped with this, which tells whoever waits for a bot that nobody is there any more.
-    let _line = caller.hang_up();
-    let answering = tokio::spawn(async move {
-        let _place = place;
-        match caller.webhook() {
-            Some(webhook) => webhook.answer(request, &caller).await,
-            None => nothing(),
+        let mut ending = std::pin::pin!(stage.wait_for(|stage| *stage == Stage::Ending));
+        loop {
+            let accepted = std::pin::pin!(self.accept(&mut listener));
+            let Either::Left(((stream, from, place), _)) = select(accepted, &mut ending).await else { break };
+            while connections.try_join_next().is_some() {}
+            connections.spawn(Box::pin(self.clone().connection(stream, from, Arc::new(place))));
         }
-    });
-    // It is in the log where that panicked.
-    answering.await.unwrap_or_else(|_panicked| plain(StatusCode::INTERNAL_SERVER_ERROR))
-}
-
-/// The body, if it is no longer than this and comes in time.
-async fn read(body: Body, most: usize) -> Result<Bytes, (Refused, StatusCode)> {
-    let whole = tokio::time::timeout(BODY_TIME, Limited::new(body, most).collect());
-    match whole.await {
-        Ok(Ok(body)) => Ok(body.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => Err((Refused::TooLarge, StatusCode::PAYLOAD_TOO_LARGE)),
-        Ok(Err(_broken)) => Err((Refused::Broken, StatusCode::BAD_REQUEST)),
-        Err(_elapsed) => Err((Refused::TooSlow, StatusCode::REQUEST_TIMEOUT)),
+        drop(listener);
+        while connections.join_next().await.is_some() {}
     }
-}
 
-/// What of an address stands behind the connection: `/events?x=y` of `/divar/shop/events?x=y`.
-fn behind_connection(uri: &Uri) -> Option<Uri> {
-    let (path, query) = (uri.path(), uri.query());
-    let rest = path.splitn(4, '/').nth(3)?;
-    let text = match query {
-        Some(query) => format!("/{rest}?{query}"),
-        None => format!("/{rest}"),
-    };
-    PathAndQuery::try_from(text).ok().map(Uri::from)
-}
+    /// Refuses new requests from now on. Those under way end.
+    pub fn drain(&self) {
+        self.0.stage.send_replace(Stage::Draining);
+    }
 
-fn plain(status: StatusCode) -> Reply {
-    let mut reply = Reply::new(Bytes::new());
-    *reply.status_mut() = status;
-    reply
-}
+    /// Takes no more connections, and resolves when all there were have ended, those with a request under way after
+    /// its answer.
+    pub async fn end(&self) {
+        self.0.stage.send_replace(Stage::Ending);
+        let mut open = self.0.open.subscribe();
+        // The sender is here, so there is no error.
+        let _ended = open.wait_for(|open| *open == 0).await;
+    }
 
-fn whole(reply: Reply) -> axum::response::Response {
-    reply.map(|bytes| Body::new(Full::new(bytes)))
-}
+    /// The next connection that has a place. One that waits for room has been taken, so that whoever gives theirs
+    /// does so for somebody.
+    async fn accept(&self, listener: &mut TcpListener) -> (TcpStream, IpAddr, Place) {
+        loop {
+            let (stream, address): (TcpStream, SocketAddr) = Listener::accept(listener).await;
+            let from = address.ip().to_canonical();
+            let has_bound =
+                !self.0.bounds.unbounded.contains(&from) && !self.0.proxies.iter().any(|of| of.contains(from));
+            let Some(share) = self.0.places.share(has_bound.then_some(from)) else {
+                self.0.calls.refused(Refused::Crowded);
+                continue;
+            };
+            let room = match self.0.places.try_room() {
+                Some(room) => room,
+                None => {
+                    self.0.crowded.send_replace(true);
+                    let room = self.0.places.room().await;
+                    self.0.crowded.send_replace(false);
+                    room
+                }
+            };
+            return (stream, from, Place::new(room, share, &self.0.open));
+        }
+    }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_platform_sees_what_stands_behind_the_connection() {
-        let behind = |uri: &str| behind_connection(&uri.parse().unwrap()).map(|uri| uri.to_string());
-        assert_eq!(behind("/divar/shop/events").as_deref(), Some("/events"));
-        assert_eq!(behind("/divar/%D9%86/oauth?code=a%2Fb&state=c").as_deref(), Some("/oauth?code=a%2Fb&state=c"));
-        assert_eq!(behind("/divar/shop/a/../b//c").as_deref(), Some("/a/../b//c"));
-        assert_eq!(behind("/divar/shop"), None);
+    async fn connection(self, stream: TcpStream, from: IpAddr, place: Arc<Place>) {
+        let _open = self.0.calls.opened();
+        // Without it an answer could wait for the other side to acknowledge the one before.
+        let _best_effort = stream.set_nodelay(true);
+        let bounds = &self.0.bounds;
+        let line = Arc::new(Line::default());
+        let stream = Timely::new(Patient::new(stream), line.clone(), bounds);
+        let service = service_fn(|request| {
+            let (webhooks, line, place) = (self.clone(), line.clone(), place.clone());
+            async move {
+                let _busy = line.busy();
+                let reply = Box::pin(webhooks.reply(from, &line, place, request)).await;
+                Ok::<_, std::convert::Infallible>(reply.map(Full::new))
+            }
+        });
+        let connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            // The line keeps the time; this one is for what it would not see.
+            .header_read_timeout(bounds.idle + bounds.head)
+            .max_header_size(LONGEST_HEAD)
+            .keep_alive(true)
+            .serve_connection(TokioIo::new(stream), service);
+        let mut connection = std::pin::pin!(connection);
+        let (mut stage, mut crowded) = (self.0.stage.subscribe(), self.0.crowded.subscribe());
+        loop {
+            let (stage_now, is_crowded) = (*stage.borrow_and_update(), *crowded.borrow_and_update());
+            if stage_now == Stage::Ending && line.is_new() {
+                return;
+            }
+            // It ends after the request under way, or at once.
+            if stage_now == Stage::Ending || (is_crowded && line.is_idle()) {
+                connection.as_mut().graceful_shutdown();
+            }
+            let (ending, filling) = (std::pin::pin!(stage.changed()), std::pin::pin!(crowded.changed()));
+            match select(connection.as_mut(), select(ending, filling)).await {
+                Either::Left((Ok(()), _)) => return,
+                Either::Left((Err(error), _)) => {
+                    if line.was_too_slow() {
+                        self.0.calls.refused(Refused::TooSlow);
+                    } else if error.is_parse() {
+                        self.0.calls.refused(Refused::Broken);
+                    }
+                    tracing::debug!(%from, %error, "a connection broke off");
+                    return;
+                }
+                Either::Right(_) => {}
+            }
+        }
     }
 }

@@ -5,7 +5,8 @@ use std::num::NonZeroU32;
 use std::str::FromStr;
 use std::time::Duration;
 
-use hodhod_platforms::divar::{AppPace, Options, Source};
+use hodhod_core::network::Network;
+use hodhod_platforms::divar::{AppPace, Options};
 
 use super::{Place, foreign, max_age};
 use crate::config::raw::{RawConnection, RawOAuth};
@@ -24,7 +25,7 @@ pub(crate) struct DivarEntry {
     pub(crate) upload_url: Option<String>,
     pub(crate) completion_url: Option<String>,
     pub(crate) opening_url: Option<String>,
-    pub(crate) sources: Vec<Source>,
+    pub(crate) sources: Vec<Network>,
     pub(crate) answer_within: Duration,
     pub(crate) press_window: Duration,
     pub(crate) max_age: Option<Duration>,
