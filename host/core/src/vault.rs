@@ -50,7 +50,7 @@ pub trait Vault: Send + Sync + 'static {
     /// One that does not open is [`StoreError::Unreadable`].
     fn get(&self, kind: &'static str, name: &str) -> BoxFuture<'_, Result<Option<Record>, StoreError>>;
 
-    /// One record, which is gone for whoever asks next.
+    /// One record, which is gone for whoever asks next, also where it does not open.
     fn take(&self, kind: &'static str, name: &str) -> BoxFuture<'_, Result<Option<Record>, StoreError>>;
 
     /// The records of a kind, at most `limit`, in an order that does not change: those behind the one called `after`,

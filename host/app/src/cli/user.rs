@@ -360,3 +360,6 @@ fn row(item: &Item) -> [String; 5] {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

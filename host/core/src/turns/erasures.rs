@@ -5,7 +5,7 @@
 //!
 //! The events themselves go too, some of which wait in lanes. One may even be on its way into a lane, as its row
 //! was stored before the erasure and is pushed after it. So it is remembered for a while up to which row a person
-//! was erased; an event of theirs that is older is gone, whoever still holds it.
+//! was erased; an event of theirs that is older is gone, whoever still holds it. Then the person is forgotten here too.
 
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -13,6 +13,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures::future::{Either, select};
+use tokio::sync::Notify;
 
 use super::{Turns, Waiting};
 use crate::event::Event;
@@ -37,6 +38,8 @@ pub(super) struct Erasures {
     /// How many there are, for turns, which nearly always meet none.
     count: AtomicUsize,
     next: AtomicUsize,
+    /// Told when one is over.
+    ended: Notify,
 }
 
 struct Entry {
@@ -97,18 +100,24 @@ impl Turns {
     }
 
     /// True where an event may have been erased whose row is not there.
-    pub(super) fn is_anybody_erased(&self) -> bool {
+    pub(crate) fn is_anybody_erased(&self) -> bool {
         self.erasures.count.load(Ordering::Acquire) > 0
+    }
+
+    /// Forgets who was erased once nothing of theirs is on its way any more. Never ends; one task runs this.
+    pub(crate) async fn forget_erased_on_time(&self) {
+        loop {
+            self.erasures.ended.notified().await;
+            self.clock.sleep_until(self.clock.now() + ON_ITS_WAY).await;
+            let now = self.clock.now();
+            self.erasures.change(|all| all.retain(|entry| entry.over.is_none_or(|(_, at)| now.since(at) < ON_ITS_WAY)));
+        }
     }
 
     /// Begins no further turn of a person until what comes back is dropped.
     pub(crate) fn begin_erasure(self: &Arc<Self>, person: Person) -> Erasing {
-        let now = self.clock.now();
         let number = self.erasures.next.fetch_add(1, Ordering::Relaxed);
-        self.erasures.change(|all| {
-            all.retain(|entry| entry.over.is_none_or(|(_, at)| now.since(at) < ON_ITS_WAY));
-            all.push(Entry { number, person: person.clone(), over: None });
-        });
+        self.erasures.change(|all| all.push(Entry { number, person: person.clone(), over: None }));
         Erasing { turns: self.clone(), person, number }
     }
 }
@@ -163,6 +172,7 @@ impl Erasing {
                 entry.over = Some((upto, now));
             }
         });
+        self.turns.erasures.ended.notify_one();
     }
 }
 
