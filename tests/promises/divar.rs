@@ -22,7 +22,7 @@ fn button(sent: &Sent, wanted: impl Fn(&str) -> bool) -> (usize, usize) {
     let mut places =
         all.flat_map(|(row, buttons)| buttons.iter().enumerate().map(move |(at, button)| (row, at, button)));
     let found = places.find(|(_, _, button)| wanted(&button.caption));
-    let (row, at, _) = found.ok_or(&sent.buttons).expect("there is such a button");
+    let (row, at, _) = found.ok_or(&sent.buttons).unwrap();
     (row, at)
 }
 

@@ -1,7 +1,7 @@
 //! The local messenger that a chat in the terminal goes through.
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use clap::ValueEnum;
@@ -96,9 +96,9 @@ impl Messenger {
     }
 }
 
-fn of_divar(bot: &str, base: &str, file: &PathBuf) -> DivarEntry {
+fn of_divar(bot: &str, base: &str, file: &Path) -> DivarEntry {
     let default = Options::default();
-    let secret = || SecretSource::File(file.clone());
+    let secret = || SecretSource::File(file.to_owned());
     let scopes = [
         "USER_ID",
         "USER_PHONE",
