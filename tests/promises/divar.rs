@@ -238,3 +238,19 @@ async fn what_there_is_not_looks_like_what_one_may_not_see() {
     assert!(metrics.contains("reason=\"denied\"} 3"), "{metrics}");
     host.stop().await;
 }
+
+#[tokio::test]
+async fn a_check_says_what_to_enter_in_divars_panel() {
+    let setup = DivarSetup::new([BotSetup::new("echo")]).await;
+    let (code, said) = setup.run(&["check"]).await;
+    assert_eq!(code, 0, "{said}");
+    for path in ["events", "session", "action", "oauth"] {
+        assert!(said.contains(&format!("http://{}/divar/shop/{path}", setup.webhooks)), "{said}");
+    }
+    setup.edit(|text| {
+        text.lines().filter(|line| !line.starts_with("webhooks")).map(|line| format!("{line}\n")).collect()
+    });
+    let (code, said) = setup.run(&["check"]).await;
+    assert_eq!(code, 1, "{said}");
+    assert!(said.contains("connections.shop: its platform calls the host") && said.contains("webhooks = {"), "{said}");
+}

@@ -13,7 +13,7 @@ use hodhod_core::outgoing::Answer;
 use hodhod_core::platform::Intake;
 use hodhod_core::store::StoreError;
 use hodhod_core::time::{Millis, whole_millis};
-use hodhod_core::webhook::{Reply, Webhook};
+use hodhod_core::webhook::{Entry, Reply, Webhook};
 use http::header::RETRY_AFTER;
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Request, StatusCode};
@@ -29,6 +29,22 @@ use super::{press, session};
 impl Webhook for Divar {
     fn platform(&self) -> &'static str {
         "divar"
+    }
+
+    fn entries(&self) -> &'static [Entry] {
+        const ENTRIES: [Entry; 4] = [
+            Entry { path: "/events", what: "the address for events («آدرس ارسال رویدادها»)" },
+            Entry {
+                path: "/session",
+                what: "the session initialization address («لینک درخواست دیوار برای گرفتن آدرس شروع»)",
+            },
+            Entry {
+                path: "/action",
+                what: "the address for dynamic actions («لینک درخواست دیوار برای دریافت اکشن پویا»)",
+            },
+            Entry { path: "/oauth", what: "an allowed redirect address of OAuth" },
+        ];
+        &ENTRIES
     }
 
     fn admit(&self, head: &Parts, from: IpAddr) -> Result<usize, Reply> {
