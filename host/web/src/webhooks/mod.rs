@@ -10,7 +10,7 @@
 //! it is not taken from the pages. A stranger is known by nothing but where they come from until a platform has
 //! admitted them; until then nothing of theirs is kept but the head of one request for each connection.
 //!
-//! Whoever is behind a proxy comes from where the proxy says, if the operator trusts it: see [`forwarded`].
+//! Whoever is behind a proxy comes from where the proxy says, if the operator trusts it: see `forwarded`.
 
 mod body;
 mod counts;
