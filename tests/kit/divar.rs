@@ -56,7 +56,7 @@ impl DivarSetup {
 
     /// The same, with its folder in this one, and a messenger of these settings.
     pub async fn within(folder: &Path, bots: impl IntoIterator<Item = BotSetup>, settings: Settings) -> Self {
-        let webhooks = free();
+        let [listen, webhooks] = free();
         let called = format!("http://{webhooks}/divar/shop");
         let app = App::new("shop-app")
             .api_key(API_KEY, &Permission::ALL)
@@ -83,7 +83,7 @@ impl DivarSetup {
             ("E2E_IDENTIFICATION", IDENTIFICATION.to_owned()),
             ("E2E_CLIENT_SECRET", CLIENT_SECRET.to_owned()),
         ];
-        let mut files = Files::new(folder, bots, account, secrets);
+        let mut files = Files::new(folder, listen, bots, account, secrets);
         files.host = format!("webhooks = {{ listen = \"{webhooks}\", public = \"http://{webhooks}\" }}");
         files.write();
         Self { server, webhooks, files }

@@ -26,24 +26,25 @@ pub struct Files {
     secrets: Vec<(&'static str, String)>,
 }
 
-/// An address that was free just now.
-pub(crate) fn free() -> SocketAddr {
-    // The port is free a moment later, when the program takes it.
-    let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
-    free.local_addr().expect("its address")
+/// Addresses that were free just now, no two of them the same.
+pub(crate) fn free<const N: usize>() -> [SocketAddr; N] {
+    // Their ports are free a moment later, when the program takes them.
+    let held = [(); N].map(|()| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port"));
+    held.map(|free| free.local_addr().expect("its address"))
 }
 
 impl Files {
-    /// A folder in this one. The account are the lines of its connection.
+    /// A folder in this one, of a host that listens there. The account are the lines of its connection.
     pub(crate) fn new(
         within: &Path,
+        listen: SocketAddr,
         bots: impl IntoIterator<Item = BotSetup>,
         account: String,
         secrets: impl IntoIterator<Item = (&'static str, String)>,
     ) -> Self {
         let files = Self {
             folder: tempfile::tempdir_in(within).expect("a folder"),
-            listen: free(),
+            listen,
             bots: bots.into_iter().collect(),
             host: String::new(),
             connection: String::new(),

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use hodhod_platforms::playground::soroush::{Sent, SoroushServer};
 
-use crate::files::Files;
+use crate::files::{Files, free};
 use crate::{BotSetup, PATIENCE, eventually};
 
 /// The token of the one connection, `shop`.
@@ -39,7 +39,8 @@ impl Setup {
         server.add_bot(TOKEN);
         let account =
             format!("platform = \"soroush\"\nbase_url = {:?}\ntoken = {{ env = \"E2E_TOKEN\" }}", server.base_url());
-        Self { files: Files::new(folder, bots, account, [("E2E_TOKEN", TOKEN.to_owned())]), server }
+        let [listen] = free();
+        Self { files: Files::new(folder, listen, bots, account, [("E2E_TOKEN", TOKEN.to_owned())]), server }
     }
 
     /// Adds a bot.

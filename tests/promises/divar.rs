@@ -144,6 +144,14 @@ async fn a_stolen_state_is_refused_and_a_refusal_keeps_nothing() {
     let forged = setup.server.visit(&back.replace("state=", "state=x")).await.unwrap();
     assert!(forged.status >= 400, "{forged:?}");
     setup.answers(1).await;
+    setup.server.say_in_post(POST, "mina", Side::Buyer, "سلام").unwrap();
+    let asked = setup.server.open_from_chat("mina", POST, "mina").await.unwrap();
+    setup.server.refuse("mina", &asked).await.unwrap();
+    host.idle().await;
+    let mina = setup.server.user_id("mina").unwrap();
+    let (code, kept) = setup.run(&["user", "export", "shop", "--user", &mina, "--json"]).await;
+    assert_eq!(code, 0, "{kept}");
+    assert!(!kept.contains("grant"), "{kept}");
     host.stop().await;
 }
 
@@ -177,9 +185,21 @@ async fn a_consent_outlives_the_host_and_is_on_the_disk_in_no_clear_text() {
     assert!(!setup.server.is_consent(&again), "{again}");
     host.stop().await;
     // Divar's tokens begin so; the credentials of the app have the other word in them.
-    for entry in std::fs::read_dir(setup.state()).unwrap() {
-        let path = entry.unwrap().path();
-        let bytes = std::fs::read(&path).unwrap_or_default();
+    let mut folders = vec![setup.state()];
+    let mut files = Vec::new();
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap()) {
+            let kind = entry.file_type().unwrap();
+            if kind.is_dir() {
+                folders.push(entry.path());
+            } else if kind.is_file() {
+                files.push(entry.path());
+            }
+        }
+    }
+    assert!(files.iter().any(|file| file.extension().is_some_and(|extension| extension == "db")), "{files:?}");
+    for path in files {
+        let bytes = std::fs::read(&path).unwrap();
         for secret in ["ory_at_", "ory_rt_", "SECRET"] {
             let is_there = bytes.windows(secret.len()).any(|window| window == secret.as_bytes());
             assert!(!is_there, "{} has {secret}", path.display());

@@ -79,6 +79,11 @@ impl Wallet {
     }
 
     fn divar(&mut self, name: &ConnectionName, entry: &DivarEntry, host: &HostConfig) -> Option<DivarConfig> {
+        let Some(webhooks) = &host.webhooks else {
+            let what = "its platform calls the host, which does not listen for that: `host.webhooks` takes a restart";
+            self.problems.push(Problem::new(&self.at, what));
+            return None;
+        };
         let api_key = self.secret("api_key", &entry.api_key);
         let identification_key = self.secret("identification_key", &entry.identification_key);
         let oauth = match &entry.oauth {
@@ -86,7 +91,7 @@ impl Wallet {
             Some(oauth) => Some(OAuthConfig {
                 client_secret: self.secret("oauth.client_secret", &oauth.client_secret)?,
                 scopes: oauth.scopes.clone(),
-                redirect: host.webhooks.as_ref()?.address("divar", name, "oauth"),
+                redirect: webhooks.address("divar", name, "oauth"),
             }),
         };
         let default = divar::Options::default();

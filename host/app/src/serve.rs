@@ -212,7 +212,8 @@ pub(crate) async fn serve(
         serving.abort();
         finished(&mut serving).await;
     }
-    // What was brought and is not answered is brought again.
+    // Whoever waited for an answer has been told that there is none, and may read it.
+    let _in_time = tokio::time::timeout(LAST_WORDS, hung_up()).await;
     for page in [Some(listening), socket, called].into_iter().flatten() {
         page.abort();
         let _cancelled = page.await;

@@ -95,6 +95,8 @@ pub struct Call {
     pub bot: BotName,
     /// The chat of the turn's event.
     pub chat: Chat,
+    /// Who is behind the event, where the platform said so.
+    pub sender: Option<SenderId>,
     /// Its name, as in "divar.get-post".
     pub name: &'static str,
     /// What it is told, as the platform's own part of the contract says.

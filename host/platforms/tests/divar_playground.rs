@@ -189,6 +189,7 @@ impl Rig {
         let call = Call {
             bot: "courier".into(),
             chat: Chat::new("shop", "app"),
+            sender: None,
             name: "divar.request-consent",
             arguments: json!({"scopes": SCOPES, "data": "d"}),
         };

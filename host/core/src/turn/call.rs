@@ -24,7 +24,8 @@ impl Turn {
         let platform = self.served(connection)?;
         let actor = &self.actor;
         actor.quotas.call(&actor.bot, &actor.limits, now).map_err(Refusal::Wait)?;
-        Ok((platform, Call { bot: actor.bot.clone(), chat: self.chat.clone(), name, arguments }))
+        let (bot, chat, sender) = (actor.bot.clone(), self.chat.clone(), self.event.sender().cloned());
+        Ok((platform, Call { bot, chat, sender, name, arguments }))
     }
 
     /// Refuses a connection that the bot does not serve.

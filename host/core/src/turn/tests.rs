@@ -267,8 +267,8 @@ fn a_platform_is_asked_in_the_name_of_the_bot_and_of_its_chat() {
     let turn = turn(&[]);
     let arguments = serde_json::json!({ "token": "a" });
     let (_, call) = turn.call(&"shop".into(), "divar.get-post", arguments.clone(), Millis(0)).unwrap();
-    let expected =
-        crate::platform::Call { bot: "bot".into(), chat: Chat::new("shop", "a"), name: "divar.get-post", arguments };
+    let (bot, chat, sender) = ("bot".into(), Chat::new("shop", "a"), turn.event().sender().cloned());
+    let expected = crate::platform::Call { bot, chat, sender, name: "divar.get-post", arguments };
     assert_eq!(call, expected);
 }
 

@@ -118,7 +118,12 @@ impl Divar {
 
     /// Moves a file that came with another message to where it can be sent from.
     async fn moved(&self, media: &Media, link: &str) -> Result<String, FileError> {
-        let Download { size, bytes } = self.links.read(link).await?;
+        let read = self.links.read(link).await;
+        // Where the file lies is not Divar, and what that wants holds up no other message.
+        let Download { size, bytes } = read.map_err(|error| match error {
+            FileError::Wait(_) => FileError::Unavailable(error.to_string()),
+            other => other,
+        })?;
         let name = media.name.clone().unwrap_or_else(|| last(link));
         self.put(Parcel { kind: outgoing::media_type(media.kind), name, mime: media.mime.clone(), size, bytes }).await
     }

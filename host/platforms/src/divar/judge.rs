@@ -67,7 +67,8 @@ pub(super) fn judge(
         (_, Some(10)) => SendError::NotSent(words()),
         // Given up half-way, or for a reason that its author did not know.
         (_, Some(1 | 2 | 4 | 13 | 15)) => SendError::InDoubt(words()),
-        (503, _) | (_, Some(14)) => wait.map_or_else(|| SendError::NotSent(words()), SendError::Wait),
+        // Also what stands in front of the server says so, when its line to it breaks behind a request.
+        (503, _) | (_, Some(14)) => wait.map_or_else(|| SendError::InDoubt(words()), SendError::Wait),
         // The server waited for the rest of the request in vain, or wants it elsewhere.
         (300..=399 | 408, _) => SendError::NotSent(words()),
         (400..=499, _) => SendError::Refused(words()),
@@ -149,8 +150,8 @@ mod tests {
             (429, "", "wait"),
             (400, r#"{"code":8}"#, "wait"),
             (409, r#"{"code":10}"#, "not-sent"),
-            (503, "", "not-sent"),
-            (502, r#"{"code":14}"#, "not-sent"),
+            (503, "", "in-doubt"),
+            (502, r#"{"code":14}"#, "in-doubt"),
             (307, "", "not-sent"),
             (408, "", "not-sent"),
             (500, r#"{"code":13}"#, "in-doubt"),

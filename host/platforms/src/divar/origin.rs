@@ -132,7 +132,8 @@ impl Origin {
                 (kind.chat(conversation), kind == Kind::Bot)
             }
             (None, Some(user)) => (Address::User(user.clone()), true),
-            (None, None) => (Address::App, true),
+            // Everybody who is not known is there.
+            (None, None) => (Address::App, false),
         };
         Self {
             chat: Chat::new(connection.clone(), address.to_string()),

@@ -39,7 +39,7 @@ pub(super) const USER: &str = "divar.user";
 pub(super) const TOKEN: &str = "token:";
 
 /// Tokens of files have some hundred characters.
-const LONGEST_TOKEN: usize = 4096;
+pub(super) const LONGEST_TOKEN: usize = 4096;
 
 /// The body of a call that sends.
 #[derive(Debug, Serialize)]

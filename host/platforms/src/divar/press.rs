@@ -85,6 +85,11 @@ pub(super) fn event(
     Asked { incoming: Incoming::new(format!("{what}:{id}"), Event::Message(message)), slot }
 }
 
+/// What tells one press or opening from another. Where nothing in it says who it was, two who do the same are two:
+/// one of them would be given the other's answer, which may be for that one alone.
 pub(super) fn identity(fields: Fields<'_>, names: &[&str]) -> Vec<String> {
-    names.iter().map(|name| written(fields.value(name))).collect()
+    let has = |name: &str| fields.id(name).is_some();
+    let is_somebody = has("user_id") || (has("conversation_id") && (!has("post_token") || has("user_side")));
+    let nobody = (!is_somebody).then(|| rand::random::<u128>().to_string());
+    names.iter().map(|name| written(fields.value(name))).chain(nobody).collect()
 }

@@ -18,6 +18,7 @@ use crate::common::{chain, read_some, retry_after};
 use super::api::{Api, bearer, now};
 use super::judge::{Failure, file_error, judge};
 use super::link::silent;
+use super::outgoing::LONGEST_TOKEN;
 use super::secret::Redaction;
 use super::wire::Fields;
 
@@ -97,7 +98,8 @@ impl Api {
             }
         };
         let fields = Fields::of(&answer);
-        match (fields.id("id"), fields.words("status")) {
+        let id = fields.words("id").filter(|id| id.len() <= LONGEST_TOKEN);
+        match (id, fields.words("status")) {
             (Some(id), status) if status.as_deref().is_none_or(|status| status.eq_ignore_ascii_case("ok")) => Ok(id),
             (_, Some(status)) => Err(FileError::Refused(format!("the upload is {:?}", clean(&status, 40))).into()),
             (_, None) => Err(FileError::Unavailable("the answer to the upload has no id".to_owned()).into()),

@@ -260,6 +260,17 @@ async fn a_link_for_a_known_person_does_not_serve_another() {
 }
 
 #[tokio::test]
+async fn a_link_that_somebody_asked_for_in_a_chat_does_not_serve_another() {
+    let shop = Shop::new().await;
+    *shop.asker.lock().unwrap() = Some("ann".into());
+    let query = shop.play.allow(&shop.ask_in("bot:c1", &SEND).await, "bob");
+    assert_eq!(shop.come_back(&query).await.status(), 403);
+    assert!(shop.names("grant").await.is_empty());
+    let query = shop.play.allow(&shop.ask_in("bot:c1", &SEND).await, "ann");
+    assert_eq!(shop.come_back(&query).await.status(), 200);
+}
+
+#[tokio::test]
 async fn scopes_that_nobody_allowed_are_not_taken_from_an_answer() {
     let shop = Shop::new().await;
     let url = shop.ask(&["USER_ID"]).await;

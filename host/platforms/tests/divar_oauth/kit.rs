@@ -9,7 +9,7 @@ use bytes::Bytes;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use hodhod_core::event::{Content, Event, Message};
-use hodhod_core::ids::Chat;
+use hodhod_core::ids::{Chat, SenderId};
 use hodhod_core::platform::{Call, CallError, Incoming, Intake};
 use hodhod_core::store::StoreError;
 use hodhod_core::testing::{MemoryVault, TestClock};
@@ -55,6 +55,8 @@ pub(crate) struct Shop {
     pub(crate) play: Play,
     pub(crate) oauth: OAuth,
     pub(crate) kept: Kept,
+    /// Who is behind the event of a turn that calls.
+    pub(crate) asker: Mutex<Option<SenderId>>,
 }
 
 pub(crate) fn config(base: &str) -> DivarConfig {
@@ -83,7 +85,7 @@ impl Shop {
         let disk = HostVault::new(&vault);
         let play = Play::new(&clock).await;
         let oauth = oauth(&config(&play.base()), &disk, &clock);
-        Self { oauth, clock, vault, disk, play, kept: Kept::default() }
+        Self { oauth, clock, vault, disk, play, kept: Kept::default(), asker: Mutex::default() }
     }
 
     /// Another connection beside this one, on the same vault.
@@ -117,7 +119,8 @@ impl Shop {
         name: &'static str,
         arguments: Value,
     ) -> Result<Value, CallError> {
-        self.oauth.call(Call { bot: bot.into(), chat: Chat::new("shop", chat), name, arguments }).await
+        let (chat, sender) = (Chat::new("shop", chat), self.asker.lock().unwrap().clone());
+        self.oauth.call(Call { bot: bot.into(), chat, sender, name, arguments }).await
     }
 
     /// The address for a question of the bot "clerk", in the chat "bot:c1".

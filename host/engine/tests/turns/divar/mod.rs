@@ -45,6 +45,7 @@ async fn an_ad_comes_with_its_fields_and_the_whole_answer() {
     let call = Call {
         bot: "bot".into(),
         chat: Chat::new("shop", "a"),
+        sender: None,
         name: "divar.get-post",
         arguments: json!({ "token": "AZir15UU" }),
     };

@@ -14,9 +14,11 @@ use secrecy::{ExposeSecret, SecretString};
 use url::form_urlencoded;
 
 use super::grant::{Grant, Tries};
+use super::links::Link;
 use super::page::Page;
 use super::parts::Parts;
 use super::person::Person;
+use super::scope;
 use super::setup::App;
 use super::state::{Claim, is_state};
 use super::subscribe;
@@ -52,8 +54,8 @@ impl Parts {
     /// bots are to be told is told later.
     pub(super) async fn come_back(self: &Arc<Self>, request: &Request<Bytes>, intake: &dyn Intake) -> Page {
         if let Err(words) = self.setup.app() {
-            tracing::warn!(words, "a person came back from a consent");
-            return Page::NotSetUp(words);
+            tracing::debug!(words, "somebody came as if from a consent");
+            return Page::NotSetUp;
         }
         if request.method() != Method::GET {
             return Page::WrongMethod;
@@ -92,7 +94,10 @@ impl Parts {
         };
         let app = match self.setup.app() {
             Ok(app) => app,
-            Err(words) => return (Page::NotSetUp(words), None),
+            Err(words) => {
+                tracing::warn!(words, "a person came back from a consent");
+                return (Page::NotSetUp, None);
+            }
         };
         let now = self.now();
         let pair = match token::exchange(&self.http, app, &claim.asked.redirect, code).await {
@@ -110,7 +115,8 @@ impl Parts {
             Ok(person) => person,
             Err(words) => return self.failed(&claim, "failed", &words).await,
         };
-        if Person::of_chat(claim.asked.chat.id.as_str()).is_some_and(|asked| asked != person) {
+        let asked = claim.asked.person.clone().or_else(|| Person::of_chat(claim.asked.chat.id.as_str()));
+        if asked.is_some_and(|asked| asked != person) {
             // A link that was passed on: who opened it would give their consent to another's chat.
             let (_, told) = self.failed(&claim, "another-person", "another person came back").await;
             return (Page::AnotherPerson, told);
@@ -124,12 +130,26 @@ impl Parts {
             Ok(()) => {
                 tracing::info!(connection = %self.setup.name, bot = %claim.asked.bot, "a person gave their consent");
                 self.wake.notify_one();
+                self.link_asked(&claim, &grant).await;
                 (Page::Granted, Some(told.key))
             }
             Err(error) => {
                 tracing::warn!(connection = %self.setup.name, %error, "the vault does not take a consent");
                 (Page::Failed, None)
             }
+        }
+    }
+
+    /// Remembers in whose name to write in the conversation in which consent was asked. Where that fails the bot has
+    /// to name the person itself.
+    async fn link_asked(&self, claim: &Claim, grant: &Grant) {
+        let Some(conversation) = claim.asked.chat.id.as_str().strip_prefix("post:") else { return };
+        if scope::may_write(&grant.scopes, conversation, None).is_none() {
+            return;
+        }
+        let link = Link { person: grant.person.clone(), post: None };
+        if let Err(error) = self.remember(conversation, link).await {
+            tracing::warn!(connection = %self.setup.name, %error, "a conversation is linked to nobody");
         }
     }
 

@@ -55,7 +55,7 @@ impl Parts {
         match call.name {
             "divar.request-consent" => {
                 let wish: Wish = arguments(call.arguments)?;
-                self.request_consent(call.bot, call.chat, wish).await
+                self.request_consent(call.bot, call.chat, call.sender, wish).await
             }
             "divar.get-post" => {
                 let OfPost { token } = arguments(call.arguments)?;

@@ -1,6 +1,6 @@
 //! The address at which a person is asked, for a bot to send to them.
 
-use hodhod_core::ids::{BotName, Chat};
+use hodhod_core::ids::{BotName, Chat, SenderId};
 use hodhod_core::platform::CallError;
 use secrecy::ExposeSecret;
 use serde::Deserialize;
@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use url::form_urlencoded;
 
 use super::parts::Parts;
+use super::person::Person;
 use super::scope;
 use super::setup::App;
 use super::state::Asked;
@@ -32,7 +33,13 @@ pub(super) struct Wish {
 
 impl Parts {
     /// Makes the address. Nothing is asked of Divar before the person opens it.
-    pub(super) async fn request_consent(&self, bot: BotName, chat: Chat, wish: Wish) -> Result<Value, CallError> {
+    pub(super) async fn request_consent(
+        &self,
+        bot: BotName,
+        chat: Chat,
+        sender: Option<SenderId>,
+        wish: Wish,
+    ) -> Result<Value, CallError> {
         let app = self.setup.app().map_err(CallError::Denied)?;
         if wish.data.len() > MAX_DATA {
             return Err(CallError::Invalid(format!("data is longer than {MAX_DATA} bytes")));
@@ -40,6 +47,7 @@ impl Parts {
         let asked = Asked {
             connection: self.setup.name.clone(),
             bot,
+            person: sender.and_then(|sender| Person::parse(sender.as_str())),
             chat,
             scopes: self.scopes(app, wish.scopes)?,
             data: wish.data,

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use hodhod_core::text::clean;
-use hodhod_core::webhook::Reply;
+use hodhod_core::webhook::{Reply, nothing};
 use http::{HeaderName, HeaderValue, Response, StatusCode, header};
 
 use super::setup::Setup;
@@ -37,7 +37,7 @@ pub(super) enum Page {
     /// The same address works again in a moment.
     Later,
     /// Nobody is asked for consent here; the line to write.
-    NotSetUp(String),
+    NotSetUp,
     /// Nothing but reading.
     WrongMethod,
 }
@@ -53,7 +53,7 @@ impl Page {
             Self::AnotherPerson => StatusCode::FORBIDDEN,
             Self::Failed => StatusCode::BAD_GATEWAY,
             Self::Later => StatusCode::SERVICE_UNAVAILABLE,
-            Self::NotSetUp(_) => StatusCode::NOT_FOUND,
+            Self::NotSetUp => StatusCode::NOT_FOUND,
             Self::WrongMethod => StatusCode::METHOD_NOT_ALLOWED,
         }
     }
@@ -104,10 +104,7 @@ impl Page {
                 ("کمی بعد دوباره تلاش کنید", "چند لحظهٔ دیگر همین صفحه را دوباره باز کنید."),
                 ("Try again in a moment", "Load this page again in a moment."),
             ),
-            Self::NotSetUp(_) => (
-                ("این نشانی راه‌اندازی نشده است", "این‌جا از کسی اجازه‌ای خواسته نمی‌شود."),
-                ("This address is not set up", "Nobody is asked for anything here."),
-            ),
+            Self::NotSetUp => (("", ""), ("", "")),
             Self::WrongMethod => (
                 ("این صفحه فقط برای دیدن است", "آن را در مرورگر باز کنید."),
                 ("This page is for looking at", "Open it in a browser."),
@@ -119,7 +116,6 @@ impl Page {
     fn quoted(&self) -> Option<String> {
         let text = match self {
             Self::Refused(description) => description.as_deref().unwrap_or_default(),
-            Self::NotSetUp(words) => words,
             _ => "",
         };
         let text = clean(text.trim(), MAX_QUOTE);
@@ -128,6 +124,10 @@ impl Page {
 
     /// The page as HTTP.
     pub(super) fn reply(&self, setup: &Setup) -> Reply {
+        if matches!(self, Self::NotSetUp) {
+            // A stranger learns no names of connections.
+            return nothing();
+        }
         let ((title, words), (title_en, words_en)) = self.words();
         let back = escape(setup.completion.as_str());
         let quote = self.quoted().map(|text| format!("<blockquote dir=\"auto\">{}</blockquote>", escape(&text)));

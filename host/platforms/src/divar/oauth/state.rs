@@ -40,6 +40,9 @@ pub(super) struct Asked {
     pub(super) connection: ConnectionName,
     pub(super) bot: BotName,
     pub(super) chat: Chat,
+    /// Who asked, where Divar said so: nobody else is to answer.
+    #[serde(default)]
+    pub(super) person: Option<Person>,
     pub(super) scopes: Vec<String>,
     /// The bot's own.
     pub(super) data: String,
