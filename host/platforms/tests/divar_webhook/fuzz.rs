@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use hodhod_core::event::{Content, Event};
-use hodhod_core::platform::Platform;
+use hodhod_core::platform::{Incoming, Platform};
 use hodhod_core::testing::fuzz;
 use hodhod_core::text::is_clean;
 use serde_json::Value;
@@ -77,7 +77,13 @@ fn check(runtime: &tokio::runtime::Runtime, rig: &Rig, body: &[u8]) -> Vec<Strin
             _ => assert_eq!(answer, Value::Object(Default::default())),
         }
         assert_eq!(call(), (status, answer));
-        assert_eq!(rig.kept.events().len(), events.len(), "the same again is the same");
+        // Of nobody in no conversation the same again is another's.
+        let is_of_somebody = |incoming: &Incoming| match &*incoming.event {
+            Event::Message(message) => message.sender.id.is_some() || message.private,
+            _ => true,
+        };
+        let again = if events.iter().all(is_of_somebody) { 0 } else { events.len() };
+        assert!(rig.kept.events().len() <= events.len() + again, "the same again is the same");
         assert!(path == "/events" || events.len() == usize::from(status == 200));
         let mut size = 0;
         for incoming in &events {
