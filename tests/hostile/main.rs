@@ -3,6 +3,9 @@
 
 mod kit;
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// The attacks.
 #[path = "."]
 mod hostile {

@@ -8,7 +8,7 @@
 //! nothing within a process can interrupt them.
 //!
 //! What a turn has taken of others' time until it ended or left is counted against its bot, if it is
-//! more than a few turns take together. A bot that has taken [`FORGIVEN`] so is away: its next turns begin here
+//! more than a few turns take together and others are there. A bot that has taken [`FORGIVEN`] so is away: its next turns begin here
 //! for [`SHARE`] times as long as the last one held the thread, and for twice as long as the last time if that was
 //! lately. What it took is forgotten at the same rate. So a bot takes at most one part in [`SHARE`] of the time of
 //! a thread that belongs to all, whatever it does, and mostly much less. A bot whose first turn finds its code not
@@ -25,20 +25,17 @@ use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use futures::future::BoxFuture;
-use rustix::process::nice;
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use tracing::instrument::WithSubscriber;
 
+use crate::company::Company;
 use crate::meter::Meter;
-
-/// How much lower the priority of these threads is, as `nice` counts. With nothing left over they still
-/// get about a tenth of a processor.
-const NICE: i32 = 10;
+use crate::priority;
 
 /// The longest that a turn holds a thread of all and nobody minds.
-pub(crate) const LIGHT: Duration = Duration::from_micros(500);
+pub(crate) const LIGHT: Duration = Duration::from_micros(250);
 
 /// How long a bot's turns begin here, for each moment in which one of them held a thread of all.
 const SHARE: u32 = 500;
@@ -60,13 +57,6 @@ thread_local! {
     static HERE: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Lowers the priority of this thread to that of heavy turns, for good. For work that turns need not wait for.
-pub fn lower_priority() {
-    if let Err(error) = nice(NICE) {
-        tracing::warn!(%error, "the priority of a thread cannot be lowered");
-    }
-}
-
 /// True on a thread for heavy turns.
 pub(crate) fn is_here() -> bool {
     HERE.get()
@@ -77,6 +67,7 @@ pub(crate) struct Heavy {
     handle: Handle,
     runtime: Option<Runtime>,
     threads: usize,
+    company: Company,
     /// One permit a thread: who may run there for a tick.
     pub(crate) slices: Arc<Semaphore>,
 }
@@ -91,11 +82,17 @@ impl Heavy {
             .enable_time()
             .on_thread_start(|| {
                 HERE.set(true);
-                lower_priority();
+                priority::lower();
             })
             .build()?;
         let handle = runtime.handle().clone();
-        Ok(Self { handle, runtime: Some(runtime), threads, slices: Arc::new(Semaphore::new(threads)) })
+        Ok(Self {
+            handle,
+            runtime: Some(runtime),
+            threads,
+            company: Company::default(),
+            slices: Arc::new(Semaphore::new(threads)),
+        })
     }
 
     /// What the slices of one bot go through: as many as there are threads, so that bots wait for those
@@ -114,7 +111,7 @@ impl Heavy {
         let running = if weight.begin(Instant::now()) == Begin::Away {
             running
         } else {
-            match (Light { running: Some(running), meter, weight }).await {
+            match (Light { running: Some(running), meter, weight, company: &self.company }).await {
                 Ok(done) => return done,
                 Err(running) => running,
             }
@@ -235,6 +232,7 @@ struct Light<'w, T> {
     running: Option<BoxFuture<'static, T>>,
     meter: Arc<Meter>,
     weight: &'w Weight,
+    company: &'w Company,
 }
 
 impl<T> Future for Light<'_, T> {
@@ -245,7 +243,10 @@ impl<T> Future for Light<'_, T> {
         let Some(mut running) = self.running.take() else { return Poll::Pending };
         let before = self.meter.used();
         let polled = running.as_mut().poll(cx);
-        self.weight.end(self.meter.used().saturating_sub(before), Instant::now());
+        let (held, now) = (self.meter.used().saturating_sub(before), Instant::now());
+        // While there is nobody to mind, long turns are as good as none.
+        let matters = self.company.meets(std::ptr::from_ref(self.weight).addr(), now);
+        self.weight.end(if matters { held } else { Duration::ZERO }, now);
         match polled {
             Poll::Ready(done) => Poll::Ready(Ok(done)),
             Poll::Pending if self.meter.leaves() => Poll::Ready(Err(running)),

@@ -7,6 +7,7 @@
 
 mod bindings;
 mod clock;
+mod company;
 mod compile;
 mod contract;
 mod convert;
@@ -22,6 +23,7 @@ mod limiter;
 mod lines;
 mod meter;
 mod plugin;
+pub mod priority;
 mod run;
 mod state;
 #[cfg(test)]
@@ -32,6 +34,5 @@ pub use compile::{Cache, ChildProcess, CompileError, CompileLimits, Compiler, co
 pub use egress::{Network, Resolve};
 pub use engine::{Engine, EngineError, PoolSize};
 pub use grants::grant_of;
-pub use heavy::lower_priority;
 pub use inspect::{InspectError, Inspection, SECTION, digest, embed, inspect};
 pub use plugin::{Component, LoadError};

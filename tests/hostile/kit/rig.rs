@@ -4,7 +4,7 @@
 use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::JoinHandle;
+use std::thread::{JoinHandle, Scope, ScopedJoinHandle};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use futures::FutureExt;
@@ -20,10 +20,11 @@ use hodhod_core::runtime::{Ended, Grants, Limits, Plugin, Setup, TurnResult};
 use hodhod_core::testing::MemoryStore;
 use hodhod_core::time::{Clock, Millis, whole_millis};
 use hodhod_core::turn::{Actor, Turn};
-use hodhod_engine::{Component, Engine, PoolSize};
+use hodhod_engine::{ChildProcess, Compiler, Component, Engine, PoolSize};
 use hodhod_tests::eventually;
 use tokio::runtime::Runtime;
 use tokio::sync::Notify;
+use tokio::time::MissedTickBehavior;
 
 use super::log;
 use super::neighbour::{Neighbour, rounds};
@@ -38,13 +39,24 @@ const MESSAGES: usize = 60;
 const APART: Duration = Duration::from_millis(3);
 const CHATS: usize = 10;
 
-/// Events of the attacker under way at once, and the chats that they come from.
+/// Events of the attacker under way at once, how far apart they come at least, and the chats that they come from.
+///
+/// A thousand a second are more than a messenger brings to one account. Without a bound there would be nothing left
+/// to measure: this process brings events faster than any host handles them.
 const FLOOD: usize = 8;
+const FLOOD_APART: Duration = Duration::from_millis(1);
 const FLOODED: usize = 4;
 
 /// An engine with the pool that all of this runs in.
 pub(crate) fn engine() -> Engine {
-    Engine::new(PoolSize { turns: 24, memory: 64 << 20 }).unwrap()
+    // As the program begins, and the allocator is its own too.
+    hodhod_engine::priority::prompt();
+    let engine = Engine::new(PoolSize { turns: 24, memory: 64 << 20 }).unwrap();
+    if rounds() == 1 {
+        return engine;
+    }
+    // The compiler shares no memory with turns, nor the locks that the system has for it.
+    engine.with_compiler(Compiler::Child(ChildProcess::new(hodhod_tests::program(), ["compile-component"])))
 }
 
 /// A plugin, and how its turns ended.
@@ -116,7 +128,8 @@ impl Rig {
         host.add_connection(QUIET.into(), quiet.clone(), policy());
         let grants = Grants { messenger: true, keyvalue: true, timers: true, files: true, ..Grants::default() };
         let setup = Setup { grants, ..Setup::default() };
-        let echo: Arc<dyn Plugin> = Arc::new(Component::load(engine, &super::built("echo"), setup).unwrap());
+        let load = || Component::load(engine, &super::built("echo"), setup);
+        let echo: Arc<dyn Plugin> = Arc::new(std::thread::scope(|scope| lowered(scope, load).join().unwrap()).unwrap());
         let mut bots = Vec::new();
         let neighbour = (QUIET, echo, Limits::default(), quiet.clone());
         let attacker = attacker.map(|(plugin, limits)| (LOUD, plugin as Arc<dyn Plugin>, limits, loud.clone()));
@@ -178,7 +191,10 @@ impl Rig {
         let before = attacker.begun.load(Ordering::SeqCst);
         let flood = async {
             let (mut told, done) = (0_usize, attacker.ended.load(Ordering::SeqCst));
+            let mut pace = tokio::time::interval(FLOOD_APART);
+            pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
             loop {
+                pace.tick().await;
                 if told.saturating_sub(attacker.ended.load(Ordering::SeqCst) - done) < FLOOD {
                     let id = self.floods.fetch_add(1, Ordering::SeqCst);
                     self.tell(LOUD, &format!("a{}", told % FLOODED), &format!("flood-{id}"), says).await;
@@ -205,9 +221,7 @@ impl Rig {
             neighbour.quiet.extend(self.quiet());
             let over = AtomicBool::new(false);
             std::thread::scope(|scope| {
-                scope.spawn(|| {
-                    // As the host loads plugins while it serves.
-                    hodhod_engine::lower_priority();
+                lowered(scope, || {
                     while !over.load(Ordering::SeqCst) {
                         work();
                     }
@@ -269,6 +283,18 @@ impl Rig {
         let intake = self.host.inbox().of(connection.into());
         intake.take(vec![event]).await.unwrap();
     }
+}
+
+/// Does something as the host loads plugins while it serves. The compiler's threads begin with what is compiled first,
+/// and have the priority of whoever does that.
+fn lowered<'s, T: Send + 's>(
+    scope: &'s Scope<'s, '_>,
+    work: impl FnOnce() -> T + Send + 's,
+) -> ScopedJoinHandle<'s, T> {
+    scope.spawn(|| {
+        hodhod_engine::priority::lower();
+        work()
+    })
 }
 
 /// One thread a worker, with timers and sockets of its own, as the program has them.

@@ -139,7 +139,8 @@ pub(crate) fn main() -> ExitCode {
     })
 }
 
-/// A runtime for everything but turns.
+/// A runtime for everything but turns. Its threads, and all that this one starts later, are prompt.
 fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
+    hodhod_engine::priority::prompt();
     tokio::runtime::Builder::new_multi_thread().enable_all().thread_name("hodhod").build()
 }

@@ -371,7 +371,7 @@ impl Refusal {
 pub(crate) async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, String> {
     let (told, done) = oneshot::channel();
     let started = std::thread::Builder::new().name("hodhod-load".to_owned()).spawn(move || {
-        hodhod_engine::lower_priority();
+        hodhod_engine::priority::lower();
         // Nobody listens where the host stops.
         let _gone = told.send(work());
     });

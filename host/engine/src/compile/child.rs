@@ -13,6 +13,7 @@ use rustix::process::{Resource, Rlimit, setrlimit};
 use super::CompileError;
 use super::one_line;
 use crate::engine::settings;
+use crate::priority;
 
 /// Exit codes. Others are of a compiler that did not come to an end in order.
 pub(super) const NOT_A_COMPONENT: u8 = 3;
@@ -24,9 +25,6 @@ const LINE: usize = 600;
 
 /// Descriptors that the process may have: its three, and some for what a library looks up.
 const FILES: u64 = 16;
-
-/// How much it stands back: turns go first.
-const NICE: i32 = 5;
 
 /// Limits this process for good, and then compiles the component on standard input: what the child of
 /// [`ChildProcess`](super::ChildProcess) does, and all that it does.
@@ -60,8 +58,7 @@ fn confine(memory: u64, cpu: u64) -> io::Result<()> {
     // The first ends it with a signal that says why, the second in any case.
     limit(Resource::Cpu, cpu, cpu.saturating_add(1))?;
     limit(Resource::As, memory, memory)?;
-    rustix::process::nice(NICE)?;
-    Ok(())
+    priority::try_lower()
 }
 
 fn pass_through() -> Result<(), CompileError> {

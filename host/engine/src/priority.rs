@@ -1,0 +1,134 @@
+//! Which thread goes first where there are more of them than processors.
+//!
+//! Beside a lower priority for those that compute, this is about slices. What happens to one message passes from thread
+//! to thread, and each step begins with a thread that wakes. Linux may let the thread that it finds at work go on until
+//! its slice is over, whatever its priority, if that was only just given the processor; and beside a bot that computes
+//! that is so at every step, because it was given the processor when the step before was over. A thread that asks for a
+//! shorter slice than the one at work does not wait for it. So whoever serves all asks for the shortest, and whoever
+//! computes for a long one.
+//!
+//! Linux knows such slices since 6.12 (`sched_runtime` in sched(7)); where it does not, they are no harm.
+
+use std::io;
+use std::time::Duration;
+
+use rustix::process::nice;
+
+/// How much lower the priority of those that compute is, as `nice` counts. With nothing left over they still get about
+/// a tenth of a processor.
+const NICE: i32 = 10;
+
+/// The shortest slice that Linux gives.
+const SHORT: Duration = Duration::from_micros(100);
+
+/// Long beside what a message needs.
+const LONG: Duration = Duration::from_millis(20);
+
+/// This thread, and those that it starts, go on as soon as they wake. For threads that have little to do at once.
+pub fn prompt() {
+    if let Err(error) = slice(SHORT) {
+        tracing::debug!(%error, "a short slice cannot be asked for");
+    }
+}
+
+/// Lowers the priority of this thread, and of those that it starts, for good. For work that turns need not wait for.
+pub fn lower() {
+    if let Err(error) = try_lower() {
+        tracing::warn!(%error, "the priority of a thread cannot be lowered");
+    }
+}
+
+pub(crate) fn try_lower() -> io::Result<()> {
+    nice(NICE)?;
+    if let Err(error) = slice(LONG) {
+        tracing::debug!(%error, "a long slice cannot be asked for");
+    }
+    Ok(())
+}
+
+#[cfg(target_os = "linux")]
+#[expect(unsafe_code, reason = "no crate has it")]
+fn slice(slice: Duration) -> io::Result<()> {
+    let bits = |flag: std::ffi::c_int| u64::try_from(flag).unwrap_or_default();
+    let wanted = libc::sched_attr {
+        size: u32::try_from(size_of::<libc::sched_attr>()).unwrap_or_default(),
+        sched_policy: 0,
+        sched_flags: bits(libc::SCHED_FLAG_KEEP_POLICY),
+        sched_nice: rustix::process::getpriority_process(None)?,
+        sched_priority: 0,
+        sched_runtime: u64::try_from(slice.as_nanos()).unwrap_or(u64::MAX),
+        sched_deadline: 0,
+        sched_period: 0,
+    };
+    // SAFETY: the system reads as many bytes as `size` says, which are those of `wanted`, and changes this thread alone.
+    match unsafe { libc::syscall(libc::SYS_sched_setattr, 0, &raw const wanted, 0) } {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn slice(_slice: Duration) -> io::Result<()> {
+    Ok(())
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    /// What Linux says of this thread.
+    #[expect(unsafe_code, reason = "no crate has it")]
+    fn attributes() -> libc::sched_attr {
+        let mut found = libc::sched_attr {
+            size: 0,
+            sched_policy: 0,
+            sched_flags: 0,
+            sched_nice: 0,
+            sched_priority: 0,
+            sched_runtime: 0,
+            sched_deadline: 0,
+            sched_period: 0,
+        };
+        let size = size_of::<libc::sched_attr>();
+        // SAFETY: the system writes at most `size` bytes, which `found` has.
+        assert_eq!(unsafe { libc::syscall(libc::SYS_sched_getattr, 0, &raw mut found, size, 0) }, 0);
+        found
+    }
+
+    /// Kernels that know no slices say nothing of them, or what they take themselves.
+    fn is_known() -> bool {
+        slice(Duration::from_millis(7)).unwrap();
+        attributes().sched_runtime == 7_000_000
+    }
+
+    #[test]
+    fn a_prompt_thread_keeps_its_priority_and_those_it_starts_are_prompt_too() {
+        std::thread::spawn(|| {
+            let is_known = is_known();
+            let before = attributes().sched_nice;
+            prompt();
+            let started = std::thread::spawn(attributes).join().unwrap();
+            for of in [attributes(), started] {
+                assert_eq!(of.sched_nice, before);
+                assert!(!is_known || of.sched_runtime == 100_000, "{}", of.sched_runtime);
+            }
+        })
+        .join()
+        .unwrap();
+    }
+
+    #[test]
+    fn a_lowered_thread_has_lower_priority_and_a_long_slice() {
+        std::thread::spawn(|| {
+            let is_known = is_known();
+            let before = attributes().sched_nice;
+            prompt();
+            lower();
+            let lowered = attributes();
+            assert_eq!(lowered.sched_nice, (before + NICE).min(19));
+            assert!(!is_known || lowered.sched_runtime == 20_000_000, "{}", lowered.sched_runtime);
+        })
+        .join()
+        .unwrap();
+    }
+}
