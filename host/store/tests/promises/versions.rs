@@ -162,9 +162,15 @@ async fn a_database_of_every_earlier_version_is_taken_over_with_all_its_rows() {
 
 #[test]
 fn a_step_that_fails_leaves_the_old_database_as_it_was() {
-    for (version, obstacle) in
-        [(1, "bot_state"), (2, "shaped_by"), (3, "shaped_by"), (5, "send_pause"), (6, "build"), (7, "vault"), (8, "inbox_asked")]
-    {
+    for (version, obstacle) in [
+        (1, "bot_state"),
+        (2, "shaped_by"),
+        (3, "shaped_by"),
+        (5, "send_pause"),
+        (6, "build"),
+        (7, "vault"),
+        (8, "inbox_asked"),
+    ] {
         let folder = of_version(version);
         let file = folder.path().join("hodhod.db");
         // In the way of the third step or of a later one, so that earlier ones have been made by then.
