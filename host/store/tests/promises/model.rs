@@ -411,7 +411,7 @@ fn an_arrival() -> impl Strategy<Value = Arrival> {
 /// Of a key that stands for one event for a while.
 fn a_brief_arrival() -> impl Strategy<Value = Arrival> {
     an_arrival().prop_map(|arrival| Arrival {
-        key: format!("briefly {}", &arrival.key[..1]),
+        key: format!("briefly {}", arrival.key.chars().next().unwrap()),
         within: Some(Duration::from_millis(9)),
         asked: true,
         ..arrival
