@@ -103,6 +103,8 @@ fn arrival(connection: &ConnectionName, letter: Letter) -> Arrival {
     Arrival {
         key: message.id.clone(),
         chat,
+        within: None,
+        asked: false,
         received: Millis(1),
         routes: vec![Route { bot: BotName::from("echo"), overflow: None }],
         event: Arc::new(Event::Message(message)),

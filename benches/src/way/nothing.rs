@@ -80,6 +80,10 @@ impl Store for Nothing {
         now(None)
     }
 
+    fn asked_events(&self, _connection: ConnectionName, _key: String) -> Answer<Vec<(InboxSeq, Millis)>> {
+        now(Vec::new())
+    }
+
     fn send(&self, _seq: OutboxSeq) -> Answer<Option<QueuedSend>> {
         now(None)
     }

@@ -99,6 +99,10 @@ impl Store for Watched {
         self.inner.event(seq)
     }
 
+    fn asked_events(&self, connection: ConnectionName, key: String) -> Answer<Vec<(InboxSeq, Millis)>> {
+        self.inner.asked_events(connection, key)
+    }
+
     fn send(&self, seq: OutboxSeq) -> Answer<Option<QueuedSend>> {
         self.inner.send(seq)
     }

@@ -14,11 +14,13 @@
 //! their patience; a claim that comes to nothing is dropped, and the event is open again. Where several bots
 //! answer, the first to claim is heard.
 //!
-//! A platform that asks again with the same key, as one that tries a press again does, waits with who asked first.
-//! Nothing of this is on disk: after a restart nobody waits. There is one entry for each event that somebody
-//! waits for, and it goes with the last of them.
+//! A platform that asks again for the same event, as one that tries a press again does, waits with who asked first.
+//! Nothing of this is on disk: after a restart nobody waits. Who asks again then finds the rows that still wait by the
+//! key, which is on disk beside them. There is one entry for each event that somebody waits for, and it goes with the
+//! last of them.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -27,6 +29,7 @@ use tokio::sync::watch;
 
 use crate::ids::{ConnectionName, InboxSeq};
 use crate::outgoing::Answer;
+use crate::store::is_again;
 use crate::time::{Clock, Millis};
 
 /// How long whoever waits stays beyond their patience while the turn that answers them is on its way to the disk.
@@ -40,7 +43,7 @@ pub(crate) struct Asks(Mutex<Table>);
 #[derive(Default)]
 struct Table {
     asks: HashMap<u64, Ask>,
-    /// The ask of each key that is waited for.
+    /// The newest ask of each key that is waited for: a key may stand for another event by now.
     keys: HashMap<Key, u64>,
     /// The ask of each row that a bot is not done with.
     rows: HashMap<InboxSeq, u64>,
@@ -53,6 +56,8 @@ type Key = (ConnectionName, String);
 
 struct Ask {
     key: Key,
+    /// When the first of those who wait came.
+    since: Millis,
     phase: watch::Sender<Phase>,
     /// What the bots that were told are not done with.
     rows: Vec<InboxSeq>,
@@ -70,14 +75,21 @@ enum Phase {
 }
 
 impl Asks {
-    /// Notes that somebody is about to store an event and to wait for what a bot answers. Before it is stored, so
-    /// that who asks again a moment later finds them.
-    pub(crate) fn announce(self: &Arc<Self>, connection: &ConnectionName, key: &str) -> Asker {
+    /// Notes that somebody is about to store an event that arrives now, and to wait for what a bot answers. Before it
+    /// is stored, so that who asks again a moment later finds them.
+    pub(crate) fn announce(
+        self: &Arc<Self>,
+        connection: &ConnectionName,
+        key: &str,
+        within: Option<Duration>,
+        now: Millis,
+    ) -> Asker {
         let mut table = self.lock();
         let key = (connection.clone(), key.to_owned());
-        let id = match table.keys.get(&key) {
-            Some(id) => *id,
-            None => table.make(key),
+        let is_same = |id: &u64| table.asks.get(id).is_some_and(|ask| is_again(ask.since, now, within));
+        let id = match table.keys.get(&key).copied().filter(is_same) {
+            Some(id) => id,
+            None => table.make(key, now),
         };
         let phase = match table.asks.get_mut(&id) {
             Some(ask) => {
@@ -109,8 +121,8 @@ impl Asks {
     #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
         let table = self.lock();
-        assert_eq!(table.keys.len(), table.asks.len());
-        assert!(table.rows.values().all(|id| table.asks.contains_key(id)));
+        assert!(table.keys.values().chain(table.rows.values()).all(|id| table.asks.contains_key(id)));
+        assert!(table.keys.len() <= table.asks.len());
         table.asks.len()
     }
 
@@ -129,11 +141,11 @@ impl Asks {
 }
 
 impl Table {
-    fn make(&mut self, key: Key) -> u64 {
+    fn make(&mut self, key: Key, since: Millis) -> u64 {
         self.made += 1;
         let phase = watch::Sender::new(Phase::Open);
         self.keys.insert(key.clone(), self.made);
-        self.asks.insert(self.made, Ask { key, phase, rows: Vec::new(), askers: 0, storing: 0 });
+        self.asks.insert(self.made, Ask { key, since, phase, rows: Vec::new(), askers: 0, storing: 0 });
         self.made
     }
 
@@ -149,7 +161,9 @@ impl Table {
     /// True if somebody is told.
     fn end(&mut self, id: u64, answer: Option<Answer>) -> bool {
         let Some(ask) = self.asks.remove(&id) else { return false };
-        self.keys.remove(&ask.key);
+        if self.keys.get(&ask.key) == Some(&id) {
+            self.keys.remove(&ask.key);
+        }
         for row in &ask.rows {
             self.rows.remove(row);
         }
@@ -175,8 +189,13 @@ pub(crate) struct Asker {
 }
 
 impl Asker {
-    /// Notes that the event is on disk, in these rows: in none where it was there before, and where no bot has a
-    /// use or room for it.
+    /// True if it is known which rows may bring an answer.
+    pub(crate) fn has_rows(&self) -> bool {
+        self.asks.lock().asks.get(&self.id).is_some_and(|ask| !ask.rows.is_empty())
+    }
+
+    /// Notes that the event is on disk, in these rows: in none where no bot has a use or room for it, and where it was
+    /// there before and nothing of it waits any more. A row that others wait for stays theirs.
     pub(crate) fn stored(&mut self, rows: impl IntoIterator<Item = InboxSeq>) {
         let mut guard = self.asks.lock();
         let table = &mut *guard;
@@ -184,8 +203,10 @@ impl Asker {
         let Some(ask) = table.asks.get_mut(&self.id) else { return };
         ask.storing -= 1;
         for row in rows {
-            ask.rows.push(row);
-            table.rows.insert(row, self.id);
+            if let Entry::Vacant(vacant) = table.rows.entry(row) {
+                vacant.insert(self.id);
+                ask.rows.push(row);
+            }
         }
         table.look(self.id);
     }
@@ -309,8 +330,10 @@ mod tests {
 
     const ROW: InboxSeq = InboxSeq(7);
 
+    const WINDOW: Duration = Duration::from_secs(3);
+
     fn announce(asks: &Arc<Asks>) -> Asker {
-        asks.announce(&"shop".into(), "key")
+        asks.announce(&"shop".into(), "key", Some(WINDOW), Millis(1000))
     }
 
     fn answer() -> Answer {
@@ -373,6 +396,41 @@ mod tests {
         assert!(asks.of(ROW).is_some(), "it is claimed");
         assert!(!claim.tell(), "nobody is there");
         assert!(asks.of(ROW).is_none() && asks.len() == 0);
+    }
+
+    #[test]
+    fn a_key_stands_for_another_event_behind_its_window_also_while_the_first_is_waited_for() {
+        let asks = Arc::<Asks>::default();
+        let at = |now| asks.announce(&"shop".into(), "key", Some(WINDOW), Millis(now));
+        let (mut first, mut again, mut later) = (at(1000), at(3999), at(4000));
+        first.stored([ROW]);
+        again.stored([]);
+        later.stored([InboxSeq(8)]);
+        assert_eq!(asks.len(), 2);
+        asks.of(ROW).unwrap().claim(answer()).unwrap().tell();
+        assert_eq!([told(first), told(again)], [Some(Some(answer())), Some(Some(answer()))]);
+        // The end of the first takes nothing from the second.
+        let mut last = at(6999);
+        last.stored([]);
+        let other = Answer::Notice("another".to_owned());
+        asks.of(InboxSeq(8)).unwrap().claim(other.clone()).unwrap().tell();
+        assert_eq!([told(later), told(last)], [Some(Some(other.clone())), Some(Some(other))]);
+        assert_eq!(asks.len(), 0);
+    }
+
+    #[test]
+    fn a_row_that_is_found_twice_is_waited_for_once_and_by_who_found_it_first() {
+        let asks = Arc::<Asks>::default();
+        let (mut first, mut second) = (announce(&asks), announce(&asks));
+        let mut other = asks.announce(&"shop".into(), "key", Some(WINDOW), Millis(9000));
+        second.stored([ROW]);
+        assert!(first.has_rows());
+        first.stored([ROW]);
+        other.stored([ROW]);
+        assert_eq!(told(other), Some(None));
+        asks.of(ROW).unwrap().end();
+        assert_eq!([told(first), told(second)], [Some(None), Some(None)]);
+        assert_eq!(asks.len(), 0);
     }
 
     #[test]

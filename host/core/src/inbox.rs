@@ -18,7 +18,7 @@ use crate::ids::{BotName, Chat, ConnectionName, InboxSeq};
 use crate::outbox::Reports;
 use crate::outgoing::Answer;
 use crate::platform::{Incoming, Intake, Platform};
-use crate::store::{Appended, Arrival, QueuedSend, Route, Store, StoreError};
+use crate::store::{Appended, Arrival, QueuedSend, Route, Store, StoreError, is_again};
 use crate::time::{Clock, Millis};
 use crate::trace::What;
 use crate::turns::Turns;
@@ -92,16 +92,41 @@ impl Inbox {
 
     /// Takes an event that somebody waits for. What waits in a lane then is found by who asks again, and finds them.
     pub(crate) async fn take_asked(&self, connection: &ConnectionName, event: Incoming) -> Result<Asker, StoreError> {
-        let mut asker = self.turns.asks().announce(connection, &event.key);
-        let stored = |stored: &[Appended]| {
-            let rows = stored.iter().flat_map(|appended| match appended {
-                Appended::Duplicate => &[][..],
-                Appended::Stored(rows) => rows,
-            });
-            asker.stored(rows.copied().flatten());
+        let (key, within, now) = (event.key.clone(), event.within, self.clock.now());
+        let mut asker = self.turns.asks().announce(connection, &key, within, now);
+        let mut was_there = false;
+        let stored = |stored: &[Appended]| match stored {
+            [Appended::Stored(rows)] => asker.stored(rows.iter().copied().flatten()),
+            _ => was_there = true,
         };
-        self.take_and(connection, vec![event], stored).await?;
+        self.take_and(connection, vec![event], now, true, stored).await?;
+        if was_there {
+            let of_it = |arrived: Millis| is_again(arrived, now, within);
+            self.find(connection, &key, of_it, &mut asker).await;
+        }
         Ok(asker)
+    }
+
+    /// Lets who asks again wait for what was stored before, where it has not had its turn: it may be from before a
+    /// restart, when those who asked first were forgotten. A store that cannot say so leaves them without an answer.
+    async fn find(&self, connection: &ConnectionName, key: &str, of_it: impl Fn(Millis) -> bool, asker: &mut Asker) {
+        if asker.has_rows() {
+            return asker.stored([]);
+        }
+        let waiting = || async {
+            let rows = self.store.asked_events(connection.clone(), key.to_owned()).await.unwrap_or_default();
+            rows.into_iter().filter(|(_, arrived)| of_it(*arrived)).map(|(row, _)| row).collect::<Vec<_>>()
+        };
+        let rows = waiting().await;
+        asker.stored(rows.iter().copied());
+        if rows.is_empty() {
+            return;
+        }
+        // Of a turn that ended before they were noted nobody was told.
+        let left = waiting().await;
+        for row in rows.into_iter().filter(|row| !left.contains(row)) {
+            self.turns.asks().of(row).as_ref().inspect(|asked| asked.end());
+        }
     }
 
     /// Waits for an answer.
@@ -115,7 +140,7 @@ impl Inbox {
     }
 
     pub(crate) async fn take(&self, connection: &ConnectionName, events: Vec<Incoming>) -> Result<usize, StoreError> {
-        self.take_and(connection, events, |_stored| ()).await
+        self.take_and(connection, events, self.clock.now(), false, |_stored| ()).await
     }
 
     /// Takes events; `tell` learns of their rows before any of them is in its lane.
@@ -123,21 +148,22 @@ impl Inbox {
         &self,
         connection: &ConnectionName,
         events: Vec<Incoming>,
+        received: Millis,
+        asked: bool,
         tell: impl FnOnce(&[Appended]),
     ) -> Result<usize, StoreError> {
-        let received = self.clock.now();
         let traces = self.turns.traces();
         let began = traces.now();
         let bots = self.turns.serving(connection);
         let mut arrivals = Vec::with_capacity(events.len());
-        for Incoming { key, event, only } in events {
+        for Incoming { key, within, event, only } in events {
             let chat = event.chat().cloned().unwrap_or_else(|| Chat::new(connection.clone(), ""));
             let routes = bots
                 .iter()
                 .filter(|bot| only.as_ref().is_none_or(|only| only == bot.name()))
                 .map(|bot| Route { bot: bot.name().clone(), overflow: self.turns.overflow(bot.name(), &chat) })
                 .collect();
-            arrivals.push(Arrival { chat, key, received, routes, event });
+            arrivals.push(Arrival { chat, key, within, asked, received, routes, event });
         }
         let waiting: Vec<_> = arrivals
             .iter()
@@ -220,6 +246,8 @@ impl Reports for Inbox {
         Some(Arrival {
             chat: send.chat.clone(),
             key: format!("delivery:{}", send.id),
+            within: None,
+            asked: false,
             received: self.clock.now(),
             routes: vec![Route { bot: send.bot.clone(), overflow: self.turns.overflow(bot.name(), &send.chat) }],
             event: Arc::new(Event::Delivery(delivery)),

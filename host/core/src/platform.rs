@@ -180,7 +180,8 @@ pub trait Intake: Send + Sync {
 
     /// Takes an event that the platform waits to be told something about, and gives what a bot answers, once
     /// that is as durable as the rest of its turn; `None` where none answers within `patience`, and at once where
-    /// none will. Who asks again with the same key while the first is waited for is told the same. It may take a few
+    /// none will. Who asks again for the same event while the first is waited for is told the same, and so is who does
+    /// after a restart while the event still waits for its turn. It may take a few
     /// seconds more than `patience`, while an answer is on its way to the disk. Dropping it takes nothing back.
     ///
     /// # Errors
@@ -204,6 +205,9 @@ pub trait Intake: Send + Sync {
 pub struct Incoming {
     /// Identifies it within the connection, so that a second delivery is recognised.
     pub key: String,
+    /// How long it does, from the first delivery on; `None` for ever. For what has no id and is known by what it says
+    /// alone, which somebody may say again.
+    pub within: Option<Duration>,
     /// The event; shared, so that a batch can be kept until it is taken.
     pub event: Arc<Event>,
     /// The one bot that it is for; `None` for all that serve the connection.
@@ -213,7 +217,13 @@ pub struct Incoming {
 impl Incoming {
     /// An event for every bot that serves the connection.
     pub fn new(key: impl Into<String>, event: Event) -> Self {
-        Self { key: key.into(), event: Arc::new(event), only: None }
+        Self { key: key.into(), within: None, event: Arc::new(event), only: None }
+    }
+
+    /// Its key stands for it for so long only, and then for another.
+    #[must_use]
+    pub fn within(self, window: Duration) -> Self {
+        Self { within: Some(window), ..self }
     }
 }
 

@@ -9,6 +9,7 @@ mod records;
 mod upkeep;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::future::BoxFuture;
 use serde::Serialize;
@@ -19,7 +20,7 @@ use crate::dead::DeadLetter;
 use crate::event::Event;
 use crate::health::Held;
 use crate::histogram::Distribution;
-use crate::ids::{BotName, Chat, InboxSeq, OutboxSeq, SendId};
+use crate::ids::{BotName, Chat, ConnectionName, InboxSeq, OutboxSeq, SendId};
 use crate::outgoing::Outgoing;
 use crate::quota::Usage;
 use crate::time::Millis;
@@ -33,7 +34,7 @@ pub use self::upkeep::{Disk, Erased, Rows, Upkeep};
 
 /// Durable storage of one host.
 pub trait Store: Upkeep + Records {
-    /// Stores arrivals, each unless its key was seen before, and gives each new row its place.
+    /// Stores arrivals, each unless its key was seen before ([`is_again`]), and gives each new row its place.
     /// The answer has one entry per arrival, in order.
     fn append(&self, arrivals: Vec<Arrival>) -> BoxFuture<'static, Result<Vec<Appended>, StoreError>>;
 
@@ -61,6 +62,14 @@ pub trait Store: Upkeep + Records {
 
     /// One waiting event; `None` if the row is gone.
     fn event(&self, seq: InboxSeq) -> BoxFuture<'static, Result<Option<Arc<Event>>, StoreError>>;
+
+    /// The waiting rows of arrivals under this key that somebody [asked](Arrival::asked) for, each with when it
+    /// arrived, in order.
+    fn asked_events(
+        &self,
+        connection: ConnectionName,
+        key: String,
+    ) -> BoxFuture<'static, Result<Vec<(InboxSeq, Millis)>, StoreError>>;
 
     /// One undelivered send; `None` if the row is gone.
     fn send(&self, seq: OutboxSeq) -> BoxFuture<'static, Result<Option<QueuedSend>, StoreError>>;
@@ -181,12 +190,25 @@ pub struct Arrival {
     pub chat: Chat,
     /// Identifies it within the connection; stored as a hash.
     pub key: String,
+    /// How long the key stands for one event; `None` for as long as keys are remembered.
+    pub within: Option<Duration>,
+    /// True where somebody waits for what a bot answers: its rows are found by the key while they wait.
+    pub asked: bool,
     /// When it arrived.
     pub received: Millis,
     /// Who gets it, and what happens to it on the way.
     pub routes: Vec<Route>,
     /// The event.
     pub event: Arc<Event>,
+}
+
+/// True if what arrives now is what arrived first at that time, under a key that stands for one event for so long.
+///
+/// A later arrival does not move the first, so who does the same over and over is heard once in each window. The
+/// clock may have been set back over a restart: by less than the window it makes no difference, and by more the key
+/// stands for another event at once, and not only when the clock is where it was.
+pub fn is_again(first: Millis, now: Millis, within: Option<Duration>) -> bool {
+    within.is_none_or(|within| now.apart(first) < within)
 }
 
 /// One bot that gets an arrival.

@@ -184,7 +184,15 @@ impl Timers {
         let chat = key.chat.clone().unwrap_or_else(|| Chat::new("", ""));
         let route = Route { bot: key.bot.clone(), overflow: self.turns.overflow(&key.bot, &chat) };
         let event = Event::Timer(Timer { id: key.id.clone(), chat: key.chat.clone(), due, payload });
-        let arrival = Arrival { chat, key: String::new(), received: now, routes: vec![route], event: Arc::new(event) };
+        let arrival = Arrival {
+            chat,
+            key: String::new(),
+            within: None,
+            asked: false,
+            received: now,
+            routes: vec![route],
+            event: Arc::new(event),
+        };
         Firing { key, standing, arrival }
     }
 }

@@ -137,6 +137,8 @@ fn arrival(caller: u64, number: u64) -> Arrival {
     Arrival {
         chat: chat(caller),
         key: format!("{caller}/{number}"),
+        within: None,
+        asked: false,
         received: Millis(number),
         routes: vec![Route { bot: "bot".into(), overflow: None }],
         event: Arc::new(event),

@@ -102,6 +102,8 @@ fn arrival(n: u64, payload: &str) -> Arrival {
     Arrival {
         chat: Chat::new("connection", n.to_string()),
         key: n.to_string(),
+        within: None,
+        asked: false,
         received: Millis(n),
         routes: vec![Route { bot: "bot".into(), overflow: None }],
         event: Arc::new(Event::Timer(timer)),

@@ -24,7 +24,7 @@ impl Work for Append {
 
 /// Stores one arrival for each of its bots.
 pub(crate) fn append(tables: &mut Tables<'_>, arrival: &NewArrival) -> rusqlite::Result<Appended> {
-    if !tables.seen.insert(&arrival.hash, arrival.received)? {
+    if !tables.seen.insert(&arrival.hash, arrival.received, arrival.within)? {
         tables.tally.now.totals.duplicates += 1;
         return Ok(Appended::Duplicate);
     }
@@ -44,7 +44,8 @@ pub(crate) fn deliver(
     match &route.overflow {
         None => {
             numbers.totals.waiting_events += 1;
-            tables.inbox.insert(seq, &route.bot, &arrival.chat, &arrival.body)?;
+            let asked = arrival.asked.then_some((&arrival.hash, arrival.received));
+            tables.inbox.insert(seq, &route.bot, &arrival.chat, &arrival.body, asked)?;
             Ok(Some(seq))
         }
         Some(reason) => {

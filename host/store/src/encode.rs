@@ -1,6 +1,8 @@
 //! What callers hand over, in the form in which it is stored. Callers encode, because there is one
 //! writer and many of them.
 
+use std::time::Duration;
+
 use hodhod_core::ids::{BotName, Chat, InboxSeq, OutboxSeq, SendId};
 use hodhod_core::store::{Arrival, Mark, QueuedSend, Route, SendOutcome, Settlement, TurnCommit};
 use hodhod_core::time::Millis;
@@ -15,6 +17,8 @@ const ROW: usize = 256;
 /// An arrival with its key hashed and its body written out.
 pub(crate) struct NewArrival {
     pub(crate) hash: KeyHash,
+    pub(crate) within: Option<Duration>,
+    pub(crate) asked: bool,
     pub(crate) received: Millis,
     pub(crate) chat: Chat,
     pub(crate) routes: Vec<Route>,
@@ -25,6 +29,8 @@ impl NewArrival {
     pub(crate) fn new(arrival: Arrival) -> serde_json::Result<Self> {
         Ok(Self {
             hash: key_hash(&arrival.chat.connection, &arrival.key),
+            within: arrival.within,
+            asked: arrival.asked,
             received: arrival.received,
             body: serde_json::to_vec(&*arrival.event)?,
             chat: arrival.chat,

@@ -8,7 +8,10 @@
 //! 1. [`append`](hodhod_core::store::Store::append): the hash of the arrival's key, and one inbox
 //!    row per bot (or a dead letter where the bot has no room). Only then is the platform told. A
 //!    crash before it: the platform delivers the event again. A crash after it, before the
-//!    platform was told: the platform delivers it again, and the hash makes it a duplicate.
+//!    platform was told: the platform delivers it again, and the hash makes it a duplicate. A key
+//!    may stand for one event for a while only: the time beside the hash tells for which. Where
+//!    somebody waits for an answer, the rows have the hash too, so that who asks again after a
+//!    crash finds them.
 //! 2. [`commit`](hodhod_core::store::Store::commit): the inbox row goes, the turn's values and
 //!    outbox rows come. A crash before it: the event runs again and nobody saw the first attempt.
 //!    A crash after it: the event is done and its sends wait. If the inbox row is not there any

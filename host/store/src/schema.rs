@@ -18,6 +18,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0006-send-pauses.sql"),
     include_str!("../migrations/0007-builds.sql"),
     include_str!("../migrations/0008-vault.sql"),
+    include_str!("../migrations/0009-asked.sql"),
 ];
 
 /// What SQLite keeps in the file to say whose it is: "hodh".

@@ -12,7 +12,7 @@ use std::thread::{self, JoinHandle};
 use hodhod_core::condition::Condition;
 use hodhod_core::event::Event;
 use hodhod_core::health::Held;
-use hodhod_core::ids::{BotName, InboxSeq, OutboxSeq};
+use hodhod_core::ids::{BotName, ConnectionName, InboxSeq, OutboxSeq};
 use hodhod_core::quota::Usage;
 use hodhod_core::store::{
     Appended, Arrival, Build, Migration, QueuedSend, Settlement, Store, StoreError, StoreWork, Totals, TurnCommit,
@@ -32,6 +32,7 @@ use crate::encode::{EndedTurn, NewArrival, Settled};
 use crate::fire::{Fire, Fired, Skip};
 use crate::folder::Folder;
 use crate::forget::Forget;
+use crate::hash::key_hash;
 use crate::hold::Hold;
 use crate::job::{Call, Work};
 use crate::log;
@@ -216,6 +217,11 @@ impl Store for SqliteStore {
 
     fn event(&self, seq: InboxSeq) -> Answer<Option<Arc<Event>>> {
         self.query("read an event", move |connection| tables::event(connection, seq))
+    }
+
+    fn asked_events(&self, connection: ConnectionName, key: String) -> Answer<Vec<(InboxSeq, Millis)>> {
+        let hash = key_hash(&connection, &key);
+        self.query("find what was asked for", move |reader| tables::asked_events(reader, &hash))
     }
 
     fn send(&self, seq: OutboxSeq) -> Answer<Option<QueuedSend>> {

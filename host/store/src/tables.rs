@@ -20,7 +20,7 @@ use rusqlite::{Connection, Row};
 
 pub(crate) use self::builds::{Builds, build};
 pub(crate) use self::dead::{Dead, Stillborn, event as dead_event, list as list_dead, one as dead_letter};
-pub(crate) use self::inbox::{Inbox, event, waiting as waiting_events};
+pub(crate) use self::inbox::{Inbox, asked as asked_events, event, waiting as waiting_events};
 pub(crate) use self::outbox::{Outbox, list as list_sends, send, waiting as waiting_sends};
 pub(crate) use self::pauses::{Pauses, since as send_pause};
 pub(crate) use self::seen::{Seen, Step};

@@ -4,7 +4,7 @@
 mod records;
 mod upkeep;
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures::future::BoxFuture;
@@ -16,7 +16,7 @@ use crate::ids::{BotName, ConnectionName, InboxSeq, OutboxSeq};
 use crate::quota::Usage;
 use crate::store::{
     Appended, Arrival, Build, Mark, Migration, QueuedSend, RecordsOf, SealedRecord, SendOutcome, Settlement, Store,
-    StoreError, Totals, TurnCommit, WaitingEvent, WaitingSend,
+    StoreError, Totals, TurnCommit, WaitingEvent, WaitingSend, is_again,
 };
 use crate::time::Millis;
 use crate::timers::{Firing, Missed, Standing, TimerKey, TimerWrite};
@@ -39,6 +39,8 @@ pub enum Failpoint {
     BotState,
     /// The next look at the events that wait.
     WaitingEvents,
+    /// The next look for what somebody asked for.
+    AskedEvents,
     /// The next dead letter that goes back into the inbox.
     RetryDead,
     /// The next question whether sends are paused.
@@ -58,8 +60,11 @@ pub struct MemoryStore(Arc<Mutex<Tables>>);
 #[derive(Debug, Default)]
 struct Tables {
     next: u64,
-    seen: HashSet<(String, String)>,
+    /// When it was first seen.
+    seen: HashMap<(String, String), Millis>,
     inbox: BTreeMap<InboxSeq, (WaitingEvent, Arc<Event>)>,
+    /// What somebody asked for: by row the key, and when it arrived.
+    asked: BTreeMap<InboxSeq, ((String, String), Millis)>,
     outbox: BTreeMap<OutboxSeq, (WaitingSend, QueuedSend)>,
     values: BTreeMap<ValueKey, Vec<u8>>,
     timers: BTreeMap<TimerKey, Standing>,
@@ -140,11 +145,18 @@ impl Tables {
     }
 
     fn append(&mut self, arrival: Arrival) -> Appended {
-        if !self.seen.insert((arrival.chat.connection.to_string(), arrival.key.clone())) {
+        let (key, now) = ((arrival.chat.connection.to_string(), arrival.key.clone()), arrival.received);
+        if self.seen.get(&key).is_some_and(|first| is_again(*first, now, arrival.within)) {
             self.totals.duplicates += 1;
             return Appended::Duplicate;
         }
-        Appended::Stored(self.deliver(arrival))
+        self.seen.insert(key.clone(), now);
+        let asked = arrival.asked;
+        let rows = self.deliver(arrival);
+        if asked {
+            self.asked.extend(rows.iter().flatten().map(|row| (*row, (key.clone(), now))));
+        }
+        Appended::Stored(rows)
     }
 
     fn fire(&mut self, firing: Firing) -> Option<InboxSeq> {
@@ -315,6 +327,18 @@ impl Store for MemoryStore {
 
     fn event(&self, seq: InboxSeq) -> BoxFuture<'static, Result<Option<Arc<Event>>, StoreError>> {
         self.read(seq.0, |tables| tables.inbox.get(&seq).map(|(_, event)| event.clone()))
+    }
+
+    fn asked_events(
+        &self,
+        connection: ConnectionName,
+        key: String,
+    ) -> BoxFuture<'static, Result<Vec<(InboxSeq, Millis)>, StoreError>> {
+        self.call(Some(Failpoint::AskedEvents), |tables| {
+            let of = (connection.to_string(), key);
+            let rows = tables.asked.iter().filter(|(row, (key, _))| *key == of && tables.inbox.contains_key(row));
+            rows.map(|(row, (_, arrived))| (*row, *arrived)).collect()
+        })
     }
 
     fn send(&self, seq: OutboxSeq) -> BoxFuture<'static, Result<Option<QueuedSend>, StoreError>> {

@@ -89,7 +89,8 @@ impl Turns {
                     "who waited for the answer went away while it was stored");
             }
             if !matches!(commit.mark, Mark::Retry { .. }) {
-                asked.inspect(Asked::end);
+                // Somebody may have asked again while it ran.
+                asked.or_else(|| self.asks.of(commit.seq)).as_ref().inspect(|asked| asked.end());
             }
             let next = match commit.mark {
                 Mark::Done => Next::Done,

@@ -26,7 +26,7 @@ use super::judge::{Failure, send_error};
 use super::link;
 use super::oauth::{NoToken, OAuth};
 use super::outgoing::{self, Letter, TOKEN, Words};
-use super::pace::Pace;
+use super::pace::{Held, Pace};
 use super::secret::Secret;
 use super::status::{Concern, Status};
 use super::upload::{Failed, Parcel, kind_of};
@@ -72,7 +72,7 @@ impl Divar {
         Ok(Self {
             api: Api::new(&config)?,
             links: link::Reader::new(options)?,
-            pace: Pace::new(options.pace),
+            pace: Pace::new(options.pace, Arc::clone(&vault)),
             door: Door::new(&identification, options.sources.clone(), options.max_event),
             oauth: OAuth::new(&config, vault, Arc::clone(&clock))
                 .map_err(|error| ConfigError::OAuth(error.to_string()))?,
@@ -90,7 +90,10 @@ impl Divar {
         let token = self.token(&letter).await?;
         // A file that came with another message is uploaded anew, which is a call of its own.
         let calls = if matches!(letter.words, Words::Elsewhere(..)) { 2 } else { 1 };
-        self.pace.take(calls, self.clock.now()).map_err(SendError::Wait)?;
+        self.pace.take(calls, self.clock.now()).await.map_err(|held| match held {
+            Held::Wait(wait) => SendError::Wait(wait),
+            Held::Unknown(_) => SendError::NotSent(held.to_string()),
+        })?;
         let file = match letter.words {
             Words::Elsewhere(media, link) => self.moved(media, link).await.map_err(send_error)?,
             Words::Text(_) => String::new(),
@@ -168,6 +171,9 @@ impl Platform for Divar {
     fn receive<'a>(&'a self, intake: &'a dyn Intake) -> BoxFuture<'a, ()> {
         async move {
             let _connected = Connected::new(&self.status);
+            if let Err(error) = self.pace.recall(self.clock.now()).await {
+                tracing::debug!(connection = %self.config.name, %error, "the calls of this day are read with the first");
+            }
             join(self.oauth.run(intake), intake.closed()).await;
         }
         .boxed()
@@ -201,7 +207,10 @@ impl Platform for Divar {
     fn upload(&self, upload: Upload) -> BoxFuture<'_, Result<String, FileError>> {
         async move {
             let Upload { name, mime, size, bytes } = upload;
-            self.pace.take(1, self.clock.now()).map_err(FileError::Wait)?;
+            self.pace.take(1, self.clock.now()).await.map_err(|held| match held {
+                Held::Wait(wait) => FileError::Wait(wait),
+                Held::Unknown(_) => FileError::Unavailable(held.to_string()),
+            })?;
             let parcel = Parcel { kind: kind_of(&mime, &name), name, mime: Some(mime), size: Some(size), bytes };
             Ok(format!("{TOKEN}{}", self.put(parcel).await?))
         }

@@ -14,7 +14,7 @@ use serde_json::{Map, Value};
 use super::message;
 use super::origin::Kind;
 use super::press::Slot;
-use super::seen::{Seen, written};
+use super::seen::{Print, Seen, written};
 use super::status::{Skip, Status};
 use super::wire::{Fields, dashed};
 
@@ -31,8 +31,6 @@ pub(super) struct Reader {
     pub(super) connection: ConnectionName,
     pub(super) max_age: Option<Duration>,
     pub(super) status: Arc<Status>,
-    /// Events without an id.
-    pub(super) events: Seen,
     /// Presses and openings, each with what it was answered.
     pub(super) presses: Seen<Slot>,
 }
@@ -64,7 +62,7 @@ impl Reader {
         press_window: Duration,
         status: Arc<Status>,
     ) -> Self {
-        Self { connection, max_age, status, events: Seen::new(EVENT_WINDOW), presses: Seen::new(press_window) }
+        Self { connection, max_age, status, presses: Seen::new(press_window) }
     }
 
     /// Reads one event that arrived at `received`.
@@ -80,7 +78,7 @@ impl Reader {
                 if let Some(user) = user {
                     told.insert("user".to_owned(), user.into());
                 }
-                self.other("divar.post-update", told.into(), received)
+                other("divar.post-update", told.into())
             }
             "USER_ACCESS_REVOCATION" => match fields.at("user_access_revocation").id("user_id") {
                 Some(user) => Read::Revoked(user),
@@ -89,18 +87,26 @@ impl Reader {
             // The page of events calls the payload so, the page of payments otherwise.
             "PAYMENT_TRANSACTION" => {
                 let payload = fields.value("payment_transaction").or(fields.value("transaction"));
-                self.transaction(object(payload), received)
+                transaction(object(payload))
             }
             other => {
                 self.status.note_unknown("type", other);
-                self.other(&format!("divar.{}", dashed(other)), raw.clone(), received)
+                self::other(&format!("divar.{}", dashed(other)), raw.clone())
             }
         }
     }
 
     fn message(&self, raw: Option<&Value>, usual: Kind, user: Option<String>, received: Millis) -> Read {
         let Some(raw) = raw else { return Read::Skipped(Skip::NoConversation) };
-        let message = match message::read(raw, usual, user.as_deref(), self, received) {
+        let id = Fields::of(raw).id("id");
+        let (id, key, within) = match id {
+            Some(id) => (id.clone(), format!("message:{id}"), None),
+            None => {
+                let print = Print::of(&["message", usual.as_str(), &written(Some(raw))]);
+                (print.id(received), format!("event:{}", print.key()), Some(EVENT_WINDOW))
+            }
+        };
+        let message = match message::read(raw, id, usual, user.as_deref(), self, received) {
             Ok(message) => message,
             Err(why) => return Read::Skipped(why),
         };
@@ -109,33 +115,35 @@ impl Reader {
             let post = conversation.id("post_token");
             Link { conversation: id, user, post }
         });
-        let key = format!("message:{}", message.id);
-        Read::Event(Box::new(Incoming::new(key, Event::Message(message))), link)
+        let incoming = Incoming { within, ..Incoming::new(key, Event::Message(message)) };
+        Read::Event(Box::new(incoming), link)
     }
+}
 
-    /// Numbers of the two lists are told as their names, which the OpenAPI form would have.
-    fn transaction(&self, mut told: Map<String, Value>, received: Millis) -> Read {
-        const STATES: [&str; 4] = ["PENDING", "COMPLETED", "FAILED", "REFUNDED"];
-        const TYPES: [&str; 1] = ["REORDER"];
-        name_number(&mut told, "state", "TRANSACTION_STATE_", &STATES);
-        name_number(&mut told, "type", "TRANSACTION_TYPE_", &TYPES);
-        let told = Value::Object(told);
-        let fields = Fields::of(&told);
-        match (fields.id("id"), fields.words("state")) {
-            (Some(id), Some(state)) => {
-                let key = format!("transaction:{id}:{state}");
-                let event = Event::Other("divar.transaction".to_owned(), told.to_string());
-                Read::Event(Box::new(Incoming::new(key, event)), None)
-            }
-            _ => self.other("divar.transaction", told, received),
+/// Numbers of the two lists are told as their names, which the OpenAPI form would have.
+fn transaction(mut told: Map<String, Value>) -> Read {
+    const STATES: [&str; 4] = ["PENDING", "COMPLETED", "FAILED", "REFUNDED"];
+    const TYPES: [&str; 1] = ["REORDER"];
+    name_number(&mut told, "state", "TRANSACTION_STATE_", &STATES);
+    name_number(&mut told, "type", "TRANSACTION_TYPE_", &TYPES);
+    let told = Value::Object(told);
+    let fields = Fields::of(&told);
+    match (fields.id("id"), fields.words("state")) {
+        (Some(id), Some(state)) => {
+            let key = format!("transaction:{id}:{state}");
+            let event = Event::Other("divar.transaction".to_owned(), told.to_string());
+            Read::Event(Box::new(Incoming::new(key, event)), None)
         }
+        _ => other("divar.transaction", told),
     }
+}
 
-    fn other(&self, name: &str, told: Value, received: Millis) -> Read {
-        let json = written(Some(&told));
-        let key = format!("event:{}", self.events.id(&["event", name, &json], received));
-        Read::Event(Box::new(Incoming::new(key, Event::Other(name.to_owned(), json))), None)
-    }
+/// What has no id.
+fn other(name: &str, told: Value) -> Read {
+    let json = written(Some(&told));
+    let key = format!("event:{}", Print::of(&["event", name, &json]).key());
+    let incoming = Incoming::new(key, Event::Other(name.to_owned(), json)).within(EVENT_WINDOW);
+    Read::Event(Box::new(incoming), None)
 }
 
 /// The object; something else stands under `value` in one.

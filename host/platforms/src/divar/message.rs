@@ -13,7 +13,6 @@ use super::incoming::Reader;
 use super::link;
 use super::moment::moment;
 use super::origin::{Kind, Notes, side};
-use super::seen::written;
 use super::status::Skip;
 use super::wire::{Fields, dashed};
 
@@ -27,10 +26,11 @@ const OBJECTS: [(&str, &str); 6] = [
     ("CONTACT", "contact_data"),
 ];
 
-/// Reads one message that came in an event about conversations of the kind `usual`. `user` is whose
-/// permission brought it.
+/// Reads one message that came in an event about conversations of the kind `usual` and is called `id`. `user` is
+/// whose permission brought it.
 pub(super) fn read(
     raw: &Value,
+    id: String,
     usual: Kind,
     user: Option<&str>,
     reader: &Reader,
@@ -42,7 +42,7 @@ pub(super) fn read(
     if sender.name("type").as_deref() == Some("BOT") {
         return Err(Skip::Echo);
     }
-    let Some(id) = conversation.id("id") else { return Err(Skip::NoConversation) };
+    let Some(place) = conversation.id("id") else { return Err(Skip::NoConversation) };
     let kind = match conversation.name("type").as_deref() {
         Some("BOT") => Kind::Bot,
         Some("POST") => Kind::Post,
@@ -60,18 +60,15 @@ pub(super) fn read(
     let mut notes = Notes::default();
     notes.add("divar.conversation-type", Some(kind.as_str()));
     // By this name scopes call it.
-    notes.add("divar.conversation", Some(&*id).filter(|_| kind == Kind::Post));
+    notes.add("divar.conversation", Some(&*place).filter(|_| kind == Kind::Post));
     notes.add("divar.post-token", conversation.id("post_token"));
     notes.add("divar.category", conversation.words("category"));
     notes.add("divar.side", sender.words("side").as_deref().map(side));
     notes.add("divar.user", user);
     let content = content(raw, kind, &mut notes, reader);
-    let address = kind.chat(id);
+    let address = kind.chat(place);
     Ok(Message {
-        id: fields.id("id").unwrap_or_else(|| {
-            let body = written(Some(raw));
-            reader.events.id(&["message", &address.to_string(), &body], received)
-        }),
+        id,
         platform: "divar".to_owned(),
         chat: Chat::new(reader.connection.clone(), address.to_string()),
         private: kind == Kind::Bot,

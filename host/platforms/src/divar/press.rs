@@ -12,7 +12,7 @@ use tokio::sync::Mutex;
 
 use super::incoming::Reader;
 use super::origin::{Carried, EVENT, Origin};
-use super::seen::written;
+use super::seen::{Print, written};
 use super::session::opens;
 use super::wire::Fields;
 
@@ -69,9 +69,10 @@ pub(super) fn event(
     received: Millis,
 ) -> Asked {
     let parts: Vec<_> = [what].into_iter().chain(identity.iter().map(String::as_str)).collect();
-    let (id, slot) = reader.presses.sighting(&parts, received);
+    let print = Print::of(&parts);
+    let (first, slot) = reader.presses.first(print, received);
     let message = Message {
-        id: id.clone(),
+        id: print.id(first),
         platform: "divar".to_owned(),
         chat: origin.chat,
         private: origin.private,
@@ -82,7 +83,8 @@ pub(super) fn event(
         reply_to: None,
         annotations: origin.notes.0,
     };
-    Asked { incoming: Incoming::new(format!("{what}:{id}"), Event::Message(message)), slot }
+    let incoming = Incoming::new(format!("{what}:{}", print.key()), Event::Message(message));
+    Asked { incoming: incoming.within(reader.presses.window()), slot }
 }
 
 /// What tells one press or opening from another. Where nothing in it says who it was, two who do the same are two:

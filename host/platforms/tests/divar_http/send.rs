@@ -94,6 +94,37 @@ async fn the_apps_own_limit_holds_sends_back_before_the_platform_does() {
 }
 
 #[tokio::test]
+async fn the_apps_day_goes_on_when_the_connection_is_opened_anew() {
+    let server = Server::new([ok(SENT)]).await;
+    let options = Options { pace: AppPace { minute: None, day: NonZeroU32::new(2) }, ..server.options() };
+    let mut rig = Rig::with(options.clone());
+    for _ in 0..2 {
+        assert!(text(&rig).await.is_ok());
+        rig = rig.again(options.clone());
+    }
+    assert!(matches!(text(&rig).await, Err(SendError::Wait(_))));
+    assert_eq!(server.asked().len(), 2);
+    let rig = rig.again(options);
+    rig.vault.fail(true);
+    assert!(matches!(text(&rig).await, Err(SendError::NotSent(_))), "nobody knows how many there were");
+    rig.vault.fail(false);
+    assert!(matches!(text(&rig).await, Err(SendError::Wait(_))));
+    assert_eq!(server.asked().len(), 2);
+}
+
+#[tokio::test]
+async fn how_full_the_day_is_is_known_as_soon_as_the_connection_is_open() {
+    let server = Server::new([ok(SENT)]).await;
+    let options = Options { pace: AppPace { minute: None, day: NonZeroU32::new(1) }, ..server.options() };
+    let rig = Rig::with(options.clone());
+    assert!(text(&rig).await.is_ok());
+    let rig = rig.again(options);
+    assert_eq!(rig.divar.health().trouble, None);
+    assert!(futures::poll!(std::pin::pin!(rig.divar.receive(&rig.kept))).is_pending());
+    assert!(rig.divar.health().trouble.unwrap().contains("used up"));
+}
+
+#[tokio::test]
 async fn a_key_that_is_refused_is_told_to_the_operator_until_it_is_taken() {
     let server = Server::new([
         answer("401 Unauthorized", "", r#"{"code":16,"message":"invalid api key"}"#),

@@ -11,10 +11,12 @@ use bytes::Bytes;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use hodhod_core::event::{Event, Message};
+use hodhod_core::ids::Chat;
 use hodhod_core::outgoing::Answer;
 use hodhod_core::platform::{Incoming, Intake, Platform};
-use hodhod_core::store::StoreError;
-use hodhod_core::testing::{MemoryVault, TestClock};
+use hodhod_core::store::{Appended, Arrival, Store, StoreError};
+use hodhod_core::testing::{MemoryStore, MemoryVault, TestClock};
+use hodhod_core::time::Clock;
 use hodhod_core::webhook::Reply;
 use hodhod_platforms::divar::{Divar, DivarConfig, Options};
 use http::Request;
@@ -43,6 +45,7 @@ pub(crate) fn config(options: Options) -> DivarConfig {
 
 pub(crate) struct Rig {
     pub(crate) clock: TestClock,
+    pub(crate) vault: MemoryVault,
     pub(crate) divar: Divar,
     pub(crate) kept: Kept,
 }
@@ -57,8 +60,16 @@ impl Rig {
     pub(crate) fn with(options: Options) -> Self {
         let clock = TestClock::default();
         let vault = MemoryVault::new(Arc::new(clock.clone()));
-        let divar = Divar::new(config(options), Arc::new(vault), Arc::new(clock.clone())).unwrap();
-        Self { clock, divar, kept: Kept::default() }
+        let divar = Divar::new(config(options), Arc::new(vault.clone()), Arc::new(clock.clone())).unwrap();
+        let kept = Kept { clock: clock.clone(), ..Kept::default() };
+        Self { clock, vault, divar, kept }
+    }
+
+    /// The same connection, opened anew: all that it had in memory is gone.
+    pub(crate) fn again(self, options: Options) -> Self {
+        let vault = Arc::new(self.vault.clone());
+        let divar = Divar::new(config(options), vault, Arc::new(self.clock.clone())).unwrap();
+        Self { divar, ..self }
     }
 
     /// What a request is answered, by the head where that is enough.
@@ -130,7 +141,7 @@ pub(crate) fn data(name: &str) -> String {
     std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
-/// Remembers what it took, refuses as often as it is told to, and answers what it is asked.
+/// Remembers what it took, with a store that knows what comes again, refuses as often as it is told to, and answers what it is asked.
 #[derive(Default)]
 pub(crate) struct Kept {
     events: Mutex<Vec<Incoming>>,
@@ -139,6 +150,8 @@ pub(crate) struct Kept {
     pub(crate) answer: Mutex<Option<Answer>>,
     pub(crate) patience: Mutex<Option<Duration>>,
     forgets: bool,
+    clock: TestClock,
+    store: MemoryStore,
     pub(crate) count: AtomicUsize,
     pub(crate) closed: Notify,
 }
@@ -171,14 +184,29 @@ impl Kept {
             return Err(StoreError::Failed("disk full".to_owned()));
         }
         self.count.fetch_add(events.len(), Ordering::SeqCst);
-        let mut kept = self.events.lock().unwrap();
-        // As the store does.
-        let new: Vec<_> = events.into_iter().filter(|event| !kept.iter().any(|known| known.key == event.key)).collect();
-        let count = new.len();
-        if !self.forgets {
-            kept.extend(new);
+        if self.forgets {
+            return Ok(events.len());
         }
+        let new: Vec<_> = events.into_iter().filter(|event| self.is_new(event)).collect();
+        let count = new.len();
+        self.events.lock().unwrap().extend(new);
         Ok(count)
+    }
+}
+
+impl Kept {
+    fn is_new(&self, event: &Incoming) -> bool {
+        let arrival = Arrival {
+            chat: Chat::new("shop", ""),
+            key: event.key.clone(),
+            within: event.within,
+            asked: false,
+            received: self.clock.now(),
+            routes: Vec::new(),
+            event: event.event.clone(),
+        };
+        let stored = self.store.append(vec![arrival]).now_or_never().unwrap();
+        stored.unwrap() != [Appended::Duplicate]
     }
 }
 

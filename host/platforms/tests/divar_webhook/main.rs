@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking, and so do its helpers")]
 
+mod again;
 #[path = "../divar_kit/mod.rs"]
 mod divar_kit;
 mod fuzz;

@@ -9,9 +9,11 @@ use hodhod_core::time::Millis;
 use rusqlite::{Connection, OptionalExtension, Statement};
 
 use super::{limit, number, stored, text, unreadable};
+use crate::hash::KeyHash;
 
 pub(crate) struct Inbox<'c> {
     insert: Statement<'c>,
+    insert_asked: Statement<'c>,
     retry: Statement<'c>,
     delete: Statement<'c>,
 }
@@ -23,13 +25,30 @@ impl<'c> Inbox<'c> {
                 "INSERT INTO inbox (seq, bot, connection, chat, attempts, not_before, event)
                  VALUES (?1, ?2, ?3, ?4, 0, 0, ?5)",
             )?,
+            insert_asked: connection.prepare(
+                "INSERT INTO inbox (seq, bot, connection, chat, attempts, not_before, event, asked, asked_at)
+                 VALUES (?1, ?2, ?3, ?4, 0, 0, ?5, ?6, ?7)",
+            )?,
             retry: connection.prepare("UPDATE inbox SET attempts = ?2, not_before = ?3 WHERE seq = ?1")?,
             delete: connection.prepare("DELETE FROM inbox WHERE seq = ?1")?,
         })
     }
 
-    pub(crate) fn insert(&mut self, seq: InboxSeq, bot: &BotName, chat: &Chat, event: &[u8]) -> rusqlite::Result<()> {
-        self.insert.execute((stored(seq.0), bot.as_str(), chat.connection.as_str(), chat.id.as_str(), event)).map(drop)
+    /// `asked` is the key, and when it arrived, where somebody waits for what the bot answers.
+    pub(crate) fn insert(
+        &mut self,
+        seq: InboxSeq,
+        bot: &BotName,
+        chat: &Chat,
+        event: &[u8],
+        asked: Option<(&KeyHash, Millis)>,
+    ) -> rusqlite::Result<()> {
+        let (seq, bot, connection, chat) = (stored(seq.0), bot.as_str(), chat.connection.as_str(), chat.id.as_str());
+        match asked {
+            None => self.insert.execute((seq, bot, connection, chat, event)),
+            Some((key, at)) => self.insert_asked.execute((seq, bot, connection, chat, event, key, stored(at.0))),
+        }
+        .map(drop)
     }
 
     /// False if the row is gone.
@@ -57,6 +76,14 @@ pub(crate) fn waiting(connection: &Connection, after: InboxSeq, most: usize) -> 
                 not_before: Millis(number(row, 5)?),
             })
         })?
+        .collect()
+}
+
+/// The waiting rows of what was asked for under a key, each with when it arrived.
+pub(crate) fn asked(connection: &Connection, key: &KeyHash) -> rusqlite::Result<Vec<(InboxSeq, Millis)>> {
+    connection
+        .prepare_cached("SELECT seq, asked_at FROM inbox WHERE asked = ?1 ORDER BY seq")?
+        .query_map([key], |row| Ok((InboxSeq(number(row, 0)?), Millis(number(row, 1)?))))?
         .collect()
 }
 

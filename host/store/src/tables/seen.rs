@@ -7,11 +7,16 @@
 //! share its pages; a sweep through all of them takes one such share after the other.
 //!
 //! A sweep ends by deleting the rows of `seen_lately` that were there when it began. A crash
-//! before that leaves keys in both tables, which harms nobody.
+//! before that leaves keys in both tables, which harms nobody: the newest row tells.
+//!
+//! A key that stands for one event for a while only has the time of the one that it stands for. When
+//! it comes for another, a row with the new time is written like that of any key.
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
+use std::time::Duration;
 
+use hodhod_core::store::is_again;
 use hodhod_core::time::Millis;
 use rusqlite::{Connection, OptionalExtension, Statement};
 
@@ -53,8 +58,8 @@ pub(crate) struct Seen<'c> {
     /// The next row of `seen_lately`. SQLite would use the number of a forgotten last row again,
     /// and the end of a sweep would then delete what came after its beginning.
     next: i64,
-    /// Those that the open transaction brought.
-    added: Vec<KeyHash>,
+    /// Those that the open transaction brought, with the times that they had in `lately` before.
+    added: Vec<(KeyHash, Option<i64>)>,
     /// True if the open transaction took some away.
     removed: bool,
     sizes: Sizes,
@@ -88,10 +93,12 @@ impl<'c> Seen<'c> {
 
     fn with(connection: &'c Connection, sizes: Sizes) -> rusqlite::Result<Self> {
         let mut seen = Self {
-            find: connection.prepare("SELECT 1 FROM seen WHERE hash = ?1")?,
+            find: connection.prepare("SELECT at FROM seen WHERE hash = ?1")?,
             insert: connection.prepare("INSERT INTO seen_lately (id, hash, at) VALUES (?1, ?2, ?3)")?,
-            list_lately: connection.prepare("SELECT hash, at FROM seen_lately")?,
-            sort_in: connection.prepare("INSERT OR IGNORE INTO seen (hash, at) VALUES (?1, ?2)")?,
+            list_lately: connection.prepare("SELECT hash, at FROM seen_lately ORDER BY id")?,
+            sort_in: connection.prepare(
+                "INSERT INTO seen (hash, at) VALUES (?1, ?2) ON CONFLICT (hash) DO UPDATE SET at = excluded.at",
+            )?,
             drop_lately: connection.prepare("DELETE FROM seen_lately WHERE id <= ?1")?,
             border: connection.prepare("SELECT hash FROM seen WHERE hash > ?1 ORDER BY hash LIMIT 1 OFFSET ?2")?,
             forget: connection.prepare("DELETE FROM seen WHERE hash > ?1 AND hash <= ?2 AND at < ?3")?,
@@ -116,8 +123,11 @@ impl<'c> Seen<'c> {
             // The sweep may be past keys that are back.
             self.sweep = None;
         } else {
-            for hash in &self.added {
-                self.lately.remove(hash);
+            for (hash, before) in self.added.iter().rev() {
+                match before {
+                    Some(at) => self.lately.insert(*hash, *at),
+                    None => self.lately.remove(hash),
+                };
             }
         }
         self.saved();
@@ -130,15 +140,20 @@ impl<'c> Seen<'c> {
         self.removed = false;
     }
 
-    /// True if the key is new.
-    pub(crate) fn insert(&mut self, hash: &KeyHash, at: Millis) -> rusqlite::Result<bool> {
-        if self.lately.contains_key(hash) || self.find.exists([hash])? {
+    /// True if the key is new, or stands for another event by now.
+    pub(crate) fn insert(&mut self, hash: &KeyHash, at: Millis, within: Option<Duration>) -> rusqlite::Result<bool> {
+        let first = match self.lately.get(hash) {
+            Some(first) => Some(*first),
+            None => self.find.query_row([hash], |row| row.get(0)).optional()?,
+        };
+        let first = first.map(|first| Millis(u64::try_from(first).unwrap_or(0)));
+        if first.is_some_and(|first| is_again(first, at, within)) {
             return Ok(false);
         }
         self.insert.execute((self.next, hash, stored(at.0)))?;
         self.next += 1;
-        self.lately.insert(*hash, stored(at.0));
-        self.added.push(*hash);
+        let before = self.lately.insert(*hash, stored(at.0));
+        self.added.push((*hash, before));
         Ok(true)
     }
 
@@ -184,9 +199,14 @@ impl<'c> Seen<'c> {
 
     fn forget_lately(&mut self, before: Millis) -> rusqlite::Result<()> {
         self.removed = true;
-        let mut old = self.forget_lately.query([stored(before.0)])?;
+        let before = stored(before.0);
+        let mut old = self.forget_lately.query([before])?;
         while let Some(row) = old.next()? {
-            self.lately.remove(&row.get::<_, KeyHash>(0)?);
+            let hash: KeyHash = row.get(0)?;
+            // It may have come again since.
+            if self.lately.get(&hash).is_some_and(|at| *at < before) {
+                self.lately.remove(&hash);
+            }
         }
         Ok(())
     }

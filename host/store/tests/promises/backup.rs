@@ -153,7 +153,8 @@ async fn without_a_host_the_folder_is_copied_as_it_is() {
     kit.sqlite()
         .execute_batch(
             "PRAGMA user_version = 4; PRAGMA application_id = 0; DROP TABLE shaped_by; DROP TABLE send_pause; DROP TABLE build;
-             DROP TABLE vault",
+             DROP TABLE vault; DROP INDEX inbox_asked; ALTER TABLE inbox DROP COLUMN asked;
+             ALTER TABLE inbox DROP COLUMN asked_at",
         )
         .unwrap();
     let before = fs::read(kit.database()).unwrap();

@@ -1,12 +1,14 @@
 //! An arrival is stored once per connection and key.
 
 use std::task::{Context, Waker};
+use std::time::Duration;
 
-use hodhod_core::ids::Chat;
-use hodhod_core::store::{Appended, Arrival, Route, Store};
+use hodhod_core::ids::{Chat, InboxSeq};
+use hodhod_core::store::{Appended, Arrival, Mark, Route, Store, TurnCommit};
+use hodhod_core::testing::MemoryStore;
 use hodhod_core::time::Millis;
 
-use crate::kit::{Kit, arrival};
+use crate::kit::{Kit, arrival, chat, overflow, route};
 
 fn at(key: &str, received: u64) -> Arrival {
     Arrival { received: Millis(received), ..arrival(key) }
@@ -34,6 +36,112 @@ async fn a_key_twice_in_one_batch_is_stored_once() {
     let appended = kit.append(vec![arrival("a"), arrival("b"), arrival("a")]).await.unwrap();
     assert_eq!(appended[2], Appended::Duplicate);
     assert_eq!(kit.events().await.len(), 2);
+}
+
+#[tokio::test]
+async fn the_store_in_memory_goes_by_the_same_rule() {
+    let kit = Kit::new();
+    let memory = MemoryStore::default();
+    let stores: [&dyn Store; 2] = [&*kit, &memory];
+    let window = Some(Duration::from_secs(1));
+    // What is new, and what is not, of keys of every kind that come in this order.
+    let arrivals = [
+        ("a", 5000, window, true),
+        ("a", 5999, window, false),
+        ("a", 4001, window, false),
+        ("a", 6000, window, true),
+        ("a", 9000, None, false),
+        ("a", 6999, window, false),
+        ("b", 5000, None, true),
+        ("b", 9000, None, false),
+        ("b", 6000, window, true),
+        ("c", 5000, Some(Duration::ZERO), true),
+        ("c", 5000, Some(Duration::ZERO), true),
+        ("a", 500, window, true),
+    ];
+    for store in stores {
+        for (key, received, within, new) in arrivals {
+            let arrival = Arrival { within, asked: true, ..at(key, received) };
+            let appended = store.append(vec![arrival]).await.unwrap();
+            assert_eq!(appended != [Appended::Duplicate], new, "{key} {received}");
+        }
+        let found = store.asked_events(chat().connection, "a".into()).await.unwrap();
+        assert_eq!(found.iter().map(|(_, at)| at.0).collect::<Vec<_>>(), [5000, 6000, 500]);
+    }
+}
+
+/// An arrival whose key stands for one event for a second.
+fn briefly(key: &str, received: u64) -> Arrival {
+    Arrival { within: Some(Duration::from_secs(1)), ..at(key, received) }
+}
+
+async fn is_another(kit: &Kit, key: &str, received: u64) -> bool {
+    kit.append(vec![briefly(key, received)]).await.unwrap() != [Appended::Duplicate]
+}
+
+#[tokio::test]
+async fn a_key_with_a_window_stands_for_one_event_in_it_and_for_another_behind_it_over_any_restart() {
+    let mut kit = Kit::new();
+    assert!(is_another(&kit, "a", 5000).await);
+    assert!(!is_another(&kit, "a", 5000).await, "in the same moment");
+    kit.reopen().await;
+    assert!(!is_another(&kit, "a", 5999).await, "at the end of the window, which begins with the first");
+    kit.reopen().await;
+    assert!(is_another(&kit, "a", 6000).await);
+    kit.reopen().await;
+    assert!(!is_another(&kit, "a", 6999).await, "the second has a window of its own");
+    assert!(is_another(&kit, "a", 7000).await);
+    assert_eq!((kit.counted().await.arrivals, kit.counted().await.duplicates), (3, 3));
+}
+
+#[tokio::test]
+async fn two_of_one_batch_are_one_and_what_a_batch_that_fails_brought_is_forgotten() {
+    let mut kit = Kit::new();
+    let appended = kit.append(vec![briefly("a", 5000), briefly("a", 5000), briefly("a", 6000)]).await.unwrap();
+    assert!(matches!(appended[..], [Appended::Stored(_), Appended::Duplicate, Appended::Stored(_)]), "{appended:?}");
+    kit.sqlite().execute_batch("CREATE TRIGGER t BEFORE INSERT ON inbox BEGIN SELECT RAISE(ABORT, 'no'); END").unwrap();
+    assert!(kit.append(vec![briefly("a", 9000)]).await.is_err());
+    kit.sqlite().execute_batch("DROP TRIGGER t").unwrap();
+    assert!(!is_another(&kit, "a", 6500).await, "the one before counts again");
+    assert!(is_another(&kit, "a", 9000).await, "nobody has it");
+    kit.reopen().await;
+    assert!(!is_another(&kit, "a", 9000).await);
+}
+
+#[tokio::test]
+async fn a_clock_that_was_set_back_makes_no_duplicate_of_what_comes_long_before_or_behind() {
+    let mut kit = Kit::new();
+    assert!(is_another(&kit, "a", 50_000).await);
+    kit.reopen().await;
+    assert!(!is_another(&kit, "a", 49_001).await, "by less than the window it makes no difference");
+    assert!(is_another(&kit, "a", 10_000).await, "a press is not lost until the clock is where it was");
+    kit.reopen().await;
+    assert!(!is_another(&kit, "a", 10_999).await);
+    assert!(is_another(&kit, "a", 50_000).await);
+}
+
+#[tokio::test]
+async fn what_was_asked_for_is_found_by_its_key_while_it_waits() {
+    let mut kit = Kit::new();
+    let asked = |key: &str, received: u64| Arrival { asked: true, ..briefly(key, received) };
+    let two = vec![route(), Route { bot: "other".into(), overflow: None }, overflow("full")];
+    kit.append(vec![briefly("a", 100), Arrival { routes: two, ..asked("a", 5000) }, asked("a", 9000)]).await.unwrap();
+    kit.append(vec![asked("b", 5000)]).await.unwrap();
+    let find = async |kit: &Kit, connection: &str| {
+        let found = kit.asked_events(connection.into(), "a".into()).await.unwrap();
+        found.into_iter().map(|(row, at)| (row.0, at.0)).collect::<Vec<_>>()
+    };
+    let connection = chat().connection;
+    assert_eq!(find(&kit, connection.as_str()).await, [(2, 5000), (3, 5000), (5, 9000)]);
+    assert_eq!(find(&kit, "another").await, []);
+    kit.reopen().await;
+    kit.commit(vec![crate::kit::done(InboxSeq(2))]).await.unwrap();
+    let again = Mark::Retry { attempts: 1, not_before: Millis(7) };
+    kit.commit(vec![TurnCommit { mark: again, ..crate::kit::done(InboxSeq(3)) }]).await.unwrap();
+    assert_eq!(find(&kit, connection.as_str()).await, [(3, 5000), (5, 9000)]);
+    let dead = Mark::Dead { attempts: 1, reason: "no".into() };
+    kit.commit(vec![TurnCommit { mark: dead, ..crate::kit::done(InboxSeq(5)) }]).await.unwrap();
+    assert_eq!(find(&kit, connection.as_str()).await, [(3, 5000)]);
 }
 
 #[tokio::test]

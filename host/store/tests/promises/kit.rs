@@ -147,7 +147,15 @@ pub(crate) fn event(text: &str) -> Arc<Event> {
 
 /// An event with this key, for `bot`.
 pub(crate) fn arrival(key: &str) -> Arrival {
-    Arrival { chat: chat(), key: key.into(), received: Millis(1000), routes: vec![route()], event: event(key) }
+    Arrival {
+        chat: chat(),
+        key: key.into(),
+        within: None,
+        asked: false,
+        received: Millis(1000),
+        routes: vec![route()],
+        event: event(key),
+    }
 }
 
 pub(crate) fn row(appended: &Appended) -> InboxSeq {

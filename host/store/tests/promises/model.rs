@@ -1,6 +1,7 @@
 //! The store against a model: maps in memory that follow the contract's words.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use hodhod_core::dead::Doomed;
 use hodhod_core::ids::{InboxSeq, OutboxSeq};
@@ -40,6 +41,8 @@ pub(crate) enum Op {
 #[derive(Clone, Default)]
 pub(crate) struct Model {
     seen: BTreeMap<String, Millis>,
+    /// The time, for keys with a window: it goes on.
+    now: u64,
     next_inbox: u64,
     next_outbox: u64,
     inbox: BTreeMap<InboxSeq, Waiting>,
@@ -79,7 +82,8 @@ struct Sent {
 
 impl Model {
     fn append(&mut self, arrival: &Arrival) -> Appended {
-        if self.seen.contains_key(&arrival.key) {
+        let first = self.seen.get(&arrival.key);
+        if first.is_some_and(|first| arrival.within.is_none_or(|within| arrival.received.since(*first) < within)) {
             self.totals.duplicates += 1;
             return Appended::Duplicate;
         }
@@ -105,6 +109,15 @@ impl Model {
         Appended::Stored(rows)
     }
 
+    /// What has a window comes at the time that it is; the rest at any.
+    fn timed(&mut self, arrival: Arrival) -> Arrival {
+        if arrival.within.is_none() {
+            return arrival;
+        }
+        self.now += arrival.received.0 % 4;
+        Arrival { received: Millis(self.now), ..arrival }
+    }
+
     fn bury(&mut self, seq: InboxSeq, bot: String, reason: &str, arrival: Arrival, died: Millis) {
         self.dead.push(Letter { seq, arrival, bot: bot.clone(), died, reason: reason.into() });
         self.totals.dead += 1;
@@ -121,6 +134,8 @@ impl Model {
         let Letter { arrival, bot, .. } = self.dead.remove(at);
         self.totals.dead_retried += 1;
         let again = InboxSeq(self.next_inbox);
+        // Who waited for it was told that nothing comes.
+        let arrival = Arrival { asked: false, ..arrival };
         self.inbox.insert(again, Waiting { arrival, bot, attempts: 0, not_before: Millis(0) });
         Some(again)
     }
@@ -261,6 +276,7 @@ pub(crate) async fn apply(kit: &mut Kit, model: &mut Model, op: &Op) -> Result<(
     let mut model = before.clone();
     match op {
         Op::Append(arrivals) => {
+            let arrivals: Vec<_> = arrivals.iter().map(|arrival| model.timed(arrival.clone())).collect();
             let expected: Vec<_> = arrivals.iter().map(|arrival| model.append(arrival)).collect();
             assert_eq!(kit.append(arrivals.clone()).await?, expected);
         }
@@ -367,6 +383,12 @@ pub(crate) async fn compare(kit: &Kit, model: &Model) {
         assert_eq!(kit.dead_event(letter.seq).await.unwrap().as_ref(), Some(&letter.arrival.event));
         assert_eq!(kit.event(letter.seq).await.unwrap(), None, "never both dead and waiting");
     }
+    for key in model.seen.keys() {
+        let found = kit.asked_events(chat().connection, key.clone()).await.unwrap();
+        let waiting = model.inbox.iter().filter(|(_, row)| row.arrival.asked && row.arrival.key == *key);
+        let expected: Vec<_> = waiting.map(|(seq, row)| (*seq, row.arrival.received)).collect();
+        assert_eq!(found, expected, "{key}");
+    }
     let totals = kit.counted().await;
     assert_eq!(totals.dead, totals.dead_letters + totals.dead_dropped + totals.dead_retried);
     assert_eq!(totals, model.totals());
@@ -383,6 +405,16 @@ fn an_arrival() -> impl Strategy<Value = Arrival> {
         received: Millis(received),
         routes,
         ..arrival(&key)
+    })
+}
+
+/// Of a key that stands for one event for a while.
+fn a_brief_arrival() -> impl Strategy<Value = Arrival> {
+    an_arrival().prop_map(|arrival| Arrival {
+        key: format!("briefly {}", arrival.key.chars().next().unwrap()),
+        within: Some(Duration::from_millis(9)),
+        asked: true,
+        ..arrival
     })
 }
 
@@ -468,7 +500,7 @@ fn a_settlement() -> impl Strategy<Value = Settlement> {
 
 pub(crate) fn an_op() -> impl Strategy<Value = Op> {
     prop_oneof![
-        4 => vec(an_arrival(), 0..6).prop_map(Op::Append),
+        4 => vec(prop_oneof![an_arrival(), a_brief_arrival()], 0..6).prop_map(Op::Append),
         4 => vec(a_turn(), 0..6).prop_map(Op::Commit),
         1 => vec((1..40_u64).prop_map(OutboxSeq), 0..6).prop_map(Op::Attempt),
         2 => vec(a_settlement(), 0..6).prop_map(Op::Settle),

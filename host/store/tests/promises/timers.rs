@@ -31,7 +31,7 @@ fn firing(key: &TimerKey, standing: Standing) -> Firing {
         Timer { id: key.id.clone(), chat: key.chat.clone(), due: standing.due, payload: standing.payload.clone() };
     let routes = vec![Route { bot: key.bot.clone(), overflow: None }];
     let event = Arc::new(Event::Timer(event));
-    let arrival = Arrival { chat, key: String::new(), received: Millis(9), routes, event };
+    let arrival = Arrival { chat, key: String::new(), within: None, asked: false, received: Millis(9), routes, event };
     Firing { key: key.clone(), standing, arrival }
 }
 

@@ -17,7 +17,7 @@ use tempfile::TempDir;
 use crate::kit::{Kit, arrival, chat, event, key};
 
 /// The steps as they were released, the first with number 1.
-const STEPS: [&str; 7] = [
+const STEPS: [&str; 8] = [
     include_str!("../../migrations/0001-first.sql"),
     include_str!("../../migrations/0002-timers-and-usage.sql"),
     include_str!("../../migrations/0003-bot-state.sql"),
@@ -25,6 +25,7 @@ const STEPS: [&str; 7] = [
     include_str!("../../migrations/0005-whose-it-is.sql"),
     include_str!("../../migrations/0006-send-pauses.sql"),
     include_str!("../../migrations/0007-builds.sql"),
+    include_str!("../../migrations/0008-vault.sql"),
 ];
 
 /// A folder with a database as the program of a version left it, with a row in every table.
@@ -161,9 +162,15 @@ async fn a_database_of_every_earlier_version_is_taken_over_with_all_its_rows() {
 
 #[test]
 fn a_step_that_fails_leaves_the_old_database_as_it_was() {
-    for (version, obstacle) in
-        [(1, "bot_state"), (2, "shaped_by"), (3, "shaped_by"), (5, "send_pause"), (6, "build"), (7, "vault")]
-    {
+    for (version, obstacle) in [
+        (1, "bot_state"),
+        (2, "shaped_by"),
+        (3, "shaped_by"),
+        (5, "send_pause"),
+        (6, "build"),
+        (7, "vault"),
+        (8, "inbox_asked"),
+    ] {
         let folder = of_version(version);
         let file = folder.path().join("hodhod.db");
         // In the way of the third step or of a later one, so that earlier ones have been made by then.
@@ -171,7 +178,7 @@ fn a_step_that_fails_leaves_the_old_database_as_it_was() {
         Connection::open(&file).unwrap().execute_batch(&in_the_way).unwrap();
         let before = rows(&file);
         let error = refusal(folder.path());
-        assert!(matches!(&error, OpenError::Migration { from, to: 8, .. } if *from == version as i64), "{error}");
+        assert!(matches!(&error, OpenError::Migration { from, to: 9, .. } if *from == version as i64), "{error}");
         let text = error.to_string();
         assert!(text.contains(obstacle) && text.contains("left as it was"), "{text}");
         assert_eq!(rows(&file), before);

@@ -1,5 +1,6 @@
 //! Somebody waits for what a bot answers: what they are told, when, and what becomes of it where nobody is there.
 
+mod again;
 mod any_order;
 mod called;
 mod ends;

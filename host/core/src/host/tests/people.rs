@@ -237,6 +237,8 @@ fn an_event_that_was_on_its_way_into_its_lane_is_not_handled() {
             crate::store::Arrival {
                 chat: Chat::new(CONNECTION, name),
                 key: key.into(),
+                within: None,
+                asked: false,
                 received: clock.now(),
                 routes,
                 event,

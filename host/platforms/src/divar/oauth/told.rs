@@ -4,7 +4,6 @@
 //! it tells of, handed over, and forgotten only when it was taken. Its key is the same each time, so a second
 //! hand-over is dropped.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use hodhod_core::event::{Content, Event, Message, Sender};
@@ -122,7 +121,7 @@ impl Parts {
                 if let (true, Some(person)) = (told.forget, &told.person) {
                     self.forget_links(person).await?;
                 }
-                let incoming = Incoming { key: told.key, event: Arc::new(told.event), only: told.only };
+                let incoming = Incoming { only: told.only, ..Incoming::new(told.key, told.event) };
                 intake.take(vec![incoming]).await?;
             }
             Err(_) => tracing::warn!(connection = %self.setup.name, "an event that was kept cannot be read"),

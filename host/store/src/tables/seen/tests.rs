@@ -12,12 +12,22 @@ const SMALL: Sizes = Sizes { lately: 20, share: 3, step: 4 };
 
 #[derive(Clone, Debug)]
 enum Op {
-    /// Keys that arrive, and whether their transaction is committed.
-    Arrive(Vec<(u8, u8)>, bool),
+    /// Time passes, keys arrive, some of which stand for an event for a while only, and their transaction is
+    /// committed or not.
+    Arrive(u8, Vec<(u8, bool)>, bool),
     /// Sorts in while it is crowded; the first try may fail.
     SortIn(bool),
     Forget(u8, bool),
     Reopen,
+}
+
+/// How long some keys stand for an event.
+const WINDOW: Option<Duration> = Some(Duration::from_millis(10));
+
+#[derive(Default)]
+struct Model {
+    now: u64,
+    first: HashMap<u8, u64>,
 }
 
 /// Spread like a hash, with the number to be found in it.
@@ -34,17 +44,22 @@ fn transaction(connection: &Connection, seen: &mut Seen<'_>, commit: bool, run: 
     if commit { seen.saved() } else { seen.load().unwrap() }
 }
 
-fn apply(connection: &Connection, seen: &mut Seen<'_>, model: &mut HashMap<u8, u8>, op: &Op) {
+fn apply(connection: &Connection, seen: &mut Seen<'_>, model: &mut Model, op: &Op) {
     match op {
-        Op::Arrive(keys, commit) => transaction(connection, seen, *commit, |seen| {
-            let mut after = model.clone();
-            for (key, at) in keys {
-                let new = seen.insert(&hash(*key), Millis(u64::from(*at))).unwrap();
-                assert_eq!(new, !after.contains_key(key), "{key}");
-                after.entry(*key).or_insert(*at);
+        Op::Arrive(later, keys, commit) => transaction(connection, seen, *commit, |seen| {
+            model.now += u64::from(*later);
+            let mut after = model.first.clone();
+            for (key, for_a_while) in keys {
+                let window = WINDOW.filter(|_| *for_a_while);
+                let new = seen.insert(&hash(*key), Millis(model.now), window).unwrap();
+                let known = after.get(key).is_some_and(|first| window.is_none() || model.now - first < 10);
+                assert_eq!(new, !known, "{key}");
+                if new {
+                    after.insert(*key, model.now);
+                }
             }
             if *commit {
-                *model = after;
+                model.first = after;
             }
         }),
         Op::SortIn(fail) => {
@@ -55,8 +70,9 @@ fn apply(connection: &Connection, seen: &mut Seen<'_>, model: &mut HashMap<u8, u
                 transaction(connection, seen, true, |seen| seen.sort_in().unwrap());
             }
         }
-        Op::Forget(before, fail) => {
-            let at = Millis(u64::from(*before));
+        Op::Forget(age, fail) => {
+            let before = model.now.saturating_sub(u64::from(*age));
+            let at = Millis(before);
             if *fail {
                 transaction(connection, seen, false, |seen| assert!(seen.forget(at, None).is_ok()));
             }
@@ -67,25 +83,33 @@ fn apply(connection: &Connection, seen: &mut Seen<'_>, model: &mut HashMap<u8, u
                 let Step::To(key) = next else { break };
                 step = Some(key);
             }
-            model.retain(|_, at| *at >= *before);
+            model.first.retain(|_, at| *at >= before);
         }
         Op::Reopen => {}
     }
 }
 
-/// Whether each key is known, asked in a transaction that is rolled back.
-fn compare(connection: &Connection, seen: &mut Seen<'_>, model: &HashMap<u8, u8>) {
+/// Whether each key is known, and since when, asked in a transaction that is rolled back.
+fn compare(connection: &Connection, seen: &mut Seen<'_>, model: &Model) {
     transaction(connection, seen, false, |seen| {
         for key in 0..=255 {
-            assert_eq!(seen.insert(&hash(key), Millis(0)).unwrap(), !model.contains_key(&key), "{key}");
+            let mut ask = |at, window| seen.insert(&hash(key), Millis(at), window).unwrap();
+            match model.first.get(&key) {
+                None => assert!(ask(model.now, None), "{key}"),
+                Some(first) => {
+                    assert!(!ask(model.now, None), "{key}");
+                    assert!(!ask(first + 9, WINDOW) && ask(first + 10, WINDOW), "{key}");
+                }
+            }
         }
     });
 }
 
 fn an_op() -> impl Strategy<Value = Op> {
-    let keys = vec((any::<u8>(), 0..50_u8), 0..40);
+    let keys = vec((any::<u8>(), any::<bool>()), 0..40);
     prop_oneof![
-        6 => (keys, proptest::bool::weighted(0.8)).prop_map(|(keys, commit)| Op::Arrive(keys, commit)),
+        6 => (0..6_u8, keys, proptest::bool::weighted(0.8))
+            .prop_map(|(later, keys, commit)| Op::Arrive(later, keys, commit)),
         4 => any::<bool>().prop_map(Op::SortIn),
         1 => (0..50_u8, any::<bool>()).prop_map(|(before, fail)| Op::Forget(before, fail)),
         1 => Just(Op::Reopen),
@@ -100,10 +124,10 @@ fn database() -> Connection {
 
 proptest! {
     #[test]
-    fn a_key_is_known_from_its_arrival_until_it_is_forgotten(ops in vec(an_op(), 1..40)) {
+    fn a_key_is_known_from_its_arrival_until_its_window_is_over_or_it_is_forgotten(ops in vec(an_op(), 1..40)) {
         let connection = database();
         let mut seen = Seen::with(&connection, SMALL).unwrap();
-        let mut model = HashMap::new();
+        let mut model = Model::default();
         for op in &ops {
             if let Op::Reopen = op {
                 seen = Seen::with(&connection, SMALL).unwrap();
@@ -120,7 +144,7 @@ fn memory_and_the_unsorted_table_stay_small_however_many_keys_come() {
     let mut seen = Seen::with(&connection, SMALL).unwrap();
     for number in 0..5000_u32 {
         let key = crate::hash::key_hash(&"c".into(), &number.to_string());
-        transaction(&connection, &mut seen, true, |seen| assert!(seen.insert(&key, Millis(1)).unwrap()));
+        transaction(&connection, &mut seen, true, |seen| assert!(seen.insert(&key, Millis(1), None).unwrap()));
         while seen.is_crowded() {
             transaction(&connection, &mut seen, true, |seen| seen.sort_in().unwrap());
         }
