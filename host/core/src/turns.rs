@@ -52,6 +52,7 @@ const CONFLICTS: u8 = 3;
 const UNREADABLE_WAIT: Duration = Duration::from_secs(1);
 
 pub use builds::{MigrateError, Successor};
+pub(crate) use erasures::Erasing;
 pub use hand::{Obeyed, OrderError};
 
 /// An event in its lane.
