@@ -102,10 +102,8 @@ impl Divar {
         {
             return self.refused(&error, now);
         }
-        for user in revoked {
-            if let Err(error) = self.oauth.revoke(&user, intake).await {
-                return self.refused(&error, now);
-            }
+        if let Err(error) = self.oauth.revoke(&revoked, intake).await {
+            return self.refused(&error, now);
         }
         if count > 0 {
             self.taken(count, now);

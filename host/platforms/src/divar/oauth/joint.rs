@@ -90,12 +90,13 @@ impl OAuth {
         self.0.call(call).await
     }
 
-    /// Drops all that a person gave, and tells every bot.
+    /// Drops all that people gave, has what is stored of them taken away, and tells every bot. When it returns, it is
+    /// certain to happen, and as a rule it has; where turns have to be waited for it happens later.
     ///
     /// # Errors
     /// When a store does not take it; the same may be asked for again.
-    pub async fn revoke(&self, user: &str, intake: &dyn Intake) -> Result<(), StoreError> {
-        self.0.revoke(user, intake).await
+    pub async fn revoke(&self, users: &[String], intake: &dyn Intake) -> Result<(), StoreError> {
+        self.0.revoke(users, intake).await
     }
 
     /// Keeps tokens fresh and subscriptions alive, and tells what was not told, until the intake closes.

@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use hodhod_core::store::StoreError;
+use hodhod_core::time::Millis;
 use hodhod_core::vault::Record;
 use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
@@ -60,12 +61,13 @@ impl Parts {
         Ok(self.vault.get(LINK, conversation).await?.as_ref().and_then(read))
     }
 
-    /// Drops all links to a person.
-    pub(super) async fn forget_links(&self, person: &Person) -> Result<(), StoreError> {
+    /// Drops all links to a person that were written until then.
+    pub(super) async fn forget_links(&self, person: &Person, until: Millis) -> Result<(), StoreError> {
         let sender = person.sender();
         let mut theirs = Vec::new();
         self.each_link(|name, record| {
-            if record.person.as_ref() == Some(&sender) {
+            let is_later = record.expires.is_some_and(|expires| expires > until + LIFE);
+            if record.person.as_ref() == Some(&sender) && !is_later {
                 theirs.push(name);
             }
         })
@@ -155,7 +157,10 @@ mod tests {
         for (name, person) in [("a", "ann"), ("b", "bob"), ("c", "ann")] {
             parts.remember(name, link(person)).await.unwrap();
         }
-        parts.forget_links(&Person::parse("ann").unwrap()).await.unwrap();
-        assert_eq!(names(&vault).await, ["b"]);
+        let until = clock.now();
+        clock.advance(Duration::from_millis(1));
+        parts.remember("d", link("ann")).await.unwrap();
+        parts.forget_links(&Person::parse("ann").unwrap(), until).await.unwrap();
+        assert_eq!(names(&vault).await, ["b", "d"], "what came later is another consent's");
     }
 }
