@@ -48,11 +48,12 @@ pub(super) enum Read {
     Skipped(Skip),
 }
 
-/// Whose permission brought an event of a conversation.
+/// Whose permission brought an event.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Link {
-    pub(super) conversation: String,
     pub(super) user: String,
+    /// Where it is one of a conversation.
+    pub(super) conversation: Option<String>,
     /// The ad that it is about.
     pub(super) post: Option<String>,
 }
@@ -77,10 +78,11 @@ impl Reader {
             "NEW_CHATBOT_MESSAGE" => self.message(fields.value("new_chatbot_message"), Kind::Bot, user, received),
             "POST_UPDATE" => {
                 let mut told = object(fields.value("post_update"));
-                if let Some(user) = user {
-                    told.insert("user".to_owned(), user.into());
+                if let Some(user) = &user {
+                    told.insert("user".to_owned(), user.as_str().into());
                 }
-                self.other("divar.post-update", told.into(), received)
+                let link = user.map(|user| Link { user, conversation: None, post: None });
+                self.other("divar.post-update", told.into(), link, received)
             }
             "USER_ACCESS_REVOCATION" => match fields.at("user_access_revocation").id("user_id") {
                 Some(user) => Read::Revoked(user),
@@ -93,7 +95,8 @@ impl Reader {
             }
             other => {
                 self.status.note_unknown("type", other);
-                self.other(&format!("divar.{}", dashed(other)), raw.clone(), received)
+                let link = user.map(|user| Link { user, conversation: None, post: None });
+                self.other(&format!("divar.{}", dashed(other)), raw.clone(), link, received)
             }
         }
     }
@@ -105,9 +108,9 @@ impl Reader {
             Err(why) => return Read::Skipped(why),
         };
         let conversation = Fields::of(raw).at("conversation");
-        let link = user.zip(conversation.id("id")).map(|(user, id)| {
-            let post = conversation.id("post_token");
-            Link { conversation: id, user, post }
+        let link = user.map(|user| {
+            let (conversation, post) = (conversation.id("id"), conversation.id("post_token"));
+            Link { user, conversation, post }
         });
         let key = format!("message:{}", message.id);
         Read::Event(Box::new(Incoming::new(key, Event::Message(message))), link)
@@ -127,14 +130,14 @@ impl Reader {
                 let event = Event::Other("divar.transaction".to_owned(), told.to_string());
                 Read::Event(Box::new(Incoming::new(key, event)), None)
             }
-            _ => self.other("divar.transaction", told, received),
+            _ => self.other("divar.transaction", told, None, received),
         }
     }
 
-    fn other(&self, name: &str, told: Value, received: Millis) -> Read {
+    fn other(&self, name: &str, told: Value, link: Option<Link>, received: Millis) -> Read {
         let json = written(Some(&told));
         let key = format!("event:{}", self.events.id(&["event", name, &json], received));
-        Read::Event(Box::new(Incoming::new(key, Event::Other(name.to_owned(), json))), None)
+        Read::Event(Box::new(Incoming::new(key, Event::Other(name.to_owned(), json))), link)
     }
 }
 

@@ -104,6 +104,11 @@ impl Shop {
         self.disk.is_full.store(is_full, Ordering::SeqCst);
     }
 
+    /// The operator has people erased just when a link to them is written.
+    pub(crate) fn erase_while_linking(&self) {
+        self.disk.is_racing.store(true, Ordering::SeqCst);
+    }
+
     /// As many writes as this still go to the disk.
     pub(crate) fn leave_room(&self, writes: usize) {
         self.disk.room.store(writes, Ordering::SeqCst);
@@ -204,12 +209,15 @@ pub(crate) struct HostVault {
     room: Arc<AtomicUsize>,
     is_full: Arc<AtomicBool>,
     is_altered: Arc<AtomicBool>,
+    /// True where the operator has a person erased just when a link to them is written.
+    is_racing: Arc<AtomicBool>,
 }
 
 impl HostVault {
     fn new(vault: &MemoryVault) -> Self {
         let room = Arc::new(AtomicUsize::new(usize::MAX));
-        Self { vault: vault.clone(), room, is_full: Arc::default(), is_altered: Arc::default() }
+        let (is_full, is_altered, is_racing) = Default::default();
+        Self { vault: vault.clone(), room, is_full, is_altered, is_racing }
     }
 
     fn check(&self, changes: &[Change]) -> Result<(), StoreError> {
@@ -263,7 +271,14 @@ impl Vault for HostVault {
     fn change(&self, changes: Vec<Change>) -> BoxFuture<'_, Result<(), StoreError>> {
         async move {
             self.check(&changes)?;
-            self.vault.change(changes).await
+            let person = changes.iter().find(|change| change.kind == "link").and_then(|change| change.record.clone());
+            self.vault.change(changes).await?;
+            if let Some(person) = person.and_then(|record| record.person)
+                && self.is_racing.load(Ordering::SeqCst)
+            {
+                self.vault.take("grant", person.as_str()).await?;
+            }
+            Ok(())
         }
         .boxed()
     }

@@ -188,6 +188,39 @@ async fn who_consents_again_while_the_old_consent_is_being_taken_back_has_the_ne
 }
 
 #[tokio::test]
+async fn an_event_that_is_late_brings_nobody_back_and_a_new_consent_does() {
+    let shop = Shop::new().await;
+    for erased in [false, true] {
+        shop.consent("ann", &SEND).await;
+        shop.oauth.link("c2", "ann").await;
+        assert!(!shop.oauth.has_taken_back("ann").await && shop.names("link").await == ["c2"]);
+        match erased {
+            false => shop.revoke("ann").await.unwrap(),
+            // The operator has it done, and nobody said why.
+            true => {
+                for (kind, name) in [("grant", "ann"), ("link", "c2")] {
+                    assert!(shop.vault.take(kind, name).await.unwrap().is_some(), "{kind}");
+                }
+                shop.clock.advance(Duration::from_secs(3600));
+            }
+        }
+        assert_eq!(shop.oauth.has_taken_back("ann").await, !erased);
+        shop.oauth.link("c2", "ann").await;
+        assert!(shop.names("link").await.is_empty(), "{erased}");
+        assert!(!shop.oauth.has_taken_back("bob").await);
+    }
+}
+
+#[tokio::test]
+async fn a_link_that_is_written_while_its_person_is_erased_does_not_stay() {
+    let shop = Shop::new().await;
+    shop.consent("ann", &SEND).await;
+    shop.erase_while_linking();
+    shop.oauth.link("c2", "ann").await;
+    assert!(shop.names("link").await.is_empty() && shop.names("grant").await.is_empty());
+}
+
+#[tokio::test]
 async fn nobody_else_loses_anything() {
     let shop = Shop::new().await;
     // Names that begin alike.

@@ -51,7 +51,20 @@ impl OAuth {
         }
     }
 
-    /// Remembers whose conversation it is. It is a help and no promise: where it fails, that is logged.
+    /// True where a person lately took back all that they had given: what comes by it is nobody's business any more.
+    /// False where nobody can tell.
+    pub async fn has_taken_back(&self, user: &str) -> bool {
+        let Some(person) = Person::parse(user) else { return false };
+        let (taken_back, now) = (self.0.has_taken_back(&person).await, self.0.now());
+        taken_back.unwrap_or_else(|error| {
+            if self.0.links.refused(now) {
+                tracing::warn!(connection = %self.0.setup.name, %error, "nobody can tell who took a consent back");
+            }
+            false
+        })
+    }
+
+    /// Remembers whose conversation it is, where that person allows anything. It is a help and no promise: where it fails, that is logged.
     pub async fn link(&self, conversation: &str, user: &str) {
         self.link_about(conversation, user, None).await;
     }

@@ -66,6 +66,11 @@ impl Parts {
         Ok(key)
     }
 
+    /// True where a person lately took everything back, and has given nothing since.
+    pub(super) async fn has_taken_back(&self, person: &Person) -> Result<bool, StoreError> {
+        Ok(self.revocation(person).await?.is_some() && self.grants_of(person).await?.is_empty())
+    }
+
     /// Under which key it is or was to be told that a person took everything back, where they did lately.
     pub(super) async fn revocation(&self, person: &Person) -> Result<Option<String>, StoreError> {
         let record = self.vault.get(REVOKED, &digest(person.as_str())).await?;
