@@ -111,7 +111,10 @@ impl Turns {
     ) -> Result<Waiting, Next<Waiting>> {
         match self.erasures.fate(chat, event, item.seq) {
             None => Ok(item),
-            Some(Fate::Gone) => Err(Next::Done),
+            Some(Fate::Gone) => {
+                self.end_ask(item.seq);
+                Err(Next::Done)
+            }
             Some(Fate::Waits) => Err(Next::At(self.clock.now() + LOOK_AGAIN, Waiting { event: None, ..item })),
         }
     }
@@ -183,11 +186,12 @@ impl Erasing {
         &self.person
     }
 
-    /// Takes events whose rows are gone out of their lanes.
+    /// Takes events whose rows are gone out of their lanes. Nobody waits for the answer to one.
     pub(crate) fn drop_events(&self, rows: &[InboxSeq]) {
         if rows.is_empty() {
             return;
         }
+        rows.iter().for_each(|seq| self.turns.end_ask(*seq));
         let rows: HashSet<_> = rows.iter().collect();
         let dropped = self.turns.lanes().drop_waiting(|item| rows.contains(&item.seq));
         let bytes = dropped.iter().filter_map(|item| item.event.as_ref()).map(|event| event.weight()).sum();
