@@ -343,6 +343,26 @@ async fn a_bot_that_is_late_leaves_a_valid_empty_answer_and_takes_effect() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_press_that_no_bot_begins_any_more_is_answered_at_once_when_the_host_stops() {
+    let setup = DivarSetup::new([BotSetup::new("xo").grants("messenger = true, keyvalue = true")]).await;
+    let setup = setup.connection("answer_within = \"60 s\"");
+    let host = setup.start_ready().await;
+    setup.server.start_chat("sara", &Touchpoint::MyDivar).unwrap();
+    let board = setup.answers(1).await.remove(0);
+    host.idle().await;
+    let paused = setup.run(&["pause", "xo"]).await;
+    assert_eq!(paused.0, 0, "{}", paused.1);
+    let stopped = async {
+        host.status_when("the press waits", |status| status["totals"]["waiting_events"] == 1).await;
+        host.terminate();
+        host.ended().await
+    };
+    let (pressed, ended) = tokio::join!(setup.server.press("sara", board.index, 0, 0), stopped);
+    assert_eq!(pressed.unwrap(), Pressed::Answered { text: None, then: None });
+    assert!(ended.success(), "{ended}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn every_call_is_handled_once_over_kill_9() {
     let flood = Flood { rate: 300.0, length: Duration::from_secs(4), connections: 64 };
     let flooded = flood.run(&std::env::temp_dir()).await;
