@@ -13,8 +13,8 @@ use hodhod_core::outbox::{ListedSend, SendsOf};
 use hodhod_core::quota::Usage;
 use hodhod_core::store::{
     Appended, Arrival, Build, Disk, DoomedRecords, Erased, KeyId, ListedRecord, Migration, NameHash, QueuedSend,
-    RecordChange, Records, RecordsOf, Rows, SealedRecord, Settlement, Store, StoreError, Totals, TurnCommit, Upkeep,
-    WaitingEvent, WaitingSend,
+    RecordChange, Records, RecordsOf, Rows, SealedRecord, Settled, Settlement, Store, StoreError, Totals, TurnCommit,
+    Upkeep, WaitingEvent, WaitingSend,
 };
 use hodhod_core::time::Millis;
 use hodhod_core::timers::{Firing, ListedTimer, Standing, TimerKey, TimerPlace};
@@ -60,12 +60,12 @@ impl Store for Nothing {
         now(migrations.iter().map(|one| one.sends.iter().map(|_| OutboxSeq(self.row())).collect()).collect())
     }
 
-    fn attempt(&self, _rows: Vec<OutboxSeq>) -> Answer<()> {
-        now(())
+    fn attempt(&self, rows: Vec<OutboxSeq>) -> Answer<Vec<bool>> {
+        now(vec![true; rows.len()])
     }
 
-    fn settle(&self, items: Vec<Settlement>) -> Answer<Vec<Option<InboxSeq>>> {
-        now(items.iter().map(|_| None).collect())
+    fn settle(&self, items: Vec<Settlement>) -> Answer<Vec<Settled>> {
+        now(vec![Settled::Stood(None); items.len()])
     }
 
     fn waiting_events(&self, _after: InboxSeq, _limit: usize) -> Answer<Vec<WaitingEvent>> {

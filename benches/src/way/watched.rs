@@ -11,7 +11,7 @@ use hodhod_core::outbox::{ListedSend, SendsOf};
 use hodhod_core::quota::Usage;
 use hodhod_core::store::{
     Appended, Arrival, Build, Disk, DoomedRecords, Erased, KeyId, ListedRecord, Migration, NameHash, QueuedSend,
-    RecordChange, Records, RecordsOf, Rows, SealedRecord, SendOutcome, Settlement, Store, StoreError, Totals,
+    RecordChange, Records, RecordsOf, Rows, SealedRecord, SendOutcome, Settled, Settlement, Store, StoreError, Totals,
     TurnCommit, Upkeep, WaitingEvent, WaitingSend,
 };
 use hodhod_core::time::Millis;
@@ -70,11 +70,11 @@ impl Store for Watched {
         self.inner.migrate(migrations)
     }
 
-    fn attempt(&self, rows: Vec<OutboxSeq>) -> Answer<()> {
+    fn attempt(&self, rows: Vec<OutboxSeq>) -> Answer<Vec<bool>> {
         self.inner.attempt(rows)
     }
 
-    fn settle(&self, items: Vec<Settlement>) -> Answer<Vec<Option<InboxSeq>>> {
+    fn settle(&self, items: Vec<Settlement>) -> Answer<Vec<Settled>> {
         let delivered = items.iter().filter(|item| item.outcome == SendOutcome::Delivered);
         let rows: Vec<u64> = delivered.map(|item| item.seq.0).collect();
         let (done, board) = (self.inner.settle(items), self.board.clone());

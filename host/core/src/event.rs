@@ -240,6 +240,20 @@ impl Event {
             Self::Message(_) | Self::Timer(_) | Self::Delivery(_) => self.sender() == Some(person),
         }
     }
+
+    /// True where it tells bots that a person is gone, by the end of its name, as in `divar.revoked`. While it waits it
+    /// outlives what is stored of the person: who is to forget somebody has to be told.
+    pub(crate) fn is_farewell(&self) -> bool {
+        matches!(self, Self::Other(name, _) if name.ends_with(".revoked"))
+    }
+
+    /// True where a platform brought it. The others come of what is stored: a timer, a send.
+    pub(crate) fn is_from_outside(&self) -> bool {
+        match self {
+            Self::Message(_) | Self::Other(..) => true,
+            Self::Timer(_) | Self::Delivery(_) => false,
+        }
+    }
 }
 
 impl Event {

@@ -188,6 +188,7 @@ impl Host {
             Box::pin(self.forget_on_time()),
             Box::pin(self.timers.run()),
             Box::pin(self.letters.run()),
+            Box::pin(self.forget_who_asks()),
             Box::pin(self.turns.forget_erased_on_time()),
         ]);
         let (work, chores) = (std::pin::pin!(work), std::pin::pin!(chores));

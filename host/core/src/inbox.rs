@@ -14,9 +14,10 @@ use tokio::sync::watch;
 
 use crate::asks::Asker;
 use crate::event::{Delivery, Event};
-use crate::ids::{BotName, Chat, ConnectionName, InboxSeq};
+use crate::ids::{BotName, Chat, ConnectionName, InboxSeq, SenderId};
 use crate::outbox::Reports;
 use crate::outgoing::Answer;
+use crate::people::{Person, Wishes};
 use crate::platform::{Incoming, Intake, Platform};
 use crate::store::{Appended, Arrival, QueuedSend, Route, Store, StoreError, is_again};
 use crate::time::{Clock, Millis};
@@ -30,6 +31,8 @@ pub struct Inbox {
     turns: Arc<Turns>,
     closed: watch::Sender<bool>,
     arrivals: Mutex<BTreeMap<ConnectionName, Arrivals>>,
+    /// People who want to be forgotten, which is the host's to do.
+    wishes: Wishes,
 }
 
 /// What has arrived on a connection since the host started.
@@ -48,7 +51,8 @@ pub struct Arrivals {
 impl Inbox {
     /// An inbox in front of `turns`.
     pub fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>, turns: Arc<Turns>) -> Self {
-        Self { store, clock, turns, closed: watch::Sender::new(false), arrivals: Mutex::default() }
+        let (closed, arrivals, wishes) = (watch::Sender::new(false), Mutex::default(), Wishes::default());
+        Self { store, clock, turns, closed, arrivals, wishes }
     }
 
     /// The intake of one connection.
@@ -77,6 +81,16 @@ impl Inbox {
         let mut closed = self.closed.subscribe();
         // The sender is here, so there is no error.
         let _closed = closed.wait_for(|closed| *closed).await;
+    }
+
+    /// What people want who are to be forgotten.
+    pub(crate) fn wishes(&self) -> &Wishes {
+        &self.wishes
+    }
+
+    /// Has a person forgotten; see [`Intake::forget`].
+    pub(crate) fn forget(&self, person: Person, since: Millis) -> BoxFuture<'_, Result<(), StoreError>> {
+        Box::pin(self.wishes.make(person, since))
     }
 
     /// Takes an event and waits until `until` for what a bot answers.
@@ -224,6 +238,10 @@ impl Intake for ConnectionIntake {
     fn ask(&self, event: Incoming, patience: Duration) -> BoxFuture<'_, Result<Option<Answer>, StoreError>> {
         let until = self.inbox.clock.now() + patience;
         Box::pin(self.inbox.ask(&self.connection, event, until))
+    }
+
+    fn forget(&self, person: &SenderId, since: Millis) -> BoxFuture<'_, Result<(), StoreError>> {
+        self.inbox.forget(Person::known_as(self.connection.clone(), person.clone()), since)
     }
 
     fn closed(&self) -> BoxFuture<'_, ()> {

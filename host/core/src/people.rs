@@ -8,14 +8,18 @@
 
 mod item;
 mod search;
+mod wishes;
 
 use serde::{Deserialize, Serialize};
 
 pub use self::item::{Item, Stored};
+use self::search::Doing;
 pub use self::search::{Place, Row, Search};
+pub(crate) use self::wishes::{Wish, Wishes};
 use crate::event::Event;
 use crate::ids::{Chat, ChatId, ConnectionName, InboxSeq, SenderId};
 use crate::store::{Erased, Rows, StoreError};
+use crate::time::Millis;
 use crate::values::Bucket;
 
 /// Bytes of what is stored that a page of it holds, unless one row has more.
@@ -90,6 +94,15 @@ impl Person {
     }
 }
 
+/// What came after this stays where somebody is erased, as far as it came from outside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Until {
+    /// Events that came have larger rows.
+    pub(crate) row: InboxSeq,
+    /// Records of the vault were written later.
+    pub(crate) time: Millis,
+}
+
 /// A part of what is stored of somebody.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Page {
@@ -108,7 +121,7 @@ pub async fn export(search: &Search, from: Option<Place>) -> Result<Page, StoreE
     let mut page = Page { items: Vec::new(), next: Some(from.unwrap_or_default()) };
     let mut bytes = 0;
     while let Some(place) = page.next.clone() {
-        let (rows, next) = search.step(place).await?;
+        let (rows, next) = search.step(place, Doing::Show).await?;
         for row in rows {
             // It may have gone since it was found.
             let Some(item) = search.open(&row).await? else { continue };
@@ -128,7 +141,7 @@ pub async fn export(search: &Search, from: Option<Place>) -> Result<Page, StoreE
 }
 
 /// Takes away all that is stored of somebody, some rows in each transaction, and tells `gone` of each. Gives how much
-/// it was, and up to which row no event of theirs is left. Where it fails some of it is gone; it may be asked again.
+/// it was, and up to which row no event of theirs is left. What waits to tell bots that they are gone stays. Where it fails some of it is gone; it may be asked again.
 ///
 /// # Errors
 /// When the store cannot be read, or refuses.
@@ -145,7 +158,7 @@ async fn erase_from(
     let mut next = Some(place);
     while let Some(place) = next {
         let found;
-        (found, next) = search.step(place).await?;
+        (found, next) = search.step(place, Doing::Erase).await?;
         if let Some(Place::Events { after }) = &next {
             upto = *after;
         }

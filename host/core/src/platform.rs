@@ -16,6 +16,7 @@ use crate::event::Event;
 use crate::ids::{BotName, Chat, ChatId, ConnectionName, SenderId};
 use crate::outgoing::{Answer, Outgoing};
 use crate::store::StoreError;
+use crate::time::Millis;
 use crate::webhook::Webhook;
 
 /// One account on a messenger.
@@ -192,6 +193,18 @@ pub trait Intake: Send + Sync {
             self.take(vec![event]).await?;
             Ok(None)
         })
+    }
+
+    /// Takes away all that is stored of a person who wants that, as an operator may have it done, but not what came
+    /// after `since`: a new consent, a message that arrives meanwhile. Resolves when it is gone. That may take as long
+    /// as a turn does. Dropping it does not stop it, and asking again soon, for the same `since`, has it done once. An
+    /// intake that stores nothing has nothing to take away.
+    ///
+    /// # Errors
+    /// When it is not all gone; it may be asked for again.
+    fn forget(&self, person: &SenderId, since: Millis) -> BoxFuture<'_, Result<(), StoreError>> {
+        let _ = (person, since);
+        Box::pin(std::future::ready(Ok(())))
     }
 
     /// Resolves when nothing more should be read. What has been read is still taken.

@@ -42,12 +42,12 @@ pub trait Store: Upkeep + Records {
     /// has one entry per turn, in order: the outbox rows of its sends.
     fn commit(&self, turns: Vec<TurnCommit>) -> BoxFuture<'static, Result<Vec<Vec<OutboxSeq>>, StoreError>>;
 
-    /// Records that these sends are about to be tried.
-    fn attempt(&self, rows: Vec<OutboxSeq>) -> BoxFuture<'static, Result<(), StoreError>>;
+    /// Records that these sends are about to be tried. The answer has one entry per row, in order: false where it is
+    /// gone, and so is not to be tried.
+    fn attempt(&self, rows: Vec<OutboxSeq>) -> BoxFuture<'static, Result<Vec<bool>, StoreError>>;
 
-    /// Records what became of sends. The answer has one entry per item, in order: the row of the
-    /// `delivery` event where one was due.
-    fn settle(&self, items: Vec<Settlement>) -> BoxFuture<'static, Result<Vec<Option<InboxSeq>>, StoreError>>;
+    /// Records what became of sends. The answer has one entry per item, in order.
+    fn settle(&self, items: Vec<Settlement>) -> BoxFuture<'static, Result<Vec<Settled>, StoreError>>;
 
     /// The waiting events after `after`, in order, at most `limit`.
     fn waiting_events(
@@ -335,6 +335,15 @@ pub struct Settlement {
     pub outcome: SendOutcome,
     /// A `delivery` event to store in the same transaction, for the bot that sent it.
     pub report: Option<Arrival>,
+}
+
+/// What the record of a send's end came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Settled {
+    /// The send was there. The row of the `delivery` event; `None` where none was due or its bot had no room for it.
+    Stood(Option<InboxSeq>),
+    /// The send was gone: nothing is counted, and nobody is told.
+    Gone,
 }
 
 /// What became of a try to send.

@@ -30,7 +30,7 @@ use tokio::sync::Notify;
 use self::commit::Ticket;
 use self::erasures::Erasures;
 use crate::ages::Stay;
-use crate::asks::Asks;
+use crate::asks::{Asked, Asks};
 use crate::bot::Bot;
 use crate::event::Event;
 use crate::ids::{BotName, Chat, InboxSeq};
@@ -52,6 +52,7 @@ const CONFLICTS: u8 = 3;
 const UNREADABLE_WAIT: Duration = Duration::from_secs(1);
 
 pub use builds::{MigrateError, Successor};
+pub(crate) use erasures::Erasing;
 pub use hand::{Obeyed, OrderError};
 
 /// An event in its lane.
@@ -181,10 +182,26 @@ impl Turns {
         }
     }
 
-    /// Takes no more events. [`work`](Self::work) returns when what was begun has ended.
+    /// Takes no more events. [`work`](Self::work) returns when what was begun has ended. Nobody waits for the answer to
+    /// what is not begun any more.
     pub fn drain(&self) {
         self.draining.store(true, Ordering::Release);
+        // What comes into a lane after this look, or goes back, is seen by whoever puts it there.
+        let waiting: Vec<_> = self.lanes().waiting_there().map(|item| item.seq).collect();
+        waiting.into_iter().for_each(|seq| self.end_ask(seq));
         self.wake();
+    }
+
+    /// Lets nobody wait for an answer of this row's bot.
+    fn end_ask(&self, seq: InboxSeq) {
+        self.asks.of(seq).inspect(Asked::end);
+    }
+
+    /// To be called when an event has come into its lane, or gone back into it.
+    fn waits(&self, seq: InboxSeq) {
+        if self.draining.load(Ordering::Acquire) {
+            self.end_ask(seq);
+        }
     }
 
     /// Lets [`commit`](Self::commit) end when all is written. To be called when no worker runs.
@@ -230,9 +247,11 @@ impl Turns {
         let asked = self.asks.of(seq);
         let event = match self.body(seq, event).await {
             Ok(Some(event)) => event,
-            Ok(None) if self.is_anybody_erased() => return self.finish(&group, &chat, Next::Done),
             Ok(None) => {
                 asked.as_ref().inspect(|asked| asked.end());
+                if self.is_anybody_erased() {
+                    return self.finish(&group, &chat, Next::Done);
+                }
                 tracing::error!(bot = %group, %seq, trace_id = %self.traces.of(seq), "the inbox row of a waiting event is gone");
                 return self.finish(&group, &chat, Next::Done);
             }
@@ -352,7 +371,12 @@ impl Turns {
     }
 
     fn finish(&self, bot: &BotName, chat: &Chat, next: Next<Waiting>) {
+        let again = match &next {
+            Next::Done => None,
+            Next::At(_, item) | Next::Alone(item) => Some(item.seq),
+        };
         self.lanes().finish(bot, chat, next);
+        again.inspect(|seq| self.waits(*seq));
         self.ends.notify_waiters();
         self.wake();
     }

@@ -15,8 +15,8 @@ use hodhod_core::health::Held;
 use hodhod_core::ids::{BotName, ConnectionName, InboxSeq, OutboxSeq};
 use hodhod_core::quota::Usage;
 use hodhod_core::store::{
-    Appended, Arrival, Build, Migration, QueuedSend, Settlement, Store, StoreError, StoreWork, Totals, TurnCommit,
-    WaitingEvent, WaitingSend,
+    Appended, Arrival, Build, Migration, QueuedSend, Settled, Settlement, Store, StoreError, StoreWork, Totals,
+    TurnCommit, WaitingEvent, WaitingSend,
 };
 use hodhod_core::time::Millis;
 use hodhod_core::timers::{Firing, Standing, TimerKey};
@@ -28,7 +28,7 @@ use crate::append::Append;
 use crate::backup::{Backup, BackupError, Backups};
 use crate::commit::Commit;
 use crate::disk::Disk;
-use crate::encode::{EndedTurn, NewArrival, Settled};
+use crate::encode::{Ended, EndedTurn, NewArrival};
 use crate::fire::{Fire, Fired, Skip};
 use crate::folder::Folder;
 use crate::forget::Forget;
@@ -199,12 +199,12 @@ impl Store for SqliteStore {
         self.submit(turns.into_iter().map(EndedTurn::new).collect::<Result<_, _>>().map(Commit))
     }
 
-    fn attempt(&self, rows: Vec<OutboxSeq>) -> Answer<()> {
+    fn attempt(&self, rows: Vec<OutboxSeq>) -> Answer<Vec<bool>> {
         self.submit(Ok(Attempt(rows)))
     }
 
-    fn settle(&self, items: Vec<Settlement>) -> Answer<Vec<Option<InboxSeq>>> {
-        self.submit(items.into_iter().map(Settled::new).collect::<Result<_, _>>().map(Settle))
+    fn settle(&self, items: Vec<Settlement>) -> Answer<Vec<Settled>> {
+        self.submit(items.into_iter().map(Ended::new).collect::<Result<_, _>>().map(Settle))
     }
 
     fn waiting_events(&self, after: InboxSeq, limit: usize) -> Answer<Vec<WaitingEvent>> {

@@ -11,7 +11,7 @@ mod outside;
 mod random;
 mod words;
 
-use hodhod_plugin::{Bot, Context, Delivery, Error, Failure, Media, Migrate, Outcome, Result};
+use hodhod_plugin::{Bot, Context, Delivery, Error, Failure, Media, Migrate, Opening, Outcome, Result};
 
 use crate::words::{number, one, three};
 
@@ -83,6 +83,11 @@ impl Bot for Guest {
             _ => Ok(Some(text.to_owned())),
         };
         reply(ctx, answer)
+    }
+
+    /// What its data says, for somebody whom the platform names there alone.
+    fn on_opening(&mut self, ctx: &Context, opening: &Opening) -> Result {
+        self.on_text(ctx, &opening.data)
     }
 
     /// What the caption says, with the file.

@@ -15,12 +15,13 @@ use tokio::sync::watch;
 
 use super::Host;
 use super::members::Member;
-use crate::ids::ConnectionName;
+use crate::ids::{ConnectionName, SenderId};
 use crate::inbox::Inbox;
 use crate::outgoing::Answer;
+use crate::people::Person;
 use crate::platform::{Incoming, Intake, Platform};
 use crate::store::StoreError;
-use crate::time::Clock;
+use crate::time::{Clock, Millis};
 use crate::webhook::Webhook;
 
 /// A connection whose platform makes a request.
@@ -115,6 +116,10 @@ impl Intake for Caller {
 
     fn ask(&self, event: Incoming, patience: Duration) -> BoxFuture<'_, Result<Option<Answer>, StoreError>> {
         Box::pin(self.ask(event, patience))
+    }
+
+    fn forget(&self, person: &SenderId, since: Millis) -> BoxFuture<'_, Result<(), StoreError>> {
+        self.inbox.forget(Person::known_as(self.name().clone(), person.clone()), since)
     }
 
     fn closed(&self) -> BoxFuture<'_, ()> {

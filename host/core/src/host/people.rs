@@ -1,22 +1,29 @@
-//! What an operator does for a person: shows what is stored of them, and erases it.
+//! What is done for a person: what is stored of them is shown, and erased. The operator has it done, or the person, by
+//! taking back what they had allowed on a platform.
 //!
 //! Erasing goes on while everything else does. The person's turns wait meanwhile, and those under way end first; see
 //! `turns::erasures`. One person at a time, and no dead letter is tried again meanwhile, or its event would
 //! get past the search.
 
+use std::pin::pin;
 use std::time::Duration;
 
+use futures::future::{Either, join_all, select};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::Host;
 use crate::ids::ConnectionName;
-use crate::people::{self, Page, Person, Place, Search};
+use crate::people::{self, Page, Person, Place, Search, Until, Wish};
 use crate::store::{Erased, Rows, StoreError};
+use crate::turns::Erasing;
 
 /// How often it is tried to take what was erased out of the log, and how long after one try the next is made.
 const CLEARINGS: u32 = 20;
 const CLEAR_AGAIN: Duration = Duration::from_millis(100);
+
+/// Most people who are erased after one wait for turns.
+const AT_ONCE: usize = 16;
 
 /// What was erased.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -70,13 +77,95 @@ impl Host {
     /// See [`EraseError`].
     pub async fn erase_person(&self, person: Person) -> Result<Erasure, EraseError> {
         let _alone = self.erasing.lock().await;
-        let person = self.whole(person);
-        let (connection, user) = (person.connection().clone(), person.user().cloned());
-        let erasing = self.turns.begin_erasure(person.clone());
+        let connection = person.connection().clone();
+        let erasing = self.turns.begin_erasure(self.whole(person), None);
         if !erasing.stand_still().await {
             return Err(EraseError::Busy);
         }
-        let search = self.search(person);
+        let erased = self.erase(erasing, None).await?;
+        let log_is_clear = clear_log(&*self.store, &*self.clock).await?;
+        let has_lost = self.vaults.has_lost(connection.clone()).await?;
+        log(&connection, &erased, "the operator had what is stored of a person erased");
+        Ok(Erasure { erased, log_is_clear, has_lost })
+    }
+
+    /// Takes away what is stored of people who want that, those who come together side by side. Never ends; one task
+    /// runs this.
+    pub(super) async fn forget_who_asks(&self) {
+        let mut asked = self.inbox.wishes().asked().await;
+        let mut is_log_clear = true;
+        loop {
+            let mut wishes = Vec::new();
+            let clearing = async {
+                match is_log_clear {
+                    true => std::future::pending().await,
+                    false => clear_log(&*self.store, &*self.clock).await,
+                }
+            };
+            // Nobody waits for the log, and whoever comes next does not.
+            let cleared = match select(pin!(asked.recv_many(&mut wishes, AT_ONCE)), pin!(clearing)).await {
+                Either::Left(_) => None,
+                Either::Right((cleared, _)) => Some(cleared),
+            };
+            if let Some(cleared) = cleared {
+                is_log_clear = true;
+                if !matches!(cleared, Ok(true)) {
+                    tracing::debug!(?cleared, "the log of the store holds what was erased until it starts over");
+                }
+                continue;
+            }
+            is_log_clear &= !self.forget_these(wishes).await;
+        }
+    }
+
+    /// Answers each wish. True if something may be gone.
+    async fn forget_these(&self, wishes: Vec<Wish>) -> bool {
+        let _alone = self.erasing.lock().await;
+        let mut begun = Vec::new();
+        for wish in wishes {
+            let person = self.whole(wish.person.clone());
+            let is_here = self.member(person.connection()).is_some_and(|member| member.platform().is_some());
+            if self.turns.was_erased(&person, wish.since) {
+                wish.answer(Ok(()));
+            } else if is_here {
+                let erasing = self.turns.begin_erasure(person, Some(wish.since));
+                begun.push((wish, erasing));
+            } else {
+                // Nobody can tell which chat is theirs.
+                wish.answer(Err(StoreError::Failed("the connection is closed".to_owned())));
+            }
+        }
+        if begun.is_empty() {
+            return false;
+        }
+        // What comes from now on is new; their turns wait already.
+        let row = self.store.reserve().await;
+        let all_still = join_all(begun.iter().map(|(_, erasing)| erasing.stand_still())).await;
+        for ((wish, erasing), is_still) in begun.into_iter().zip(all_still) {
+            let done = match &row {
+                Err(error) => Err(error.clone()),
+                // The same person may have asked twice.
+                Ok(_) if self.turns.was_erased(erasing.person(), wish.since) => Ok(()),
+                Ok(_) if !is_still => Err(StoreError::Failed(EraseError::Busy.to_string())),
+                Ok(row) => self.forget(erasing, Until { row: *row, time: wish.since }).await,
+            };
+            wish.answer(done);
+        }
+        true
+    }
+
+    async fn forget(&self, erasing: Erasing, until: Until) -> Result<(), StoreError> {
+        let connection = erasing.person().connection().clone();
+        let erased = self.erase(erasing, Some(until)).await?;
+        log(&connection, &erased, "a person took their consent back, and had what is stored of them erased");
+        Ok(())
+    }
+
+    /// To be called by one at a time, once the person's turns stand still.
+    async fn erase(&self, erasing: Erasing, until: Option<Until>) -> Result<Erased, StoreError> {
+        let person = erasing.person().clone();
+        let (connection, user) = (person.connection().clone(), person.user().cloned());
+        let search = self.search(person).until(until);
         let outbox = self.outboxes.get(&connection);
         let gone = |rows: &Rows| {
             erasing.drop_events(&rows.events);
@@ -91,13 +180,8 @@ impl Host {
             // What it may have written before it forgot.
             erased += people::erase_records(&search).await?;
         }
-        erasing.over(upto);
-        let log_is_clear = clear_log(&*self.store, &*self.clock).await?;
-        let has_lost = self.vaults.has_lost(connection.clone()).await?;
-        tracing::info!(%connection, values = erased.values, events = erased.events, letters = erased.letters,
-            sends = erased.sends, timers = erased.timers, records = erased.records,
-            "the operator had what is stored of a person erased");
-        Ok(Erasure { erased, log_is_clear, has_lost })
+        erasing.over(upto, until.map(|until| until.row));
+        Ok(erased)
     }
 
     /// Drops the records of a connection that another key has sealed, and gives their number.
@@ -123,4 +207,10 @@ impl Host {
     fn search(&self, person: Person) -> Search {
         Search::new(self.store.clone(), &self.vaults, person)
     }
+}
+
+/// Tells who was at it, for whoever has to show later that it was done.
+fn log(connection: &ConnectionName, erased: &Erased, who: &'static str) {
+    let Erased { values, timers, letters, events, sends, records } = *erased;
+    tracing::info!(%connection, values, events, letters, sends, timers, records, "{who}");
 }

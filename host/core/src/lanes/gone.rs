@@ -27,6 +27,11 @@ impl<G: Clone + Eq + Hash, K: Clone + Eq + Hash, T> Lanes<G, K, T> {
         lane.is_some_and(|lane| matches!(lane.state, State::Running | State::Over) && lane.out == *number)
     }
 
+    /// Looks at all items that wait, in no order.
+    pub(crate) fn waiting_there(&self) -> impl Iterator<Item = &T> {
+        self.groups.values().flat_map(|group| group.lanes.values()).flat_map(|lane| &lane.queue)
+    }
+
     /// Takes away items that wait, wherever they are, and gives them. What is out stays out. Looks at all that wait.
     pub(crate) fn drop_waiting(&mut self, mut doomed: impl FnMut(&T) -> bool) -> Vec<T> {
         let mut dropped = Vec::new();

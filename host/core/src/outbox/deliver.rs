@@ -10,7 +10,7 @@ use crate::event::{Delivery, Outcome};
 use crate::ids::{BotName, ChatId, InboxSeq, OutboxSeq};
 use crate::lanes::{Next, Out};
 use crate::platform::{SendError, Sent};
-use crate::store::{QueuedSend, SendOutcome, Settlement, StoreError};
+use crate::store::{QueuedSend, SendOutcome, Settled, Settlement, StoreError};
 use crate::time::{Millis, whole_millis};
 use crate::trace::{SendStep, What};
 
@@ -65,8 +65,14 @@ impl Outbox {
             self.settle(seq, &send, SendOutcome::Failed, Some(Outcome::Failed(why))).await?;
             return Ok(None);
         }
-        self.store.attempt(vec![seq]).await?;
+        let stands = self.store.attempt(vec![seq]).await?;
         self.recorded();
+        if stands != [true] {
+            // It was erased before it was put here, or while it was taken.
+            tracing::debug!(bot = %send.bot, connection = %self.connection, %seq, trace_id = %self.traces.of(turn),
+                "a send whose row is gone is not tried");
+            return Ok(None);
+        }
         let result = platform.send(&send.chat.id, &send.message).await;
         let outcome = result.as_ref().map_or_else(SendError::as_str, |_| "delivered");
         self.traces.tell(turn, began, self.traces.now(), || What::Send { send: step(), outcome });
@@ -134,8 +140,9 @@ impl Outbox {
         });
         let event = report.as_ref().map(|arrival| arrival.event.clone());
         let settlement = Settlement { seq, outcome, report };
-        let row = self.record(&settlement).await?;
-        if let (Some(reports), Some(event)) = (reports, event) {
+        let settled = self.record(&settlement).await?;
+        // Of one that was erased meanwhile nobody is told.
+        if let (Settled::Stood(row), Some(reports), Some(event)) = (settled, reports, event) {
             reports.reported(send, row, event);
         }
         Ok(())
@@ -143,13 +150,13 @@ impl Outbox {
 
     /// Records the end of a try. The platform may have answered: going back to sending because the store
     /// is unwell would double the message, so nothing else happens to it until its end is recorded.
-    pub(super) async fn record(&self, settlement: &Settlement) -> Result<Option<InboxSeq>, StoreError> {
+    pub(super) async fn record(&self, settlement: &Settlement) -> Result<Settled, StoreError> {
         loop {
             match self.store.settle(vec![settlement.clone()]).await {
                 Ok(rows) => {
                     self.recorded();
                     self.stats.settled(&settlement.outcome);
-                    return Ok(rows.into_iter().next().flatten());
+                    return Ok(rows.into_iter().next().unwrap_or(Settled::Gone));
                 }
                 Err(StoreError::Closed) => return Err(StoreError::Closed),
                 Err(error) => {

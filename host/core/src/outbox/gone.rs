@@ -7,7 +7,8 @@ use super::{Outbox, weight};
 use crate::ids::OutboxSeq;
 
 impl Outbox {
-    /// Takes sends whose rows are gone out of their lanes. One that is under way ends by itself, and is not tried again.
+    /// Takes sends whose rows are gone out of their lanes. One that is under way ends by itself, and is not tried
+    /// again; one that comes into its lane later is not tried at all, as its try cannot be recorded.
     pub(crate) fn drop_sends(&self, rows: &[OutboxSeq]) {
         if rows.is_empty() {
             return;

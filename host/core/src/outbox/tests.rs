@@ -15,8 +15,9 @@ use crate::outgoing::{Body, Outgoing};
 use crate::pace::Rate;
 use crate::platform::{SendError, Sent};
 use crate::runtime::{Limits, TurnResult};
-use crate::testing::rig::{Rig, fast, run, text};
-use crate::testing::{MemoryStore, TestClock, TestPlatform};
+use crate::store::{Build, Migration, Rows, Upkeep};
+use crate::testing::rig::{BOT, Rig, fast, run, text};
+use crate::testing::{Failpoint, MemoryStore, TestClock, TestPlatform};
 use crate::turn::Turn;
 
 /// Sends each word of a text; tells a `delivery` in its chat's values; asks for a report of "report".
@@ -43,6 +44,14 @@ async fn rig(policy: Policy) -> Rig {
     Rig::start(&MemoryStore::default(), &TestClock::default(), policy, Limits::default(), words).await
 }
 
+/// Puts sends on disk, and into no lane.
+async fn stored(store: &MemoryStore, sends: &[QueuedSend]) -> Vec<OutboxSeq> {
+    let build = Build { digest: "any".to_owned(), version: String::new() };
+    let (values, timers) = (Vec::new(), Vec::new());
+    let migration = Migration { bot: BOT.into(), build, at: Millis(0), values, sends: sends.to_vec(), timers };
+    store.migrate(vec![migration]).await.unwrap().concat()
+}
+
 #[test]
 fn a_chat_gets_its_messages_in_order_and_one_at_a_time() {
     run(async {
@@ -55,6 +64,54 @@ fn a_chat_gets_its_messages_in_order_and_one_at_a_time() {
         b.dedup();
         assert_eq!((a.join(""), b.join("")), ("1234".to_owned(), "xy".to_owned()));
         assert!(rig.platform.most_under_way() <= 2);
+        rig.stop().await;
+    });
+}
+
+/// Its row went while the turn that sent it was told to be on disk.
+#[test]
+fn a_send_that_was_erased_is_not_tried_however_late_it_comes_into_its_lane() {
+    run(async {
+        let rig = rig(fast()).await;
+        let send = |index, text: &str| QueuedSend {
+            id: SendId { turn: InboxSeq(7), index },
+            bot: BOT.into(),
+            chat: Chat::new("shop", "sara"),
+            message: Arc::new(Outgoing { report: true, ..Outgoing::text(text) }),
+            queued: rig.clock.now(),
+        };
+        let sends = vec![send(0, "erased"), send(1, "stays")];
+        let rows = stored(&rig.store, &sends).await;
+        rig.store.erase(Rows { sends: vec![rows[0]], ..Rows::default() }).await.unwrap();
+        rig.host.outboxes().push_all(rows.into_iter().zip(sends).collect());
+        rig.settle().await;
+        assert_eq!(rig.sent_to("sara"), ["stays"]);
+        let counts = rig.host.outboxes().get(&"shop".into()).unwrap().stats.counts();
+        assert_eq!((counts.delivered, counts.failed), (1, 0));
+        rig.stop().await;
+    });
+}
+
+#[test]
+fn of_a_send_that_is_erased_while_it_is_tried_nobody_is_told_and_no_bot_lacked_room() {
+    run(async {
+        let rig = rig(fast()).await;
+        rig.host.pause_sends(&"shop".into()).await.unwrap();
+        rig.arrive(vec![text("a", "1", "report")]).await;
+        rig.settle().await;
+        let of = SendsOf { connection: Some("shop".into()), chat: None };
+        let row = rig.host.list_sends(of, OutboxSeq(0), 9).await.unwrap()[0].seq;
+        // The platform has it, and the store does not take the end yet.
+        rig.store.fail([Failpoint::Settle]);
+        rig.host.resume_sends(&"shop".into()).await.unwrap();
+        rig.settle().await;
+        assert_eq!(rig.sent_to("a"), ["report"]);
+        rig.store.erase(Rows { sends: vec![row], ..Rows::default() }).await.unwrap();
+        rig.arrive(vec![text("a", "2", "next")]).await;
+        rig.until(|| rig.sent_to("a") == ["report", "next"]).await;
+        rig.settle().await;
+        assert!(!rig.store.values().contains_key("chat/delivery"));
+        assert_eq!(rig.bot.stats.dead(), 0);
         rig.stop().await;
     });
 }
@@ -72,13 +129,13 @@ fn a_bot_that_writes_to_many_chats_holds_up_no_other_bot() {
         let (store, clock) = (Arc::new(MemoryStore::default()), Arc::new(TestClock::default()));
         let platform = Arc::new(TestPlatform::default());
         let policy = Policy { at_once: 1, waiting: 100, ..fast() };
-        let outbox = Arc::new(Outbox::new("shop".into(), platform.clone(), policy, store, clock));
+        let outbox = Arc::new(Outbox::new("shop".into(), platform.clone(), policy, store.clone(), clock));
         let outboxes = Outboxes::default();
         outboxes.add(outbox.clone());
-        for chat in 0..100 {
-            outbox.push(OutboxSeq(chat), queued("loud", &chat.to_string()));
-        }
-        outbox.push(OutboxSeq(100), queued("quiet", "0"));
+        let mut sends: Vec<_> = (0..100).map(|chat| queued("loud", &chat.to_string())).collect();
+        sends.push(queued("quiet", "0"));
+        let rows = stored(&store, &sends).await;
+        outboxes.push_all(rows.into_iter().zip(sends).collect());
         assert!(outboxes.is_crowded(&"loud".into(), &Chat::new("shop", "new")).is_some());
         assert!(outboxes.is_crowded(&"quiet".into(), &Chat::new("shop", "new")).is_none());
         let three = async {

@@ -6,7 +6,7 @@ use std::task::Poll;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Item, Person, Stored};
+use super::{Item, Person, Stored, Until};
 use crate::dead::DeadLetter;
 use crate::event::Event;
 use crate::ids::{BotName, Chat, InboxSeq, OutboxSeq};
@@ -107,6 +107,14 @@ pub struct Search {
     person: Person,
     /// What the person is to the vault.
     hash: Option<NameHash>,
+    until: Option<Until>,
+}
+
+/// What a search is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Doing {
+    Show,
+    Erase,
 }
 
 type Step = (Vec<Row>, Option<Place>);
@@ -115,7 +123,13 @@ impl Search {
     /// For what is stored of `person`.
     pub fn new(store: Arc<dyn Store>, vaults: &Vaults, person: Person) -> Self {
         let hash = person.user.as_ref().and_then(|user| vaults.person(&person.connection, user));
-        Self { store, person, hash }
+        Self { store, person, hash, until: None }
+    }
+
+    /// Leaves what came later where it is.
+    #[must_use]
+    pub(crate) fn until(self, until: Option<Until>) -> Self {
+        Self { until, ..self }
     }
 
     pub(super) fn store(&self) -> &Arc<dyn Store> {
@@ -123,12 +137,12 @@ impl Search {
     }
 
     /// Looks at the next rows. Gives those that are the person's, which may be none, and where to go on, if anywhere.
-    pub(super) async fn step(&self, place: Place) -> Result<Step, StoreError> {
+    pub(super) async fn step(&self, place: Place, doing: Doing) -> Result<Step, StoreError> {
         breathe().await;
         match place {
             Place::Timers { bot, chat, after } => self.timers(bot, chat, after).await,
             Place::Letters { before } => self.letters(before).await,
-            Place::Events { after } => self.events(after).await,
+            Place::Events { after } => self.events(after, doing).await,
             Place::Sends { chat, after } => self.sends(chat, after).await,
             Place::Values { bot, bucket, after } => self.values(bot, bucket, after).await,
             Place::Records { after } => self.records(after).await,
@@ -185,14 +199,14 @@ impl Search {
         };
         let mut found = Vec::new();
         for letter in page {
-            if self.is_theirs(&letter.chat, self.store.dead_event(letter.seq)).await? {
+            if self.is_theirs(&letter.chat, self.store.dead_event(letter.seq), None).await? {
                 found.push(Row::Letter(letter));
             }
         }
         Ok((found, Some(place)))
     }
 
-    async fn events(&self, after: InboxSeq) -> Result<Step, StoreError> {
+    async fn events(&self, after: InboxSeq, doing: Doing) -> Result<Step, StoreError> {
         let page = self.store.waiting_events(after, STEP).await?;
         let place = match page.last() {
             // Looked for until there is none, so that it is known up to which row none is left.
@@ -201,25 +215,33 @@ impl Search {
         };
         let mut found = Vec::new();
         for event in page {
-            if self.is_theirs(&event.chat, self.store.event(event.seq)).await? {
+            let is_late = self.until.is_some_and(|until| event.seq > until.row);
+            let stays = |event: &Event| event.is_farewell() || is_late && event.is_from_outside();
+            let stays: Option<&(dyn Fn(&Event) -> bool + Sync)> =
+                if doing == Doing::Erase { Some(&stays) } else { None };
+            if self.is_theirs(&event.chat, self.store.event(event.seq), stays).await? {
                 found.push(Row::Event(event));
             }
         }
         Ok((found, Some(place)))
     }
 
+    /// True if an event is theirs and none of those that `stays` says.
     async fn is_theirs(
         &self,
         chat: &Chat,
         event: impl Future<Output = Result<Option<Arc<Event>>, StoreError>>,
+        stays: Option<&(dyn Fn(&Event) -> bool + Sync)>,
     ) -> Result<bool, StoreError> {
-        if self.person.has_chat(chat) || !self.person.may_be_in(chat) {
-            return Ok(self.person.has_chat(chat));
+        let has_chat = self.person.has_chat(chat);
+        if !self.person.may_be_in(chat) || has_chat && stays.is_none() {
+            return Ok(has_chat);
         }
         match event.await {
-            Ok(event) => Ok(event.is_some_and(|event| self.person.is_behind(chat, &event))),
-            // Nobody can tell any more whose it was.
-            Err(StoreError::Unreadable(_)) => Ok(false),
+            Ok(event) => Ok(event
+                .is_some_and(|event| self.person.is_behind(chat, &event) && stays.is_none_or(|stays| !stays(&event)))),
+            // Nobody can tell any more whose it was, where the chat does not.
+            Err(StoreError::Unreadable(_)) => Ok(has_chat),
             Err(error) => Err(error),
         }
     }
@@ -260,7 +282,8 @@ impl Search {
         let Some(hash) = self.hash else { return Ok((Vec::new(), None)) };
         let page = self.store.records_of(self.person.connection.clone(), hash, after, STEP).await?;
         let next = page.last().filter(|_| page.len() == STEP).map(|last| Place::Records { after: last.place });
-        Ok((page.into_iter().map(Row::Record).collect(), next))
+        let goes = |record: &ListedRecord| self.until.is_none_or(|until| record.written <= until.time);
+        Ok((page.into_iter().filter(goes).map(Row::Record).collect(), next))
     }
 
     /// The first bot that stores something, from one on, and the next one.

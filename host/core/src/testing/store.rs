@@ -15,8 +15,8 @@ use crate::health::Held;
 use crate::ids::{BotName, ConnectionName, InboxSeq, OutboxSeq};
 use crate::quota::Usage;
 use crate::store::{
-    Appended, Arrival, Build, Mark, Migration, QueuedSend, RecordsOf, SealedRecord, SendOutcome, Settlement, Store,
-    StoreError, Totals, TurnCommit, WaitingEvent, WaitingSend, is_again,
+    Appended, Arrival, Build, Mark, Migration, QueuedSend, RecordsOf, SealedRecord, SendOutcome, Settled, Settlement,
+    Store, StoreError, Totals, TurnCommit, WaitingEvent, WaitingSend, is_again,
 };
 use crate::time::Millis;
 use crate::timers::{Firing, Missed, Standing, TimerKey, TimerWrite};
@@ -258,25 +258,25 @@ impl Tables {
         sends.collect()
     }
 
-    fn settle(&mut self, item: Settlement) -> Option<InboxSeq> {
-        let (row, _) = self.outbox.get_mut(&item.seq)?;
+    fn settle(&mut self, item: Settlement) -> Settled {
+        let Some((row, _)) = self.outbox.get_mut(&item.seq) else { return Settled::Gone };
         match item.outcome {
             SendOutcome::Again { attempts, not_before, in_doubt } => {
                 row.attempts = attempts;
                 row.not_before = not_before;
                 row.attempted = false;
                 self.totals.in_doubt_resent += u64::from(in_doubt);
-                return None;
+                return Settled::Stood(None);
             }
             SendOutcome::Delivered => self.totals.delivered += 1,
             SendOutcome::Failed => self.totals.failed += 1,
             SendOutcome::DroppedInDoubt => self.totals.in_doubt_dropped += 1,
         }
         self.outbox.remove(&item.seq);
-        match self.append(item.report?) {
+        Settled::Stood(item.report.and_then(|report| match self.append(report) {
             Appended::Stored(rows) => rows.into_iter().flatten().next(),
             Appended::Duplicate => None,
-        }
+        }))
     }
 }
 
@@ -289,17 +289,14 @@ impl Store for MemoryStore {
         self.call(Some(Failpoint::Commit), |tables| turns.into_iter().map(|turn| tables.commit(turn)).collect())
     }
 
-    fn attempt(&self, rows: Vec<OutboxSeq>) -> BoxFuture<'static, Result<(), StoreError>> {
+    fn attempt(&self, rows: Vec<OutboxSeq>) -> BoxFuture<'static, Result<Vec<bool>, StoreError>> {
         self.call(Some(Failpoint::Attempt), |tables| {
-            for seq in rows {
-                if let Some((row, _)) = tables.outbox.get_mut(&seq) {
-                    row.attempted = true;
-                }
-            }
+            let try_it = |seq| tables.outbox.get_mut(&seq).map(|(row, _)| row.attempted = true).is_some();
+            rows.into_iter().map(try_it).collect()
         })
     }
 
-    fn settle(&self, items: Vec<Settlement>) -> BoxFuture<'static, Result<Vec<Option<InboxSeq>>, StoreError>> {
+    fn settle(&self, items: Vec<Settlement>) -> BoxFuture<'static, Result<Vec<Settled>, StoreError>> {
         self.call(Some(Failpoint::Settle), |tables| items.into_iter().map(|item| tables.settle(item)).collect())
     }
 

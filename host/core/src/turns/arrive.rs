@@ -31,6 +31,7 @@ impl Turns {
             let since = self.traces.now();
             let waiting = Waiting { seq, attempts: 0, conflicts: 0, since, stay, event: keep.then_some(event) };
             let _known = self.lanes().push(&name, &chat, waiting, Millis(0));
+            self.waits(seq);
         }
         self.wake();
     }

@@ -42,6 +42,7 @@ impl Turns {
         // One step, or the commit could be over before the lane knows that the turn is.
         let mut lanes = self.lanes();
         let freed = lanes.over(ticket.bot.name(), &ticket.chat);
+        let seq = commit.seq;
         let passed = match self.ledger.submit(began, reads, commit, ticket) {
             Ok(()) => {
                 stands(&mut lanes);
@@ -54,6 +55,7 @@ impl Turns {
         };
         drop(lanes);
         if !passed {
+            self.waits(seq);
             self.ends.notify_waiters();
         }
         if freed || !passed {
@@ -76,6 +78,7 @@ impl Turns {
         }
         // Before their lanes go on: who has waited for the end of a turn finds all that it left.
         self.outboxes.push_all(queued);
+        let mut again = Vec::new();
         let mut lanes = self.lanes();
         for Committed { ticket, commit, sends: _ } in batch {
             let Ticket { bot, chat, stay, asked, answer, ended: _ } = ticket;
@@ -104,12 +107,14 @@ impl Turns {
                 }
                 Mark::Retry { attempts, not_before } => {
                     let seq = commit.seq;
+                    again.push(seq);
                     Next::At(not_before, Waiting { seq, attempts, conflicts: 0, since: now, stay, event: None })
                 }
             };
             lanes.finish(bot.name(), &chat, next);
         }
         drop(lanes);
+        again.into_iter().for_each(|seq| self.waits(seq));
         self.ends.notify_waiters();
         self.wake();
     }

@@ -45,8 +45,25 @@ pub(super) struct Erasures {
 struct Entry {
     number: usize,
     person: Person,
-    /// Up to which row events are gone, and when that was; none while it is under way.
-    over: Option<(InboxSeq, Millis)>,
+    /// Tells which wish of the person it is, where it is one.
+    since: Option<Millis>,
+    /// None while it is under way.
+    over: Option<Over>,
+}
+
+/// What is gone.
+struct Over {
+    /// Up to this row all events.
+    upto: InboxSeq,
+    /// Up to this one those that came from outside.
+    came: InboxSeq,
+    at: Millis,
+}
+
+impl Over {
+    fn takes(&self, event: &Event, seq: InboxSeq) -> bool {
+        seq <= if event.is_from_outside() { self.came } else { self.upto }
+    }
 }
 
 /// What an erasure means for an event that is to be handled.
@@ -59,14 +76,14 @@ enum Fate {
 
 impl Erasures {
     fn fate(&self, chat: &Chat, event: &Event, seq: InboxSeq) -> Option<Fate> {
-        if self.count.load(Ordering::Acquire) == 0 {
+        if self.count.load(Ordering::Acquire) == 0 || event.is_farewell() {
             return None;
         }
         let all = self.lock();
         let mut theirs = all.iter().filter(|entry| entry.person.is_behind(chat, event)).peekable();
         theirs.peek()?;
         // One that is gone is not to wait for another erasure of the same person.
-        if theirs.clone().any(|entry| entry.over.is_some_and(|(upto, _)| seq <= upto)) {
+        if theirs.clone().any(|entry| entry.over.as_ref().is_some_and(|over| over.takes(event, seq))) {
             return Some(Fate::Gone);
         }
         theirs.any(|entry| entry.over.is_none()).then_some(Fate::Waits)
@@ -94,7 +111,10 @@ impl Turns {
     ) -> Result<Waiting, Next<Waiting>> {
         match self.erasures.fate(chat, event, item.seq) {
             None => Ok(item),
-            Some(Fate::Gone) => Err(Next::Done),
+            Some(Fate::Gone) => {
+                self.end_ask(item.seq);
+                Err(Next::Done)
+            }
             Some(Fate::Waits) => Err(Next::At(self.clock.now() + LOOK_AGAIN, Waiting { event: None, ..item })),
         }
     }
@@ -110,15 +130,23 @@ impl Turns {
             self.erasures.ended.notified().await;
             self.clock.sleep_until(self.clock.now() + ON_ITS_WAY).await;
             let now = self.clock.now();
-            self.erasures.change(|all| all.retain(|entry| entry.over.is_none_or(|(_, at)| now.since(at) < ON_ITS_WAY)));
+            self.erasures.change(|all| {
+                all.retain(|entry| entry.over.as_ref().is_none_or(|over| now.since(over.at) < ON_ITS_WAY));
+            });
         }
     }
 
     /// Begins no further turn of a person until what comes back is dropped.
-    pub(crate) fn begin_erasure(self: &Arc<Self>, person: Person) -> Erasing {
+    pub(crate) fn begin_erasure(self: &Arc<Self>, person: Person, since: Option<Millis>) -> Erasing {
         let number = self.erasures.next.fetch_add(1, Ordering::Relaxed);
-        self.erasures.change(|all| all.push(Entry { number, person: person.clone(), over: None }));
+        self.erasures.change(|all| all.push(Entry { number, person: person.clone(), since, over: None }));
         Erasing { turns: self.clone(), person, number }
+    }
+
+    /// True if this wish of a person was granted lately.
+    pub(crate) fn was_erased(&self, person: &Person, since: Millis) -> bool {
+        let all = self.erasures.lock();
+        all.iter().any(|entry| entry.person == *person && entry.over.is_some() && entry.since == Some(since))
     }
 }
 
@@ -153,23 +181,30 @@ impl Erasing {
         }
     }
 
-    /// Takes events whose rows are gone out of their lanes.
+    /// Whose they are.
+    pub(crate) fn person(&self) -> &Person {
+        &self.person
+    }
+
+    /// Takes events whose rows are gone out of their lanes. Nobody waits for the answer to one.
     pub(crate) fn drop_events(&self, rows: &[InboxSeq]) {
         if rows.is_empty() {
             return;
         }
+        rows.iter().for_each(|seq| self.turns.end_ask(*seq));
         let rows: HashSet<_> = rows.iter().collect();
         let dropped = self.turns.lanes().drop_waiting(|item| rows.contains(&item.seq));
         let bytes = dropped.iter().filter_map(|item| item.event.as_ref()).map(|event| event.weight()).sum();
         self.turns.bodies.fetch_sub(bytes, Ordering::Relaxed);
     }
 
-    /// The events of the person up to this row are gone. Those behind it are handled.
-    pub(crate) fn over(self, upto: InboxSeq) {
-        let now = self.turns.clock.now();
+    /// The events of the person up to this row are gone, those that came from outside perhaps up to another. Those
+    /// behind it are handled.
+    pub(crate) fn over(self, upto: InboxSeq, came: Option<InboxSeq>) {
+        let at = self.turns.clock.now();
         self.turns.erasures.change(|all| {
             if let Some(entry) = all.iter_mut().find(|entry| entry.number == self.number) {
-                entry.over = Some((upto, now));
+                entry.over = Some(Over { upto, came: came.unwrap_or(upto), at });
             }
         });
         self.turns.erasures.ended.notify_one();

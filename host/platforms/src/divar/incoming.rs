@@ -46,11 +46,12 @@ pub(super) enum Read {
     Skipped(Skip),
 }
 
-/// Whose permission brought an event of a conversation.
+/// Whose permission brought an event.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Link {
-    pub(super) conversation: String,
     pub(super) user: String,
+    /// Where it is one of a conversation.
+    pub(super) conversation: Option<String>,
     /// The ad that it is about.
     pub(super) post: Option<String>,
 }
@@ -75,10 +76,11 @@ impl Reader {
             "NEW_CHATBOT_MESSAGE" => self.message(fields.value("new_chatbot_message"), Kind::Bot, user, received),
             "POST_UPDATE" => {
                 let mut told = object(fields.value("post_update"));
-                if let Some(user) = user {
-                    told.insert("user".to_owned(), user.into());
+                if let Some(user) = &user {
+                    told.insert("user".to_owned(), user.as_str().into());
                 }
-                other("divar.post-update", told.into())
+                let link = user.map(|user| Link { user, conversation: None, post: None });
+                other("divar.post-update", told.into(), link)
             }
             "USER_ACCESS_REVOCATION" => match fields.at("user_access_revocation").id("user_id") {
                 Some(user) => Read::Revoked(user),
@@ -91,7 +93,8 @@ impl Reader {
             }
             other => {
                 self.status.note_unknown("type", other);
-                self::other(&format!("divar.{}", dashed(other)), raw.clone())
+                let link = user.map(|user| Link { user, conversation: None, post: None });
+                self::other(&format!("divar.{}", dashed(other)), raw.clone(), link)
             }
         }
     }
@@ -111,9 +114,9 @@ impl Reader {
             Err(why) => return Read::Skipped(why),
         };
         let conversation = Fields::of(raw).at("conversation");
-        let link = user.zip(conversation.id("id")).map(|(user, id)| {
-            let post = conversation.id("post_token");
-            Link { conversation: id, user, post }
+        let link = user.map(|user| {
+            let (conversation, post) = (conversation.id("id"), conversation.id("post_token"));
+            Link { user, conversation, post }
         });
         let incoming = Incoming { within, ..Incoming::new(key, Event::Message(message)) };
         Read::Event(Box::new(incoming), link)
@@ -134,16 +137,16 @@ fn transaction(mut told: Map<String, Value>) -> Read {
             let event = Event::Other("divar.transaction".to_owned(), told.to_string());
             Read::Event(Box::new(Incoming::new(key, event)), None)
         }
-        _ => other("divar.transaction", told),
+        _ => other("divar.transaction", told, None),
     }
 }
 
 /// What has no id.
-fn other(name: &str, told: Value) -> Read {
+fn other(name: &str, told: Value, link: Option<Link>) -> Read {
     let json = written(Some(&told));
     let key = format!("event:{}", Print::of(&["event", name, &json]).key());
     let incoming = Incoming::new(key, Event::Other(name.to_owned(), json)).within(EVENT_WINDOW);
-    Read::Event(Box::new(incoming), None)
+    Read::Event(Box::new(incoming), link)
 }
 
 /// The object; something else stands under `value` in one.

@@ -36,10 +36,12 @@ pub(super) enum Skip {
     Echo,
     /// Older than the operator wants.
     TooOld,
+    /// It came by a consent that its person has taken back.
+    TakenBack,
 }
 
 impl Skip {
-    const ALL: [Self; 11] = [
+    const ALL: [Self; 12] = [
         Self::NoAddress,
         Self::ForeignSource,
         Self::WrongKey,
@@ -51,6 +53,7 @@ impl Skip {
         Self::NoUser,
         Self::Echo,
         Self::TooOld,
+        Self::TakenBack,
     ];
 
     fn name(self) -> &'static str {
@@ -66,6 +69,7 @@ impl Skip {
             Self::NoUser => "no-user",
             Self::Echo => "echo",
             Self::TooOld => "too-old",
+            Self::TakenBack => "taken-back",
         }
     }
 }

@@ -21,7 +21,7 @@ use serde_json::{Value, json};
 
 use super::connection::Divar;
 use super::door::{Place, Refused, refusal, reply};
-use super::incoming::Read;
+use super::incoming::{Link, Read};
 use super::press::Asked;
 use super::status::{Concern, Skip};
 use super::{press, session};
@@ -86,9 +86,16 @@ impl Divar {
         for event in events {
             match self.reader.read(event, now) {
                 Read::Event(incoming, link) => {
-                    // Before the event, so that a bot that answers at once can.
-                    if let Some(link) = link {
-                        self.oauth.link_about(&link.conversation, &link.user, link.post.as_deref()).await;
+                    if let Some(Link { user, conversation, post }) = link {
+                        // It was on its way when the person took their consent back.
+                        if self.oauth.has_taken_back(&user).await {
+                            self.status.skip(Skip::TakenBack);
+                            continue;
+                        }
+                        // Before the event, so that a bot that answers at once can.
+                        if let Some(conversation) = conversation {
+                            self.oauth.link_about(&conversation, &user, post.as_deref()).await;
+                        }
                     }
                     arrived.push(*incoming);
                 }
@@ -102,10 +109,8 @@ impl Divar {
         {
             return self.refused(&error, now);
         }
-        for user in revoked {
-            if let Err(error) = self.oauth.revoke(&user, intake).await {
-                return self.refused(&error, now);
-            }
+        if let Err(error) = self.oauth.revoke(&revoked, intake).await {
+            return self.refused(&error, now);
         }
         if count > 0 {
             self.taken(count, now);

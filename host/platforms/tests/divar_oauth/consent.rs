@@ -110,7 +110,7 @@ async fn without_oauth_each_says_which_line_to_write_and_posts_are_read_all_the_
     shop.oauth.link("c1", "ann").await;
     assert!(shop.names("link").await.is_empty());
     // What was given before the line was taken out goes, and bots hear of it.
-    shop.oauth.revoke("ann", &shop.kept).await.unwrap();
+    shop.revoke("ann").await.unwrap();
     assert_eq!(shop.kept.names(), ["divar.revoked"]);
     let post = shop.call("divar.get-post", json!({ "token": "gZd7omnS" })).await.unwrap();
     assert_eq!(post["token"], "gZd7omnS");

@@ -1,7 +1,7 @@
 //! A connection's consents with everything around them, and an intake that remembers.
 
 use std::collections::BTreeSet;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -13,6 +13,7 @@ use hodhod_core::ids::{Chat, SenderId};
 use hodhod_core::platform::{Call, CallError, Incoming, Intake};
 use hodhod_core::store::StoreError;
 use hodhod_core::testing::{MemoryVault, TestClock};
+use hodhod_core::time::Millis;
 use hodhod_core::vault::{Change, Record, Vault};
 use hodhod_core::webhook::Reply;
 use hodhod_platforms::divar::{DivarConfig, NoToken, OAuth, OAuthConfig, Options};
@@ -103,6 +104,16 @@ impl Shop {
         self.disk.is_full.store(is_full, Ordering::SeqCst);
     }
 
+    /// The operator has people erased just when a link to them is written.
+    pub(crate) fn erase_while_linking(&self) {
+        self.disk.is_racing.store(true, Ordering::SeqCst);
+    }
+
+    /// As many writes as this still go to the disk.
+    pub(crate) fn leave_room(&self, writes: usize) {
+        self.disk.room.store(writes, Ordering::SeqCst);
+    }
+
     /// The connection after a crash: over the same vault, with nothing in memory.
     pub(crate) fn restart(&mut self) {
         self.change(&config(&self.play.base()));
@@ -143,6 +154,11 @@ impl Shop {
         let query = self.play.allow(&self.ask(scopes).await, person);
         let reply = self.come_back(&query).await;
         assert_eq!(reply.status(), 200, "{}", text(&reply));
+    }
+
+    /// A person takes everything back.
+    pub(crate) async fn revoke(&self, person: &str) -> Result<(), StoreError> {
+        self.oauth.revoke(&[person.to_owned()], &self.kept).await
     }
 
     /// The token to write in a conversation with.
@@ -189,17 +205,24 @@ impl Shop {
 #[derive(Clone)]
 pub(crate) struct HostVault {
     vault: MemoryVault,
+    /// Writes that are left until it is full.
+    room: Arc<AtomicUsize>,
     is_full: Arc<AtomicBool>,
     is_altered: Arc<AtomicBool>,
+    /// True where the operator has a person erased just when a link to them is written.
+    is_racing: Arc<AtomicBool>,
 }
 
 impl HostVault {
     fn new(vault: &MemoryVault) -> Self {
-        Self { vault: vault.clone(), is_full: Arc::default(), is_altered: Arc::default() }
+        let room = Arc::new(AtomicUsize::new(usize::MAX));
+        let (is_full, is_altered, is_racing) = Default::default();
+        Self { vault: vault.clone(), room, is_full, is_altered, is_racing }
     }
 
     fn check(&self, changes: &[Change]) -> Result<(), StoreError> {
-        if self.is_full.load(Ordering::SeqCst) {
+        let has_room = self.room.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |room| room.checked_sub(1)).is_ok();
+        if self.is_full.load(Ordering::SeqCst) || !has_room {
             return Err(StoreError::NoRoom("the disk is full".to_owned()));
         }
         for record in changes.iter().filter_map(|change| change.record.as_ref()) {
@@ -248,7 +271,14 @@ impl Vault for HostVault {
     fn change(&self, changes: Vec<Change>) -> BoxFuture<'_, Result<(), StoreError>> {
         async move {
             self.check(&changes)?;
-            self.vault.change(changes).await
+            let person = changes.iter().find(|change| change.kind == "link").and_then(|change| change.record.clone());
+            self.vault.change(changes).await?;
+            if let Some(person) = person.and_then(|record| record.person)
+                && self.is_racing.load(Ordering::SeqCst)
+            {
+                self.vault.take("grant", person.as_str()).await?;
+            }
+            Ok(())
         }
         .boxed()
     }
@@ -284,6 +314,11 @@ pub(crate) struct Kept {
     keys: Mutex<BTreeSet<String>>,
     refuses: AtomicBool,
     closed: Notify,
+    /// Whoever was forgotten, with the number of events that had been taken by then.
+    forgotten: Mutex<Vec<(String, usize)>>,
+    /// Persons whose turns go on and on.
+    busy: Mutex<BTreeSet<String>>,
+    idle: Notify,
 }
 
 impl Kept {
@@ -297,6 +332,22 @@ impl Kept {
 
     pub(crate) fn taken(&self) -> Vec<Incoming> {
         self.taken.lock().unwrap().clone()
+    }
+
+    /// Lets a person's turns go on, so that nothing of theirs can be taken away.
+    pub(crate) fn keep_busy(&self, person: &str) {
+        self.busy.lock().unwrap().insert(person.to_owned());
+    }
+
+    /// Lets all turns end.
+    pub(crate) fn let_end(&self) {
+        self.busy.lock().unwrap().clear();
+        self.idle.notify_waiters();
+    }
+
+    /// Whoever was forgotten, with the number of events that had been taken by then.
+    pub(crate) fn forgotten(&self) -> Vec<(String, usize)> {
+        self.forgotten.lock().unwrap().clone()
     }
 
     /// What bots were told: the bot or "all", the event's name, and its JSON.
@@ -335,6 +386,23 @@ impl Intake for Kept {
             let count = new.len();
             self.taken.lock().unwrap().extend(new);
             Ok(count)
+        }
+        .boxed()
+    }
+
+    fn forget(&self, person: &SenderId, _since: Millis) -> BoxFuture<'_, Result<(), StoreError>> {
+        let person = person.to_string();
+        async move {
+            loop {
+                let ended = self.idle.notified();
+                if !self.busy.lock().unwrap().contains(&person) {
+                    break;
+                }
+                ended.await;
+            }
+            let taken = self.taken().len();
+            self.forgotten.lock().unwrap().push((person, taken));
+            Ok(())
         }
         .boxed()
     }

@@ -103,7 +103,7 @@ async fn everything_said() -> (String, Vec<String>) {
         shop.clock.advance(Duration::from_secs(3_600));
         write!(said, "{:?}", shop.oauth.token_for("c1", Some("ann")).await).unwrap();
         shop.kept.refuse(true);
-        let refused: Result<(), StoreError> = shop.oauth.revoke("ann", &shop.kept).await;
+        let refused: Result<(), StoreError> = shop.revoke("ann").await;
         write!(said, "{refused:?} {:?}", shop.kept.taken()).unwrap();
         for kind in ["state", "grant", "told", "named", "link", "revoked"] {
             write!(said, "{:?}", shop.names(kind).await).unwrap();

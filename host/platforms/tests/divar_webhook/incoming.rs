@@ -85,6 +85,32 @@ async fn a_revocation_is_told_to_all_bots() {
 }
 
 #[tokio::test]
+async fn what_comes_by_a_consent_that_was_taken_back_is_no_event_and_all_else_is() {
+    let rig = Rig::default();
+    let of = |user: &str, id: &str| {
+        let mut event: Value = serde_json::from_str(&data("post_text")).unwrap();
+        event["metadata"]["hodhod_user"] = json!(user);
+        event["new_message"]["id"] = json!(id);
+        event
+    };
+    rig.event(of("Ab9+/x3Kq0=", "before")).await;
+    assert_eq!(rig.post("/events", data("revocation")).await.0, 200);
+    rig.kept.clear();
+    for late in [of("Ab9+/x3Kq0=", "late"), serde_json::from_str(&data("post_update")).unwrap()] {
+        assert_eq!(rig.skip(late).await, "taken-back");
+    }
+    let mut unknown: Value = serde_json::from_str(&data("unknown")).unwrap();
+    unknown["metadata"]["hodhod_user"] = json!("Ab9+/x3Kq0=");
+    assert_eq!(rig.skip(unknown).await, "taken-back");
+    // By another's consent, and by nobody's: what the person writes to the app themselves.
+    rig.event(of("another", "other")).await;
+    rig.event(data("bot_text")).await;
+    rig.event(data("unknown")).await;
+    rig.clock.advance(Duration::from_secs(3600));
+    rig.event(of("Ab9+/x3Kq0=", "long after")).await;
+}
+
+#[tokio::test]
 async fn what_says_too_little_is_skipped_with_a_reason() {
     for (body, reason) in [
         (json!({}), "no-type"),

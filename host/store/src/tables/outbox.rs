@@ -48,9 +48,9 @@ impl<'c> Outbox<'c> {
             .map(drop)
     }
 
-    /// Marks a send as being tried. Nothing happens if the row is gone.
-    pub(crate) fn attempt(&mut self, seq: OutboxSeq) -> rusqlite::Result<()> {
-        self.attempt.execute([stored(seq.0)]).map(drop)
+    /// Marks a send as being tried. False if the row is gone.
+    pub(crate) fn attempt(&mut self, seq: OutboxSeq) -> rusqlite::Result<bool> {
+        Ok(self.attempt.execute([stored(seq.0)])? == 1)
     }
 
     /// False if the row is gone.

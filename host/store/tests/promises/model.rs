@@ -7,7 +7,8 @@ use hodhod_core::dead::Doomed;
 use hodhod_core::ids::{InboxSeq, OutboxSeq};
 use hodhod_core::store::{
     Appended, Arrival, Build, DoomedRecords, Erased, Mark, Migration, NameHash, QueuedSend, RecordChange, Records,
-    RecordsOf, Route, Rows, SealedRecord, SendOutcome, Settlement, Store, StoreError, Totals, TurnCommit, Upkeep,
+    RecordsOf, Route, Rows, SealedRecord, SendOutcome, Settled, Settlement, Store, StoreError, Totals, TurnCommit,
+    Upkeep,
 };
 use hodhod_core::time::Millis;
 use hodhod_core::values::{Bucket, ValueKey, Write};
@@ -194,8 +195,8 @@ impl Model {
         rows
     }
 
-    fn settle(&mut self, item: &Settlement) -> Option<InboxSeq> {
-        let sent = self.outbox.get_mut(&item.seq)?;
+    fn settle(&mut self, item: &Settlement) -> Settled {
+        let Some(sent) = self.outbox.get_mut(&item.seq) else { return Settled::Gone };
         match item.outcome {
             SendOutcome::Again { attempts, not_before, in_doubt } => {
                 (sent.attempts, sent.not_before, sent.attempted) = (attempts, not_before, false);
@@ -208,10 +209,10 @@ impl Model {
         if !matches!(item.outcome, SendOutcome::Again { .. }) {
             self.outbox.remove(&item.seq);
         }
-        match self.append(item.report.as_ref()?) {
+        Settled::Stood(item.report.as_ref().and_then(|report| match self.append(report) {
             Appended::Stored(rows) => rows.into_iter().flatten().next(),
             Appended::Duplicate => None,
-        }
+        }))
     }
 
     fn change_records(&mut self, changes: &[RecordChange]) {
@@ -285,10 +286,9 @@ pub(crate) async fn apply(kit: &mut Kit, model: &mut Model, op: &Op) -> Result<(
             assert_eq!(kit.commit(turns.clone()).await?, expected);
         }
         Op::Attempt(rows) => {
-            for row in rows {
-                model.outbox.entry(*row).and_modify(|sent| sent.attempted = true);
-            }
-            kit.attempt(rows.clone()).await?;
+            let mut try_it = |row| model.outbox.get_mut(row).map(|sent| sent.attempted = true).is_some();
+            let expected: Vec<_> = rows.iter().map(&mut try_it).collect();
+            assert_eq!(kit.attempt(rows.clone()).await?, expected);
         }
         Op::Settle(items) => {
             let expected: Vec<_> = items.iter().map(|item| model.settle(item)).collect();

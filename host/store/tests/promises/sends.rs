@@ -1,7 +1,7 @@
 //! A send stays until its end is recorded, and its end is recorded once.
 
 use hodhod_core::ids::InboxSeq;
-use hodhod_core::store::{SendOutcome, Settlement, Store};
+use hodhod_core::store::{SendOutcome, Settled, Settlement, Store};
 use hodhod_core::time::Millis;
 
 use crate::kit::{Kit, arrival, settled};
@@ -51,17 +51,20 @@ async fn a_report_comes_with_the_end_of_its_send_and_once() {
     let rows = kit.sends(&["a", "b"]).await;
     let end = |row| Settlement { report: Some(arrival("report")), ..settled(row, SendOutcome::Failed) };
     let answer = kit.settle(vec![end(rows[0]), end(rows[0]), end(rows[1])]).await.unwrap();
-    assert_eq!(answer, [Some(InboxSeq(2)), None, None], "its row, the send is gone, the report is a duplicate");
+    let expected = [Settled::Stood(Some(InboxSeq(2))), Settled::Gone, Settled::Stood(None)];
+    assert_eq!(answer, expected, "its row, the send is gone, the report is a duplicate");
     assert_eq!(kit.event_rows().await, [InboxSeq(2)]);
     assert!(kit.outbox().await.is_empty());
 }
 
 #[tokio::test]
-async fn a_try_of_a_send_that_is_gone_changes_nothing() {
+async fn a_try_of_a_send_that_is_gone_changes_nothing_and_says_so() {
     let kit = Kit::new();
     let rows = kit.sends(&["a"]).await;
+    assert_eq!(kit.attempt(rows.clone()).await.unwrap(), [true]);
     kit.settle(vec![settled(rows[0], SendOutcome::Delivered)]).await.unwrap();
-    kit.attempt(rows.clone()).await.unwrap();
-    kit.settle(vec![settled(rows[0], AGAIN)]).await.unwrap();
+    assert_eq!(kit.attempt(rows.clone()).await.unwrap(), [false]);
+    assert_eq!(kit.settle(vec![settled(rows[0], AGAIN)]).await.unwrap(), [Settled::Gone]);
     assert!(kit.outbox().await.is_empty());
+    assert_eq!(kit.attempt(kit.sends(&["b", "c"]).await).await.unwrap(), [true, true]);
 }

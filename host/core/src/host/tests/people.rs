@@ -1,5 +1,7 @@
 //! A person is shown what is stored of them, and is forgotten.
 
+mod wishes;
+
 use std::collections::BTreeSet;
 
 use proptest::prelude::*;
@@ -381,6 +383,7 @@ enum Step {
     Run(u8),
     Pass(u16),
     Erase(u8),
+    Forget(u8),
     FailCommit,
 }
 
@@ -390,6 +393,7 @@ fn step() -> impl Strategy<Value = Step> {
         5 => (1..30u8).prop_map(Step::Run),
         2 => (1..2000u16).prop_map(Step::Pass),
         2 => (0..3u8).prop_map(Step::Erase),
+        2 => (0..3u8).prop_map(Step::Forget),
         1 => Just(Step::FailCommit),
     ]
 }
@@ -415,6 +419,7 @@ proptest! {
                 .boxed()
             })
             .await;
+            rig.platform.set_private_chats();
             let mut written: Vec<(u8, String)> = Vec::new();
             // By person, how many messages there were when an erasure began.
             let mut erasures = Vec::new();
@@ -430,6 +435,15 @@ proptest! {
                     Step::Erase(chat) => {
                         let person = Person::known_as(CONNECTION.into(), chat.to_string().into()).with_chat(chat.to_string().into());
                         erasures.push((chat, written.len(), erase(&rig, person)));
+                    }
+                    Step::Forget(chat) => {
+                        // Each wish is one of its own.
+                        let since = clock.now() + Duration::from_millis(erasures.len() as u64);
+                        let forgetting = wishes::forget(&rig, &chat.to_string(), since);
+                        let done = spawn_local(async move {
+                            forgetting.await.unwrap().map(|()| Erasure::default()).map_err(|_| EraseError::Busy)
+                        });
+                        erasures.push((chat, written.len(), done));
                     }
                     Step::FailCommit => store.fail([Failpoint::Commit]),
                 }

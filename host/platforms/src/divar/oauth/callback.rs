@@ -23,7 +23,7 @@ use super::setup::App;
 use super::state::{Claim, is_state};
 use super::subscribe;
 use super::token::{self, NoPair, Pair};
-use super::told::Told;
+use super::told::{SOON, Told};
 
 /// A query that Divar makes has some hundred bytes.
 const MAX_QUERY: usize = 8 * 1024;
@@ -77,10 +77,10 @@ impl Parts {
             }
         };
         if let Some(key) = told
-            && let Err(error) = self.tell(&key, intake).await
+            && let Err(error) = self.tell(&key, self.clock.sleep_until(self.now() + SOON), intake).await
         {
             tracing::warn!(connection = %self.setup.name, %error, "what became of a consent is told later");
-            self.wake.notify_one();
+            self.news.notify_one();
         }
         page
     }
@@ -130,6 +130,7 @@ impl Parts {
             Ok(()) => {
                 tracing::info!(connection = %self.setup.name, bot = %claim.asked.bot, "a person gave their consent");
                 self.wake.notify_one();
+                self.news.notify_one();
                 self.link_asked(&claim, &grant).await;
                 (Page::Granted, Some(told.key))
             }

@@ -51,7 +51,20 @@ impl OAuth {
         }
     }
 
-    /// Remembers whose conversation it is. It is a help and no promise: where it fails, that is logged.
+    /// True where a person lately took back all that they had given: what comes by it is nobody's business any more.
+    /// False where nobody can tell.
+    pub async fn has_taken_back(&self, user: &str) -> bool {
+        let Some(person) = Person::parse(user) else { return false };
+        let (taken_back, now) = (self.0.has_taken_back(&person).await, self.0.now());
+        taken_back.unwrap_or_else(|error| {
+            if self.0.links.refused(now) {
+                tracing::warn!(connection = %self.0.setup.name, %error, "nobody can tell who took a consent back");
+            }
+            false
+        })
+    }
+
+    /// Remembers whose conversation it is, where that person allows anything. It is a help and no promise: where it fails, that is logged.
     pub async fn link(&self, conversation: &str, user: &str) {
         self.link_about(conversation, user, None).await;
     }
@@ -90,12 +103,13 @@ impl OAuth {
         self.0.call(call).await
     }
 
-    /// Drops all that a person gave, and tells every bot.
+    /// Drops all that people gave, has what is stored of them taken away, and tells every bot. When it returns, it is
+    /// certain to happen, and as a rule it has; where turns have to be waited for it happens later.
     ///
     /// # Errors
     /// When a store does not take it; the same may be asked for again.
-    pub async fn revoke(&self, user: &str, intake: &dyn Intake) -> Result<(), StoreError> {
-        self.0.revoke(user, intake).await
+    pub async fn revoke(&self, users: &[String], intake: &dyn Intake) -> Result<(), StoreError> {
+        self.0.revoke(users, intake).await
     }
 
     /// Keeps tokens fresh and subscriptions alive, and tells what was not told, until the intake closes.

@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use hodhod_core::store::StoreError;
+use hodhod_core::time::Millis;
 use hodhod_core::vault::Record;
 use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
@@ -37,7 +38,8 @@ pub(super) struct Link {
 }
 
 impl Parts {
-    /// Remembers who is behind a conversation.
+    /// Remembers who is behind a conversation, where they allow anything: who took all back, or was erased, does not
+    /// come back by an event that is late.
     pub(super) async fn remember(&self, conversation: &str, link: Link) -> Result<(), StoreError> {
         if conversation.is_empty() || conversation.len() > MAX_CONVERSATION {
             return Ok(());
@@ -50,9 +52,18 @@ impl Parts {
         {
             return Ok(());
         }
+        let _writing = self.writing.lock().await;
+        if self.grants_of(&link.person).await?.is_empty() {
+            return Ok(());
+        }
         let value = serde_json::to_string(&link).map_err(|error| StoreError::Failed(error.to_string()))?;
         let record = Record { person: Some(link.person.sender()), expires: Some(now + LIFE), value: value.into() };
-        self.vault.change(vec![put(LINK, conversation, record)]).await
+        self.vault.change(vec![put(LINK, conversation, record)]).await?;
+        // An operator has people erased without a look at who is writing of them.
+        if self.grants_of(&link.person).await?.is_empty() {
+            self.vault.change(vec![gone(LINK, conversation)]).await?;
+        }
+        Ok(())
     }
 
     /// Who is behind a conversation.
@@ -60,12 +71,13 @@ impl Parts {
         Ok(self.vault.get(LINK, conversation).await?.as_ref().and_then(read))
     }
 
-    /// Drops all links to a person.
-    pub(super) async fn forget_links(&self, person: &Person) -> Result<(), StoreError> {
+    /// Drops all links to a person that were written until then.
+    pub(super) async fn forget_links(&self, person: &Person, until: Millis) -> Result<(), StoreError> {
         let sender = person.sender();
         let mut theirs = Vec::new();
         self.each_link(|name, record| {
-            if record.person.as_ref() == Some(&sender) {
+            let is_later = record.expires.is_some_and(|expires| expires > until + LIFE);
+            if record.person.as_ref() == Some(&sender) && !is_later {
                 theirs.push(name);
             }
         })
@@ -106,6 +118,7 @@ mod tests {
     use hodhod_core::time::Clock;
     use hodhod_core::vault::Vault;
 
+    use super::super::grant::{Grant, Tries};
     use super::*;
     use crate::divar::config::{DivarConfig, Options};
 
@@ -121,6 +134,28 @@ mod tests {
         Parts::new(&config, Arc::new(vault.clone()), Arc::new(clock.clone())).unwrap()
     }
 
+    /// A person allows something.
+    async fn allow(clock: &TestClock, vault: &MemoryVault, person: &str) {
+        let now = clock.now();
+        let grant = Grant {
+            id: "1".to_owned(),
+            person: Person::parse(person).unwrap(),
+            bot: "clerk".into(),
+            scopes: Vec::new(),
+            granted: now,
+            redirect: String::new(),
+            access: "token".into(),
+            refresh: Some("refresh".into()),
+            issued: now,
+            expires: now + LIFE,
+            renewing: Tries::default(),
+            subscribing: None,
+        };
+        let value = serde_json::to_string(&[grant]).unwrap();
+        let record = Record { person: Some(person.into()), expires: None, value: value.into() };
+        vault.change(vec![put("grant", person, record)]).await.unwrap();
+    }
+
     fn link(person: &str) -> Link {
         Link { person: Person::parse(person).unwrap(), post: None }
     }
@@ -134,6 +169,8 @@ mod tests {
         let clock = TestClock::default();
         let vault = MemoryVault::new(Arc::new(clock.clone()));
         let parts = parts(&clock, &vault);
+        allow(&clock, &vault, "ann").await;
+        allow(&clock, &vault, "bob").await;
         parts.remember("c", link("ann")).await.unwrap();
         let expires = async || vault.get(LINK, "c").await.unwrap().unwrap().expires.unwrap();
         let first = expires().await;
@@ -152,10 +189,15 @@ mod tests {
         let clock = TestClock::default();
         let vault = MemoryVault::new(Arc::new(clock.clone()));
         let parts = parts(&clock, &vault);
+        allow(&clock, &vault, "ann").await;
+        allow(&clock, &vault, "bob").await;
         for (name, person) in [("a", "ann"), ("b", "bob"), ("c", "ann")] {
             parts.remember(name, link(person)).await.unwrap();
         }
-        parts.forget_links(&Person::parse("ann").unwrap()).await.unwrap();
-        assert_eq!(names(&vault).await, ["b"]);
+        let until = clock.now();
+        clock.advance(Duration::from_millis(1));
+        parts.remember("d", link("ann")).await.unwrap();
+        parts.forget_links(&Person::parse("ann").unwrap(), until).await.unwrap();
+        assert_eq!(names(&vault).await, ["b", "d"], "what came later is another consent's");
     }
 }

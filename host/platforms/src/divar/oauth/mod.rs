@@ -33,7 +33,9 @@
 //! | the server gave the next pair | the old pair, which lives two minutes more: the next try uses it |
 //! | the next pair is kept | subscriptions of the old pair, which end with it, and new ones to make |
 //! | a subscription is made | the same to make again; events that come twice are known by their ids |
-//! | a person's tokens are gone | the event, which is handed over later, the person's links before it |
+//! | a person's tokens are gone | the event, which is handed over later; before it goes what is stored of the person |
+//! | what is stored of a person is gone | the same to take away again, where nothing is left but what came since |
+//! | it is noted that it is gone | the event, which is handed over later |
 //!
 //! A vault that takes no writes stops renewals before the server is asked, so a full disk costs nobody their
 //! consent: the pair that is kept can be renewed for weeks.

@@ -24,10 +24,14 @@ pub(super) struct Parts {
     /// Held by the one who changes grants or states after what was read of them: for the length of a write,
     /// never of a request.
     pub(super) writing: AsyncMutex<Outstanding>,
+    /// Held by the one who tells bots of a person.
+    pub(super) telling: Locks,
     /// What the vault does not take of links.
     pub(super) links: Refusals,
     /// Wakes who keeps the grants.
     pub(super) wake: Notify,
+    /// Wakes who tells what was not told.
+    pub(super) news: Notify,
     pub(super) trouble: Trouble,
 }
 
@@ -41,8 +45,10 @@ impl Parts {
             clock,
             renewing: Locks::default(),
             writing: AsyncMutex::default(),
+            telling: Locks::default(),
             links: Refusals::default(),
             wake: Notify::new(),
+            news: Notify::new(),
             trouble: Trouble::default(),
         })
     }

@@ -105,11 +105,11 @@ impl Parts {
         let person = &grant.person;
         let key = format!("oauth:divar.revoked:{}:{}", person.as_str(), grant.id);
         self.bury(grant, |was_last| match was_last {
-            true => Told::revoked(person, key, now),
+            true => Told::lost(person, key, now),
             false => Told::ended(person, &grant.bot, &grant.scopes, key, now),
         })
         .await?;
-        self.wake.notify_one();
+        self.news.notify_one();
         Ok(())
     }
 }

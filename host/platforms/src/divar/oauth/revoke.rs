@@ -1,7 +1,8 @@
 //! A person takes back what they gave: their tokens and links go, and every bot is told.
 //!
 //! Divar says it by an event without an id, and may say it twice. What was just told is remembered for an hour,
-//! so a second time tells nobody anything, unless the person has consented again in between.
+//! so a second time tells nobody anything, unless the person has consented again in between. That outlives what is
+//! stored of the person, so it is remembered under a hash of who they are, and belongs to nobody.
 
 use std::time::Duration;
 
@@ -10,9 +11,10 @@ use hodhod_core::store::StoreError;
 use hodhod_core::vault::Record;
 use secrecy::ExposeSecret;
 
+use super::digest::digest;
 use super::parts::{Parts, put};
 use super::person::Person;
-use super::told::Told;
+use super::told::{SOON, Told};
 
 /// The kind of its records.
 const REVOKED: &str = "revoked";
@@ -21,37 +23,57 @@ const REVOKED: &str = "revoked";
 const REPEATS: Duration = Duration::from_secs(60 * 60);
 
 impl Parts {
-    /// Drops all that a person gave and has it told. When it returns, it is in the inbox; where it does not, it
-    /// is told later, or the caller may ask for it again.
-    pub(super) async fn revoke(&self, user: &str, intake: &dyn Intake) -> Result<(), StoreError> {
-        let Some(person) = Person::parse(user) else {
-            tracing::warn!(connection = %self.setup.name, "a consent was taken back by nobody who can be");
-            return Ok(());
-        };
-        if let Err(words) = self.setup.app() {
-            // What was given before it was taken out of the configuration goes all the same.
-            tracing::debug!(connection = %self.setup.name, words, "a consent was taken back");
+    /// Drops all that people gave, has what is stored of them taken away, and has it told. When it returns, that is
+    /// on disk to be done, and as a rule it is done; what takes longer than [`SOON`] is done later. Where it fails
+    /// that is so too, or the caller may ask for it again.
+    pub(super) async fn revoke(&self, users: &[String], intake: &dyn Intake) -> Result<(), StoreError> {
+        let mut keys = Vec::new();
+        for user in users {
+            let Some(person) = Person::parse(user) else {
+                tracing::warn!(connection = %self.setup.name, "a consent was taken back by nobody who can be");
+                continue;
+            };
+            if let Err(words) = self.setup.app() {
+                // What was given before it was taken out of the configuration goes all the same.
+                tracing::debug!(connection = %self.setup.name, words, "a consent was taken back");
+            }
+            keys.push(self.take_back(&person).await?);
         }
-        let key = self.take_back(&person).await?;
-        self.tell(&key, intake).await
+        let soon = self.now() + SOON;
+        for key in keys {
+            self.tell(&key, self.clock.sleep_until(soon), intake).await?;
+        }
+        Ok(())
     }
 
     async fn take_back(&self, person: &Person) -> Result<String, StoreError> {
         let _writing = self.writing.lock().await;
         let (removal, gave) = self.removal(person).await?;
-        let repeated = self.vault.get(REVOKED, person.as_str()).await?;
-        if let Some(record) = repeated
+        let repeated = self.revocation(person).await?;
+        if let Some(key) = repeated
             && !gave
         {
-            return Ok(record.value.expose_secret().to_owned());
+            return Ok(key);
         }
         let now = self.now();
-        let key = format!("oauth:divar.revoked:{}:{now}", person.as_str());
-        let record = Record { person: Some(person.sender()), expires: Some(now + REPEATS), value: key.as_str().into() };
-        let mut changes = vec![put(REVOKED, person.as_str(), record)];
+        let name = digest(person.as_str());
+        let key = format!("oauth:divar.revoked:{name}:{now}");
+        let record = Record { person: None, expires: Some(now + REPEATS), value: key.as_str().into() };
+        let mut changes = vec![put(REVOKED, &name, record)];
         changes.push(Told::revoked(person, key.clone(), now).change()?);
         changes.extend(removal);
         self.vault.change(changes).await?;
         Ok(key)
+    }
+
+    /// True where a person lately took everything back, and has given nothing since.
+    pub(super) async fn has_taken_back(&self, person: &Person) -> Result<bool, StoreError> {
+        Ok(self.revocation(person).await?.is_some() && self.grants_of(person).await?.is_empty())
+    }
+
+    /// Under which key it is or was to be told that a person took everything back, where they did lately.
+    pub(super) async fn revocation(&self, person: &Person) -> Result<Option<String>, StoreError> {
+        let record = self.vault.get(REVOKED, &digest(person.as_str())).await?;
+        Ok(record.map(|record| record.value.expose_secret().to_owned()))
     }
 }

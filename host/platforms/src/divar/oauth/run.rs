@@ -7,9 +7,9 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::StreamExt;
-use futures::future::{Either, select};
+use futures::future::{Either, join, select};
 use futures::stream;
+use futures::{FutureExt, StreamExt};
 use hodhod_core::platform::Intake;
 use hodhod_core::store::StoreError;
 use hodhod_core::time::Millis;
@@ -38,14 +38,20 @@ struct Seen {
 }
 
 impl Parts {
-    /// Keeps grants until the intake closes. Dropping it leaves what is under way to end by itself.
+    /// Keeps grants and tells what was not told, until the intake closes. Dropping it leaves what is under way to end
+    /// by itself.
     pub(super) async fn run(self: &Arc<Self>, intake: &dyn Intake) {
         if let Err(words) = self.setup.app() {
             tracing::debug!(connection = %self.setup.name, words, "there are no tokens to keep");
         }
-        let mut closed = intake.closed();
+        let closed = intake.closed().shared();
+        // Side by side: what is told may have to wait for turns, and a token does not.
+        join(self.keep_on(closed.clone()), self.tell_on(closed, intake)).await;
+    }
+
+    async fn keep_on(self: &Arc<Self>, mut closed: impl Future<Output = ()> + Unpin) {
         loop {
-            let seen = match select(&mut closed, pin!(self.look(intake))).await {
+            let seen = match select(&mut closed, pin!(self.look())).await {
                 Either::Left(_) => return,
                 Either::Right((seen, _)) => seen,
             };
@@ -64,12 +70,23 @@ impl Parts {
         }
     }
 
-    async fn look(self: &Arc<Self>, intake: &dyn Intake) -> Seen {
-        let looked = async {
-            self.tell_all(intake).await?;
-            self.keep_all().await
-        };
-        looked.await.unwrap_or_else(|error: StoreError| {
+    async fn tell_on(&self, closed: impl Future<Output = ()> + Clone + Unpin, intake: &dyn Intake) {
+        loop {
+            let told = self.tell_all(closed.clone(), intake).await;
+            let pause = if told.is_ok() { LONGEST } else { SHORTEST };
+            if let Err(error) = told {
+                tracing::debug!(connection = %self.setup.name, %error, "what was not told is looked at again");
+            }
+            let pause = self.clock.sleep_until(self.now() + pause);
+            let pause = async { drop(select(pause, pin!(self.news.notified())).await) };
+            if let Either::Left(_) = select(closed.clone(), pin!(pause)).await {
+                return;
+            }
+        }
+    }
+
+    async fn look(self: &Arc<Self>) -> Seen {
+        self.keep_all().await.unwrap_or_else(|error: StoreError| {
             tracing::debug!(connection = %self.setup.name, %error, "grants are looked at again");
             Seen { people: 0, next: Some(self.now()) }
         })

@@ -3,6 +3,9 @@
 use super::*;
 use crate::event::Event;
 use crate::health::Order;
+use crate::people::Person;
+use crate::store::{Appended, Arrival, Route, Store};
+use crate::time::Clock;
 
 /// Who asks is told so before any time passes.
 async fn is_told_at_once(rig: &Rig, event: Incoming, why: &str) {
@@ -49,6 +52,80 @@ fn an_event_that_cannot_be_read_any_more_is_waited_for_by_nobody() {
         rig.settle().await;
         assert_eq!(told(waiting), Some(None));
         all_is_over(&rig).await;
+        rig.stop().await;
+    });
+}
+
+#[test]
+fn who_waits_for_an_event_that_is_erased_is_told_at_once() {
+    run(async {
+        let rig = start(&gate()).await;
+        let sara = || Person::known_as(CONNECTION.into(), "a".into());
+        let erase = async || {
+            let host = rig.host.clone();
+            let erasing = spawn_local(async move { host.erase_person(sara()).await });
+            rig.settle().await;
+            assert!(erasing.now_or_never().expect("no time passes").unwrap().is_ok());
+        };
+        rig.host.turns().order(&BOT.into(), Order::Pause).await.unwrap();
+        let (waiting, other) = (ask(&rig, "answer"), ask_with(&rig, text("b", "2", "answer other"), PATIENCE));
+        rig.settle().await;
+        erase().await;
+        assert_eq!(told(waiting), Some(None));
+        assert!(!other.is_finished(), "it is another's");
+        rig.host.turns().order(&BOT.into(), Order::Resume).await.unwrap();
+        rig.settle().await;
+        assert_eq!(told(other), Some(Some("answer other".to_owned())));
+
+        // One that was stored, erased, and only then known to be waited for and put into its lane.
+        let Incoming { key, event, .. } = text("a", "late", "answer");
+        let mut asker = rig.host.turns().asks().announce(&CONNECTION.into(), &key, None, rig.clock.now());
+        let (chat, routes) = (Chat::new(CONNECTION, "a"), vec![Route { bot: BOT.into(), overflow: None }]);
+        let arrival = Arrival {
+            chat: chat.clone(),
+            key,
+            within: None,
+            asked: true,
+            received: rig.clock.now(),
+            routes,
+            event: event.clone(),
+        };
+        let stored = rig.store.append(vec![arrival]).await.unwrap();
+        let [Appended::Stored(rows)] = &stored[..] else { panic!("{stored:?}") };
+        erase().await;
+        asker.stored([rows[0].unwrap()]);
+        let until = rig.clock.now() + PATIENCE;
+        rig.host.turns().push([(BOT.into(), chat, rows[0].unwrap(), event)]);
+        rig.settle().await;
+        assert_eq!(asker.answer(&rig.clock, until).now_or_never(), Some(None));
+        all_is_over(&rig).await;
+        rig.stop().await;
+    });
+}
+
+#[test]
+fn when_the_host_ends_who_waits_for_what_is_not_begun_any_more_is_told_at_once() {
+    run(async {
+        let gate = gate();
+        let rig = start(&gate).await;
+        let ask = |chat: &str, words: &str| ask_with(&rig, text(chat, words, words), PATIENCE);
+        let (begun, behind) = (ask("a", "wait answer"), ask("a", "answer"));
+        let (fails, paused) = (ask("b", "wait fail"), ask("c", "again answer"));
+        rig.settle().await;
+        assert!([&begun, &behind, &fails, &paused].iter().all(|waiting| !waiting.is_finished()));
+        rig.host.drain();
+        rig.settle().await;
+        assert_eq!([told(behind), told(paused)], [Some(None), Some(None)]);
+        assert!(!begun.is_finished() && !fails.is_finished(), "their turns go on");
+        let late = ask("d", "answer late");
+        rig.settle().await;
+        assert_eq!(told(late), Some(None));
+        gate.add_permits(2);
+        rig.settle().await;
+        assert_eq!(told(begun), Some(Some("wait answer".to_owned())));
+        assert_eq!(told(fails), Some(None), "it is not tried again by this host");
+        assert_eq!(rig.host.turns().asks().len(), 0);
+        assert_eq!(rig.store.totals().await.unwrap().waiting_events, 4, "none is lost");
         rig.stop().await;
     });
 }
