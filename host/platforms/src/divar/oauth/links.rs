@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use hodhod_core::store::StoreError;
-use hodhod_core::vault::Record;
+use hodhod_core::vault::{LINK_LIFE, Record};
 use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
 
@@ -15,9 +15,6 @@ use super::person::Person;
 
 /// The kind of its records.
 const LINK: &str = "link";
-
-/// A conversation that was silent for so long is answered no more.
-const LIFE: Duration = Duration::from_secs(90 * 24 * 60 * 60);
 
 /// A link is written anew only when it is as old: a talk is many messages, and each write is one of the disk.
 const STALE: Duration = Duration::from_secs(24 * 60 * 60);
@@ -46,12 +43,12 @@ impl Parts {
         let known = self.vault.get(LINK, conversation).await?;
         if let Some(record) = known
             && read(&record).as_ref() == Some(&link)
-            && record.expires.is_some_and(|expires| now + LIFE < expires + STALE)
+            && record.expires.is_some_and(|expires| now + LINK_LIFE < expires + STALE)
         {
             return Ok(());
         }
         let value = serde_json::to_string(&link).map_err(|error| StoreError::Failed(error.to_string()))?;
-        let record = Record { person: Some(link.person.sender()), expires: Some(now + LIFE), value: value.into() };
+        let record = Record { person: Some(link.person.sender()), expires: Some(now + LINK_LIFE), value: value.into() };
         self.vault.change(vec![put(LINK, conversation, record)]).await
     }
 
@@ -141,9 +138,9 @@ mod tests {
         parts.remember("c", link("ann")).await.unwrap();
         assert_eq!(expires().await, first);
         parts.remember("c", link("bob")).await.unwrap();
-        assert_eq!(expires().await, clock.now() + LIFE);
+        assert_eq!(expires().await, clock.now() + LINK_LIFE);
         assert_eq!(parts.linked("c").await.unwrap(), Some(link("bob")));
-        clock.advance(LIFE);
+        clock.advance(LINK_LIFE);
         assert_eq!(parts.linked("c").await.unwrap(), None, "it ends by itself");
     }
 
