@@ -109,6 +109,56 @@ async fn a_configuration_with_a_mistake_changes_nothing_and_status_says_what_is_
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_connection_whose_platform_calls_is_refused_by_a_host_that_does_not_listen_until_it_is_started_anew() {
+    let setup = Setup::new([BotSetup::new("echo")]).await;
+    let host = setup.start_ready().await;
+    let folder = setup.folder.path();
+    fs::write(folder.join("api.key"), "divar-SECRET-api-key").unwrap();
+    fs::write(folder.join("identification.key"), "divar-SECRET-identification-key").unwrap();
+    let lines = format!(
+        "\n[connections.ads]\nplatform = \"divar\"\nslug = \"my-app\"\napi_key = {{ file = \"api.key\" }}\n\
+         identification_key = {{ file = \"identification.key\" }}\n\
+         \n[bots.clerk]\nplugin = {:?}\nconnections = [\"ads\"]\ngrants = {{ messenger = true, keyvalue = true, timers = true, files = true }}\n",
+        component("echo"),
+    );
+    let refused = async || {
+        let status = reread(&host).await;
+        assert_eq!((status["bots"].as_array().unwrap().len(), status["connections"].as_array().unwrap().len()), (1, 1));
+        status["configuration"]["refused"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(Value::to_string)
+            .collect::<Vec<_>>()
+            .join("\n")
+    };
+
+    // Without a place to listen at it is told which lines to write, also by a host that starts.
+    setup.edit(|text| text + &lines);
+    let told = refused().await;
+    assert!(told.contains("connections.ads") && told.contains("webhooks = { listen"), "{told}");
+    // With one it is told that a running host does not begin to listen.
+    let webhooks = "webhooks = { listen = \"127.0.0.1:0\", public = \"https://bot.example.ir\" }";
+    setup.edit(|text| text.replacen("[host]\n", &format!("[host]\n{webhooks}\n"), 1));
+    let told = refused().await;
+    assert!(told.contains("connections.ads") && told.contains("`host.webhooks`"), "{told}");
+    assert!(told.contains("start the host anew, or leave the connection out until then"), "{told}");
+    let (well, said) = says(&setup, &["reread"]).await;
+    assert!(!well && said.contains("start the host anew"), "{said}");
+    let (_, said) = says(&setup, &["status"]).await;
+    assert!(said.contains("the configuration is not taken: ") && said.contains("start the host anew"), "{said}");
+    setup.say("sara", "hello");
+    setup.answers(1).await;
+    host.stop().await;
+
+    // Which is what helps.
+    let host = setup.start_ready().await;
+    host.status_when("it is connected", |status| named(status, "connections", "ads")["connected"] == true).await;
+    assert!(!setup.log().contains("SECRET"), "{}", setup.log());
+    host.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_an_operator_takes_away_is_gone_from_the_next_turn_on_and_no_older_build_brings_it_back() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("bot.wasm");

@@ -80,7 +80,9 @@ impl Wallet {
 
     fn divar(&mut self, name: &ConnectionName, entry: &DivarEntry, host: &HostConfig) -> Option<DivarConfig> {
         let Some(webhooks) = &host.webhooks else {
-            let what = "its platform calls the host, which does not listen for that: `host.webhooks` takes a restart";
+            // Who starts with such a connection is told before by the configuration: here the host runs.
+            let what = "its platform calls the host, which was started without `host.webhooks` and does not listen for \
+                        that: start the host anew, or leave the connection out until then";
             self.problems.push(Problem::new(&self.at, what));
             return None;
         };

@@ -24,11 +24,12 @@ use crate::time::Millis;
 pub use self::keys::VaultKey;
 pub use self::sealed::{SealedVault, Vaults};
 
-/// How long a permission that a person is asked for may stay unanswered: long enough to read what it is about.
+/// How long a permission that a person is asked for may stay unanswered: long enough to read what it is about and to log
+/// in to the platform, and little enough for an address that was left lying.
 pub const QUESTION_LIFE: Duration = Duration::from_secs(15 * 60);
 
 /// How long it is known which person a conversation is with, since it was last seen: a season, as people come back to
-/// what they were selling.
+/// what they were selling. One that was silent for longer is answered no more.
 pub const LINK_LIFE: Duration = Duration::from_secs(90 * 24 * 3600);
 
 /// What records of a kind are for, in words for the person whose they are.

@@ -9,7 +9,8 @@ use anyhow::Context;
 use hodhod_store::{BackupError, OpenError, RestoreError, Restored};
 use hodhod_web::admin::{BackUp, BackedUp};
 
-use super::client::{Asking, Refused};
+use super::asked::Asking;
+use super::client::Refused;
 use super::output::Answer;
 use super::{ConfigFile, output};
 use crate::{config, log};

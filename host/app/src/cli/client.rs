@@ -1,27 +1,25 @@
-//! How a verb asks a running host: HTTP on the socket in its state folder, or with `--host` at an
-//! address, with a token.
+//! How a verb asks a running host: HTTP on the socket in its state folder, or at an address, with a token.
 //!
-//! A verb takes [`Asked`] into its arguments, makes a [`Client`] of it and asks. What the host refuses
-//! is an error with the host's own words; a host that is not there is one that says what to do.
+//! A verb takes [`Asked`](super::asked::Asked) into its arguments, makes a [`Client`] of it and asks. What the
+//! host refuses is an error with the host's own words; a host that is not there is one that says what to do.
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, anyhow, bail};
 use bytes::Bytes;
 use hodhod_core::text::clean;
 use reqwest::header::CONTENT_TYPE;
-use reqwest::{Method, Response, StatusCode, Url};
+use reqwest::{ClientBuilder, Method, Response, StatusCode, Url};
 use secrecy::{ExposeSecret, SecretString};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use tokio::runtime::Runtime;
 
-use super::{ConfigFile, output};
-use crate::config::{self, SecretSource};
-use crate::{secret, socket};
+use super::output;
+use crate::socket;
 
 /// How long the host may take for an answer: what it says is on its disk by then.
 pub(super) const PATIENCE: Duration = Duration::from_secs(10);
@@ -31,53 +29,6 @@ const LONGEST_ANSWER: usize = 16 << 20;
 
 /// Longest refusal that is shown, in bytes: a configuration may have many mistakes.
 const LONGEST_REFUSAL: usize = 64 << 10;
-
-/// Where the token for `--host` is, if no file is named.
-const TOKEN: &str = "HODHOD_TOKEN";
-
-/// Which host is asked.
-#[derive(Debug, clap::Args)]
-pub(super) struct Asked {
-    #[command(flatten)]
-    file: ConfigFile,
-    /// Asks the host at this address, as in http://127.0.0.1:8600, and not the one whose state folder
-    /// the configuration names.
-    #[arg(long, value_name = "URL", value_parser = address)]
-    host: Option<Url>,
-    /// The file with the token for --host. Without it the environment variable HODHOD_TOKEN has it.
-    #[arg(long, value_name = "FILE", requires = "host")]
-    token_file: Option<PathBuf>,
-}
-
-/// Which host is asked, and how its answer is printed.
-#[derive(Debug, clap::Args)]
-pub(super) struct Asking {
-    #[command(flatten)]
-    asked: Asked,
-    /// Prints JSON.
-    #[arg(long)]
-    pub(super) json: bool,
-}
-
-impl Asking {
-    /// Makes a client. Nothing is asked yet.
-    pub(super) fn client(&self) -> anyhow::Result<Client> {
-        self.asked.client()
-    }
-
-    /// The configuration file.
-    pub(super) fn config(&self) -> &Path {
-        &self.asked.file.config
-    }
-
-    /// The state folder that the configuration names, unless a host elsewhere is asked.
-    pub(super) fn state(&self) -> anyhow::Result<Option<PathBuf>> {
-        match self.asked.host {
-            Some(_) => Ok(None),
-            None => self.asked.state().map(Some),
-        }
-    }
-}
 
 /// What a host refused, in its words.
 #[derive(Debug, Error)]
@@ -93,57 +44,6 @@ pub(super) struct Refused {
 impl Refused {
     pub(super) fn new(status: StatusCode, error: &str) -> Self {
         Self { status, error: error.to_owned(), problems: Vec::new() }
-    }
-}
-
-/// Reads the address of a host; there may be a path, where a proxy stands in front of it.
-fn address(text: &str) -> Result<Url, String> {
-    match Url::parse(text) {
-        Ok(url)
-            if matches!(url.scheme(), "http" | "https")
-                && url.username().is_empty()
-                && url.password().is_none()
-                && url.query().is_none()
-                && url.fragment().is_none() =>
-        {
-            Ok(url)
-        }
-        _ => Err("write it like http://127.0.0.1:8600".to_owned()),
-    }
-}
-
-impl Asked {
-    fn state(&self) -> anyhow::Result<PathBuf> {
-        config::state(&self.file.config).map_err(|problem| anyhow!("{problem}"))
-    }
-
-    /// Makes a client for it. Nothing is asked yet.
-    pub(super) fn client(&self) -> anyhow::Result<Client> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        // A proxy would read the token, and a redirect lead it elsewhere.
-        let http = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none());
-        let Some(base) = &self.host else {
-            let state = self.state()?;
-            let socket = socket::path(&state).context("no host can be asked")?;
-            let http = http.unix_socket(socket).build()?;
-            return Ok(Client {
-                runtime,
-                http,
-                base: Url::parse("http://localhost")?,
-                at: At::State(state),
-                token: None,
-            });
-        };
-        let token = match &self.token_file {
-            Some(file) => Some(secret::read(&SecretSource::File(file.clone())).map_err(|what| anyhow!("{what}"))?),
-            // What everybody may read is told without one.
-            None => secret::read(&SecretSource::Env(TOKEN.to_owned())).ok(),
-        };
-        let is_local = matches!(base.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"));
-        if token.is_some() && base.scheme() == "http" && !is_local {
-            output::complain("warning: the token is sent unencrypted; https:// or an SSH tunnel hides it");
-        }
-        Ok(Client { runtime, http: http.build()?, base: base.clone(), at: At::Address(base.to_string()), token })
     }
 }
 
@@ -164,6 +64,28 @@ enum At {
 }
 
 impl Client {
+    /// The host that holds a state folder, by the socket there. Nothing is asked yet.
+    pub(super) fn of_folder(state: PathBuf) -> anyhow::Result<Self> {
+        let socket = socket::path(&state).context("no host can be asked")?;
+        let http = Self::http().unix_socket(socket);
+        Self::new(http, Url::parse("http://localhost")?, At::State(state), None)
+    }
+
+    /// The host at an address, with a token where there is one. Nothing is asked yet.
+    pub(super) fn at(address: &Url, token: Option<SecretString>) -> anyhow::Result<Self> {
+        Self::new(Self::http(), address.clone(), At::Address(address.to_string()), token)
+    }
+
+    fn new(http: ClientBuilder, base: Url, at: At, token: Option<SecretString>) -> anyhow::Result<Self> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        Ok(Self { runtime, http: http.build()?, base, at, token })
+    }
+
+    fn http() -> ClientBuilder {
+        // A proxy would read the token, and a redirect lead it elsewhere.
+        reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none())
+    }
+
     /// Reads what is at a path, given in parts, each as it is.
     pub(super) fn get(&self, path: &[&str]) -> Ask<'_> {
         self.ask(Method::GET, path)
@@ -324,10 +246,7 @@ mod tests {
     use serde_json::Value;
 
     use super::*;
-
-    fn of(config: PathBuf, host: Option<&str>, token_file: Option<PathBuf>) -> Asked {
-        Asked { file: ConfigFile { config }, host: host.map(|url| address(url).unwrap()), token_file }
-    }
+    use crate::cli::asked::of;
 
     /// A host that answers one request with these bytes, and gives what it was sent.
     fn answering(bytes: &'static str) -> (String, JoinHandle<String>) {
@@ -344,24 +263,6 @@ mod tests {
             String::from_utf8(request).unwrap()
         });
         (url, told)
-    }
-
-    #[test]
-    fn without_a_host_it_is_told_what_to_do() {
-        let folder = tempfile::tempdir().unwrap();
-        let config = folder.path().join("hodhod.toml");
-        let asked =
-            || of(config.clone(), None, None).client().and_then(|client| client.get(&["status"]).answer::<Value>());
-        let error = asked().unwrap_err().to_string();
-        assert!(error.ends_with("hodhod.toml: cannot be read: No such file or directory (os error 2)"), "{error}");
-        // What is wrong elsewhere in the file keeps nobody from asking.
-        std::fs::write(&config, "[host]\nstate = \"there\"\n[bots.echo]\nplugni = 3\n").unwrap();
-        let error = asked().unwrap_err().to_string();
-        assert!(error.starts_with("no host runs with the state folder") && error.contains("there"), "{error}");
-        assert!(error.contains("hodhod run"), "{error}");
-        std::fs::write(&config, format!("[host]\nstate = \"{}\"\n", "x".repeat(200))).unwrap();
-        let error = format!("{:#}", asked().unwrap_err());
-        assert!(error.contains("choose a shorter `state`"), "{error}");
     }
 
     #[test]
@@ -402,13 +303,5 @@ mod tests {
         };
         assert_eq!(text, b"onetwo");
         assert!(end.unwrap_err().to_string().contains("does not answer"));
-    }
-
-    #[test]
-    fn an_address_is_that_of_a_host_and_holds_no_credentials() {
-        for bad in ["127.0.0.1:8600", "ftp://host", "http://me:secret@host", "http://host/?a=b", "localhost"] {
-            assert_eq!(address(bad).unwrap_err(), "write it like http://127.0.0.1:8600");
-        }
-        assert_eq!(address("https://host/below").unwrap().as_str(), "https://host/below");
     }
 }

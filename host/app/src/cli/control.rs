@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use hodhod_core::health::Order;
 use hodhod_web::admin::Ordered;
 
-use super::client::Asked;
+use super::asked::Asked;
 use super::output::Answer;
 
 /// An order to a running host.

@@ -12,7 +12,8 @@ use hodhod_web::admin::{Dropped, LONGEST_PAGE, Letters, Retried};
 use reqwest::StatusCode;
 use serde::Serialize;
 
-use super::client::{Asking, Client, Refused};
+use super::asked::Asking;
+use super::client::{Client, Refused};
 use super::output::{Answer, lines, table, time};
 
 /// Most of an event that is shown to a person, in bytes; `--json` has all of it.

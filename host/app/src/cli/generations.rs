@@ -8,7 +8,8 @@ use hodhod_core::limits::COMPILE_TIME;
 use hodhod_web::admin::{Records, Serving};
 use serde::Deserialize;
 
-use super::client::{Asked, Client, PATIENCE};
+use super::asked::Asked;
+use super::client::{Client, PATIENCE};
 use super::output::{Answer, time};
 
 /// Looks at the files of plugins now.

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use serde::de::IgnoredAny;
 
-use super::client::{Asked, PATIENCE};
+use super::asked::Asked;
+use super::client::PATIENCE;
 use super::output;
 use crate::log;
 

@@ -1,5 +1,6 @@
 //! The command line: one file a verb.
 
+mod asked;
 mod backup;
 mod chat;
 mod check;

@@ -7,7 +7,7 @@ use hodhod_core::outbox::ListedSend;
 use hodhod_core::time::Millis;
 use hodhod_web::admin::{LONGEST_PAGE, Paused, Sends};
 
-use super::client::Asking;
+use super::asked::Asking;
 use super::output::{Answer, table, time};
 
 /// What is to be done with messages that wait.

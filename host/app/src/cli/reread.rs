@@ -7,7 +7,8 @@ use hodhod_core::limits::COMPILE_TIME;
 use hodhod_core::text::clean;
 use hodhod_web::admin;
 
-use super::client::{Asking, PATIENCE};
+use super::asked::Asking;
+use super::client::PATIENCE;
 use super::output::Answer;
 
 /// Longest line about one thing that differs, in bytes.

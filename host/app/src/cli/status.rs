@@ -6,7 +6,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use serde_json::Value;
 
-use super::client::Asked;
+use super::asked::Asked;
 use super::output;
 
 /// Asks a running host how it is doing.

@@ -6,7 +6,7 @@ use clap::value_parser;
 use hodhod_core::timers::{ListedTimer, Missed};
 use hodhod_web::admin::{self, LONGEST_PAGE};
 
-use super::client::Asking;
+use super::asked::Asking;
 use super::output::{Answer, table, time};
 
 /// Most timers that are held at once.

@@ -18,7 +18,8 @@ use hodhod_web::admin::Kept;
 use serde::Serialize;
 use tokio::runtime::Runtime;
 
-use super::client::{Asking, Client, Refused};
+use super::asked::Asking;
+use super::client::{Client, Refused};
 use super::output::{Answer, table, time};
 use crate::clock::SystemClock;
 use crate::state_key::StateKey;

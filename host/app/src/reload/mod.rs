@@ -6,6 +6,7 @@
 //! is looked at; it is not believed to be wrong before it has stayed as it is for a while.
 
 mod kept;
+mod stage;
 mod stamp;
 mod watch;
 mod watched;
@@ -18,18 +19,18 @@ use hodhod_core::host::Host;
 use hodhod_core::ids::BotName;
 use hodhod_core::runtime::Plugin as _;
 use hodhod_core::text::clean;
-use hodhod_core::turn::{Actor, Turn};
 use hodhod_engine::{Component, Engine};
 use thiserror::Error;
-use tokio::sync::{oneshot, watch as channel};
+use tokio::sync::watch as channel;
 use tokio::task::spawn_blocking;
 use tokio::time::Instant;
 
 pub(crate) use self::kept::Kept;
+pub(crate) use self::stage::aside;
+use self::stage::{Refusal, Staged};
 use self::stamp::Stamp;
 pub(crate) use self::watched::{Held, Watched};
-use crate::config::{BotEntry, Config};
-use crate::plugin;
+use crate::config::Config;
 
 /// How long a file has to stay as it is before it is believed to be wrong.
 const SETTLED: Duration = Duration::from_millis(500);
@@ -289,36 +290,11 @@ impl Reloader {
         Ok(Some(number))
     }
 
-    /// True if the file still has the bytes that were staged, however often it was touched.
-    fn is_still(&self, entry: &BotEntry, staged: Option<&Component>) -> bool {
-        let bytes = plugin::read(&entry.plugin).ok();
-        staged.is_some_and(|staged| bytes.is_some_and(|bytes| hodhod_engine::digest(&bytes) == staged.digest()))
-    }
-
-    /// Everything that can be done before a swap.
-    async fn stage(&self, entry: &BotEntry, bot: &Arc<Bot>, asked: bool) -> Result<Staged, Refusal> {
-        let (engine, entry, serving) = (self.engine.clone(), entry.clone(), bot.clone());
-        let loaded = aside(move || load(&engine, &entry, &serving, asked)).await.map_err(Refusal::hosts)??;
-        let Staged::New(component, bytes) = loaded else { return Ok(loaded) };
-        match self.probe(&component, &bot.actor()).await {
-            Ok(()) => Ok(Staged::New(component, bytes)),
-            Err((reason, is_the_hosts)) => Err(Refusal { digest: component.digest().to_owned(), is_the_hosts, reason }),
-        }
-    }
-
     /// Keeps a build that began to serve, for a start of the host when another lies in its place.
     pub(crate) async fn keep(&self, bot: &BotName, digest: String, bytes: Vec<u8>) {
         let (kept, bot) = (self.kept.clone(), bot.clone());
         // It is in the log where that went wrong.
         let _panicked = spawn_blocking(move || kept.begins(&bot, &digest, &bytes)).await;
-    }
-
-    /// Begins a component as a turn would, without effects. Gives why it does not begin, and whether that is
-    /// the host's fault.
-    pub(crate) async fn probe(&self, component: &Component, actor: &Arc<Actor>) -> Result<(), (String, bool)> {
-        let rehearsal = Turn::rehearsal(actor, self.host.clock().now());
-        let probed = component.probe(rehearsal).await;
-        probed.map_err(|failure| (format!("it does not begin: {failure}"), !failure.reason.is_the_bots()))
     }
 
     fn tell(&self, bot: &Bot, number: u64) {
@@ -330,75 +306,6 @@ impl Reloader {
         self.tell(bot, number);
         if let Err(error) = self.host.turns().renew(bot).await {
             tracing::error!(bot = %bot.name(), %error, "the state of the bot is not recorded");
-        }
-    }
-}
-
-/// What a bot's file is.
-enum Staged {
-    /// What serves.
-    Served,
-    /// What was refused before, and nobody asks for.
-    Refused,
-    /// Something that can serve, and its file.
-    New(Component, Vec<u8>),
-}
-
-impl Staged {
-    fn as_ref(&self) -> Option<&Component> {
-        match self {
-            Self::New(component, _) => Some(component),
-            Self::Served | Self::Refused => None,
-        }
-    }
-}
-
-/// Why it cannot serve.
-struct Refusal {
-    /// The SHA-256 of the file, or nothing where it cannot be read.
-    digest: String,
-    reason: String,
-    is_the_hosts: bool,
-}
-
-impl Refusal {
-    fn hosts(reason: String) -> Self {
-        Self { digest: String::new(), reason, is_the_hosts: true }
-    }
-}
-
-/// Does something that may take a while on a thread of its own, of lower priority, which cannot be raised again.
-pub(crate) async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, String> {
-    let (told, done) = oneshot::channel();
-    let started = std::thread::Builder::new().name("hodhod-load".to_owned()).spawn(move || {
-        hodhod_engine::priority::lower();
-        // Nobody listens where the host stops.
-        let _gone = told.send(work());
-    });
-    started.map_err(|error| format!("no thread can be started to load it: {error}"))?;
-    done.await.map_err(|_gone| "the loading of it panicked".to_owned())
-}
-
-/// Reads, compiles and links a bot's file.
-fn load(engine: &Engine, entry: &BotEntry, bot: &Bot, asked: bool) -> Result<Staged, Refusal> {
-    let path = entry.plugin.display();
-    let refuse = |digest, reason| Refusal { digest, reason, is_the_hosts: false };
-    let bytes = plugin::read(&entry.plugin).map_err(|what| refuse(String::new(), format!("{path}: {what}")))?;
-    let digest = hodhod_engine::digest(&bytes);
-    if digest == bot.generation().plugin.digest() {
-        return Ok(Staged::Served);
-    }
-    if !asked && bot.generations.has_refused(&digest) {
-        return Ok(Staged::Refused);
-    }
-    match plugin::load_bytes(engine, entry, &bytes) {
-        Ok((component, warnings)) => {
-            warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
-            Ok(Staged::New(component, bytes))
-        }
-        Err(problems) => {
-            let problems: Vec<_> = problems.iter().map(ToString::to_string).collect();
-            Err(refuse(digest, problems.join("; ")))
         }
     }
 }

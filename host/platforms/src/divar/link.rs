@@ -16,8 +16,8 @@ use hodhod_core::platform::{Download, FileBytes, FileError};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::header::ACCEPT;
 use reqwest::{Client, Response, StatusCode, Url, redirect};
-use tokio::time::timeout;
 
+use crate::common::transfer::{self, Coming};
 use crate::common::{chain, retry_after};
 
 use super::api::now;
@@ -77,7 +77,7 @@ impl Reader {
         let url = Url::parse(link).map_err(|_| FileError::Refused("it has no address".to_owned()))?;
         self.admit(&url)?;
         let asking = self.client.get(url).header(ACCEPT, "*/*").send();
-        let response = timeout(self.quiet, asking).await.map_err(|_| self.silent())?.map_err(told)?;
+        let response = transfer::head(self.quiet, asking, told).await?;
         let status = response.status();
         if !status.is_success() {
             return Err(trouble(status, retry_after(response.headers(), now())));
@@ -110,25 +110,16 @@ impl Reader {
         }
         Ok(())
     }
-
-    fn silent(&self) -> FileError {
-        silent(self.quiet)
-    }
 }
 
 fn pieces(response: Response, most: u64, quiet: Duration) -> FileBytes {
-    let state = (response, 0_u64);
-    let pieces = stream::try_unfold(state, move |(mut response, before)| async move {
-        let piece = timeout(quiet, response.chunk()).await.map_err(|_| silent(quiet))?.map_err(told)?;
-        let Some(piece) = piece else { return Ok(None) };
+    let state = (response, Coming::new(quiet), 0_u64);
+    let pieces = stream::try_unfold(state, move |(mut response, mut coming, before)| async move {
+        let Some(piece) = coming.piece(response.chunk(), told).await? else { return Ok(None) };
         let so_far = before + piece.len() as u64;
-        if so_far > most { Err(FileError::TooLarge(most)) } else { Ok(Some((piece, (response, so_far)))) }
+        if so_far > most { Err(FileError::TooLarge(most)) } else { Ok(Some((piece, (response, coming, so_far)))) }
     });
     pieces.boxed()
-}
-
-pub(super) fn silent(quiet: Duration) -> FileError {
-    FileError::Unavailable(format!("the server said nothing for {} ms", quiet.as_millis()))
 }
 
 fn trouble(status: StatusCode, wait: Option<Duration>) -> FileError {

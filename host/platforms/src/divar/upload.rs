@@ -1,23 +1,18 @@
 //! A file goes to Divar in two steps: a token for the upload, and the upload itself to another server
 //! (Divar's developer pages, `chat/upload_media.md`, which call it experimental).
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-
-use futures::{StreamExt, TryStreamExt};
 use hodhod_core::platform::{FileBytes, FileError};
 use hodhod_core::text::clean;
 use reqwest::Body;
 use reqwest::header::{ACCEPT, AUTHORIZATION};
 use reqwest::multipart::{Form, Part};
 use secrecy::SecretString;
-use tokio::time::timeout;
 
+use crate::common::transfer::Going;
 use crate::common::{chain, read_some, retry_after};
 
 use super::api::{Api, bearer, now};
 use super::judge::{Failure, file_error, judge};
-use super::link::silent;
 use super::outgoing::LONGEST_TOKEN;
 use super::secret::Redaction;
 use super::wire::Fields;
@@ -59,13 +54,8 @@ impl Api {
 
     async fn put(&self, parcel: Parcel, largest: u64, token: &SecretString) -> Result<String, Failed> {
         let redaction = self.redaction(token);
-        let moved = Arc::new(AtomicU64::new(0));
-        let counted = Arc::clone(&moved);
-        let bytes = parcel.bytes.and_then(move |piece| {
-            let so_far = counted.fetch_add(piece.len() as u64, Ordering::Relaxed) + piece.len() as u64;
-            std::future::ready(if so_far > largest { Err(FileError::TooLarge(largest)) } else { Ok(piece) })
-        });
-        let body = Body::wrap_stream(bytes.boxed());
+        let (going, bytes) = Going::new(self.file_quiet, parcel.bytes, largest);
+        let body = Body::wrap_stream(bytes);
         let part = match parcel.size {
             Some(size) => Part::stream_with_length(body, size),
             None => Part::stream(body),
@@ -81,22 +71,12 @@ impl Api {
             .header(ACCEPT, "*/*")
             .header(AUTHORIZATION, bearer(token).map_err(Failure::from)?)
             .multipart(Form::new().part("file", part));
-        let mut answer = std::pin::pin!(async {
+        let answer = going.answered(async {
             let response = request.send().await.map_err(|error| unavailable(error, &redaction))?;
             let (status, wait) = (response.status(), retry_after(response.headers(), now()));
             judge(status, wait, &read_some(response).await, &redaction).map_err(Failed::from)
         });
-        // A large file takes its time, so what counts is that something moves.
-        let answer = loop {
-            let before = moved.load(Ordering::Relaxed);
-            match timeout(self.file_quiet, &mut answer).await {
-                Ok(answer) => break answer?,
-                Err(_elapsed) if moved.load(Ordering::Relaxed) == before => {
-                    return Err(Failed::File(silent(self.file_quiet)));
-                }
-                Err(_elapsed) => {}
-            }
-        };
+        let answer = answer.await??;
         let fields = Fields::of(&answer);
         let id = fields.words("id").filter(|id| id.len() <= LONGEST_TOKEN);
         match (id, fields.words("status")) {

@@ -4,15 +4,13 @@
 //! the official Python SDK looks for it, the PHP one keeps it as the file. So the beginning of an
 //! answer is held back until it is longer than such an object, or is known to be none.
 
-use std::time::Duration;
-
 use bytes::{Bytes, BytesMut};
 use futures::{StreamExt, stream};
 use hodhod_core::platform::{Download, FileBytes, FileError};
 use reqwest::Response;
-use tokio::time::timeout;
 
 use crate::common::retry_after;
+use crate::common::transfer::{self, Coming};
 
 use super::api::{Api, describe};
 use super::judge;
@@ -29,10 +27,11 @@ impl Api {
         let key = clean_key(file).ok_or_else(|| FileError::Refused("it is not a key of this platform".to_owned()))?;
         let address = format!("{}/{}/downloadFile/{key}", self.base(), self.token().expose());
         let (quiet, token) = (self.file_quiet(), self.token().clone());
-        let response = in_time(quiet, &token, self.files().get(address).send()).await?;
+        let told = |error| FileError::Unavailable(describe(error, &token));
+        let response = transfer::head(quiet, self.files().get(address).send(), told).await?;
         let (status, wait) = (response.status(), retry_after(response.headers(), now()));
         let size = response.content_length();
-        let mut body = Body { response: Some(response), quiet, token };
+        let mut body = Body { response: Some(response), coming: Coming::new(quiet), token };
         if !status.is_success() {
             let head = body.head().await.unwrap_or_default();
             return Err(judge::file_trouble(status, wait, &head.bytes, self.token()));
@@ -55,7 +54,7 @@ impl Api {
 /// The body of an answer, each piece of which must come in time.
 struct Body {
     response: Option<Response>,
-    quiet: Duration,
+    coming: Coming,
     token: Token,
 }
 
@@ -70,7 +69,8 @@ struct Head {
 impl Body {
     async fn next(&mut self) -> Result<Option<Bytes>, FileError> {
         let Some(mut response) = self.response.take() else { return Ok(None) };
-        let piece = in_time(self.quiet, &self.token, response.chunk()).await?;
+        let told = |error| FileError::Unavailable(describe(error, &self.token));
+        let piece = self.coming.piece(response.chunk(), told).await?;
         // After the end, or an error, there is nothing to ask for any more.
         if piece.is_some() {
             self.response = Some(response);
@@ -95,19 +95,4 @@ impl Body {
             stream::try_unfold(self, |mut body| async move { Ok(body.next().await?.map(|piece| (piece, body))) });
         pieces.boxed()
     }
-}
-
-async fn in_time<T>(
-    quiet: Duration,
-    token: &Token,
-    step: impl Future<Output = Result<T, reqwest::Error>>,
-) -> Result<T, FileError> {
-    match timeout(quiet, step).await {
-        Ok(done) => done.map_err(|error| FileError::Unavailable(describe(error, token))),
-        Err(_elapsed) => Err(silent(quiet)),
-    }
-}
-
-pub(super) fn silent(quiet: Duration) -> FileError {
-    FileError::Unavailable(format!("the platform said nothing for {} ms", quiet.as_millis()))
 }

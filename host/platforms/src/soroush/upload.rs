@@ -1,19 +1,14 @@
 //! `uploadFile`: a form with one part, whose bytes go out as they are read.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-
-use futures::TryStreamExt;
 use hodhod_core::platform::{FileError, Upload};
 use reqwest::Body;
 use reqwest::header::ACCEPT;
 use reqwest::multipart::{Form, Part};
-use tokio::time::timeout;
 
+use crate::common::transfer::Going;
 use crate::common::{read_some, retry_after};
 
 use super::api::{Api, describe};
-use super::download::silent;
 use super::judge;
 use super::receive::now;
 
@@ -27,11 +22,7 @@ impl Api {
         if upload.size > self.max_upload() {
             return Err(FileError::TooLarge(self.max_upload()));
         }
-        let moved = Arc::new(AtomicU64::new(0));
-        let counted = Arc::clone(&moved);
-        let bytes = upload.bytes.inspect_ok(move |piece| {
-            counted.fetch_add(piece.len() as u64, Ordering::Relaxed);
-        });
+        let (going, bytes) = Going::new(self.file_quiet(), upload.bytes, self.max_upload());
         let part = Part::stream_with_length(Body::wrap_stream(bytes), upload.size).file_name(plain_name(&upload.name));
         let part = part.mime_str(&upload.mime).map_err(|_| FileError::Refused("its media type is none".to_owned()))?;
         let request = self
@@ -39,21 +30,13 @@ impl Api {
             .post(format!("{}/{}/uploadFile", self.base(), self.token().expose()))
             .header(ACCEPT, "application/json")
             .multipart(Form::new().part("file", part));
-        let mut answer = std::pin::pin!(async {
+        let answer = going.answered(async {
             let unavailable = |error| FileError::Unavailable(describe(error, self.token()));
             let response = request.send().await.map_err(unavailable)?;
             let (status, wait) = (response.status(), retry_after(response.headers(), now()));
             judge::uploaded(status, wait, &read_some(response).await, self.token())
         });
-        // A large file takes its time, so what counts is that something moves.
-        loop {
-            let before = moved.load(Ordering::Relaxed);
-            match timeout(self.file_quiet(), &mut answer).await {
-                Ok(answer) => return answer,
-                Err(_elapsed) if moved.load(Ordering::Relaxed) == before => return Err(silent(self.file_quiet())),
-                Err(_elapsed) => {}
-            }
-        }
+        answer.await?
     }
 }
 

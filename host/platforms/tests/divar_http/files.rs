@@ -9,6 +9,7 @@ use hodhod_core::outgoing::{Body, Outgoing};
 use hodhod_core::platform::{Download, FileError, Platform, SendError, Upload};
 use hodhod_platforms::divar::Options;
 use serde_json::json;
+use tokio::time::{Instant, timeout};
 
 use super::divar_kit::{API_KEY, Rig};
 use super::server::{Server, Step, answer, endless, ok};
@@ -127,6 +128,51 @@ async fn a_server_that_takes_a_file_and_then_says_nothing_is_given_up() {
     options.timing.file = Duration::from_millis(100);
     let failed = Rig::with(options).divar.upload(upload("a.png", "image/png", b"x")).await;
     assert!(matches!(failed, Err(FileError::Unavailable(_))), "{failed:?}");
+}
+
+/// A server that gives a file a byte each second.
+fn dripping() -> Vec<Step> {
+    vec![Step::Say(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n".to_vec()), Step::Drip]
+}
+
+/// What comes of it, and how long that takes, which is less than a day.
+async fn in_a_day<T>(what: impl Future<Output = T>) -> (T, Duration) {
+    let began = Instant::now();
+    let what = timeout(Duration::from_secs(24 * 60 * 60), what).await.unwrap();
+    (what, began.elapsed())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_gives_a_file_byte_by_byte_is_given_up_and_a_send_of_it_with_it() {
+    let server = Server::new([dripping()]).await;
+    let rig = Rig::with(server.options());
+    let link = format!("link:{}", server.url("/a.png"));
+    let (read, took) = in_a_day(async { bytes(rig.divar.download(&link).await).await }).await;
+    assert!(matches!(&read, Err(FileError::Unavailable(words)) if words.contains("4096 bytes a second")), "{read:?}");
+    assert!(took < Duration::from_secs(60), "{took:?}");
+
+    let server = Server::new([dripping(), token(), vec![Step::Hold]]).await;
+    let rig = Rig::with(server.options());
+    let message = image(format!("link:{}", server.url("/a.png")));
+    let (sent, took) = in_a_day(rig.divar.send(&"bot:c".into(), &message)).await;
+    assert!(matches!(&sent, Err(SendError::NotSent(_))), "{sent:?}");
+    assert!(took < Duration::from_secs(90), "{took:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_takes_a_file_byte_by_byte_is_given_up() {
+    let server = Server::new([token(), vec![Step::Sip(2048)]]).await;
+    let mut options = server.options();
+    // A line to this machine holds megabytes, so that nobody sees for long that something is taken.
+    options.timing.file = Duration::from_secs(30 * 60);
+    let rig = Rig::with(options);
+    let pieces = stream::repeat_with(|| Ok(Bytes::from_static(&[b'x'; 4096])));
+    let size = 50 << 20;
+    let film = Upload { name: "a.mp4".to_owned(), mime: "video/mp4".to_owned(), size, bytes: pieces.boxed() };
+    let (put, took) = in_a_day(rig.divar.upload(film)).await;
+    assert!(matches!(&put, Err(FileError::Unavailable(words)) if words.contains("4096 bytes a second")), "{put:?}");
+    // Taking all of it would last seven hours. What the line holds seems to have been taken.
+    assert!(took < Duration::from_secs(5 * 60 * 60), "{took:?}");
 }
 
 #[tokio::test]

@@ -14,6 +14,10 @@ use tokio::task::JoinHandle;
 #[derive(Clone, Debug)]
 pub(crate) enum Step {
     Say(Vec<u8>),
+    /// Says one byte more each second, without an end.
+    Drip,
+    /// Reads no more than so many bytes each second, from here on; only where it is the first step.
+    Sip(usize),
     /// Keeps the connection open and says nothing more.
     Hold,
     /// Ends the connection as if the network broke.
@@ -123,15 +127,32 @@ impl Drop for Server {
 }
 
 async fn serve(mut stream: TcpStream, steps: Vec<Step>, seen: Arc<Mutex<Vec<Asked>>>) {
+    if let Some(Step::Sip(most)) = steps.first() {
+        return sip(stream, *most).await;
+    }
     if let Some(asked) = read(&mut stream).await {
         seen.lock().unwrap().push(asked);
     }
     for step in steps {
         match step {
             Step::Say(bytes) => drop(stream.write_all(&bytes).await),
+            Step::Drip => {
+                while stream.write_all(b"x").await.is_ok() {
+                    tokio::time::sleep(Duration::from_secs(1)).await;
+                }
+            }
+            Step::Sip(_) => unreachable!("it is the first step"),
             Step::Hold => std::future::pending().await,
             Step::Break => return stream.set_zero_linger().unwrap(),
         }
+    }
+}
+
+/// Takes what comes, little by little.
+async fn sip(mut stream: TcpStream, most: usize) {
+    let mut bytes = vec![0; most];
+    while stream.read(&mut bytes).await.is_ok_and(|read| read > 0) {
+        tokio::time::sleep(Duration::from_secs(1)).await;
     }
 }
 

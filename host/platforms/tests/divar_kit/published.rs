@@ -1,12 +1,17 @@
 //! Divar's own document and examples, where they are to be had.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde_json::Value;
 
 use super::schema::OpenApi;
 
 const DOCUMENT: &str = "openapi-chat-subset.json";
+
+/// The variable that names the folder. `cargo xtask test` looks for the folder and sets it.
+const FOLDER: &str = "HODHOD_DIVAR_EXAMPLES";
+
+const WHAT: &str = "Divar's OpenAPI document and examples";
 
 /// The examples that the tests of the contract read.
 const READ: [&str; 33] = [
@@ -60,19 +65,27 @@ const ELSEWHERE: [&str; 7] = [
 pub(crate) struct Published(PathBuf);
 
 impl Published {
-    /// The folder; `None` where there is none, which is then said.
-    #[expect(clippy::print_stdout, reason = "who runs the tests is to see that these did not run")]
-    pub(crate) fn find() -> Option<Self> {
-        let beside = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/spec/examples/divar");
-        let folder = std::env::var_os("HODHOD_DIVAR_EXAMPLES").map_or_else(beside, PathBuf::from);
+    /// Those of the folder that the variable names; otherwise why there are none.
+    pub(crate) fn find() -> Result<Self, String> {
+        let folder = std::env::var_os(FOLDER).map(PathBuf::from);
+        folder.map_or_else(|| Err(format!("{FOLDER} names no folder with {WHAT}")), Self::at)
+    }
+
+    /// Those of a folder.
+    pub(crate) fn at(folder: PathBuf) -> Result<Self, String> {
         if folder.join(DOCUMENT).is_file() {
-            return Some(Self(folder));
+            return Ok(Self(folder));
         }
-        let folder = folder.display();
-        println!(
-            "skipped: Divar's OpenAPI document and examples are not at {folder}; HODHOD_DIVAR_EXAMPLES names another folder"
-        );
-        None
+        Err(format!("{WHAT} are not at {}, which {FOLDER} names", folder.display()))
+    }
+
+    /// Those of the folder that the variable names, without which a test of the contract can only fail.
+    pub(crate) fn here() -> Self {
+        Self::find().unwrap_or_else(|why| panic!("{why}"))
+    }
+
+    pub(crate) fn folder(&self) -> String {
+        self.0.display().to_string()
     }
 
     pub(crate) fn text(&self, name: &str) -> String {

@@ -9,7 +9,7 @@ use serde_json::json;
 use std::sync::Arc;
 
 use crate::kit::*;
-use crate::play::fields;
+use crate::play::{Fault, TOKEN, fields};
 
 #[tokio::test]
 async fn the_address_asks_for_what_the_bot_wants_and_for_who_it_is() {
@@ -61,29 +61,98 @@ async fn a_wish_that_is_none_is_refused() {
     assert!(matches!(shop.call("divar.fly", json!({})).await, Err(CallError::Unsupported(_))));
 }
 
+/// What a person is told who comes back by an address: 200, or 400 where it is not good any more.
+async fn back(shop: &Shop, url: &str) -> u16 {
+    shop.come_back(&shop.play.allow(url, "ann")).await.status().as_u16()
+}
+
 #[tokio::test]
 async fn a_bot_has_a_thousand_questions_out_and_with_one_more_the_oldest_ends() {
     let mut shop = Shop::new().await;
-    let first = shop.ask(&["USER_ID"]).await;
+    let first = shop.ask_in("bot:first", &["USER_ID"]).await;
     let other = json!({ "scopes": ["USER_ID"] });
     let of_other = shop.call_as("other", "bot:c2", "divar.request-consent", other).await.unwrap();
     shop.clock.advance(Duration::from_secs(1));
-    let second = shop.ask(&["USER_ID"]).await;
-    for _ in 2..1_000 {
-        shop.ask(&["USER_ID"]).await;
+    let second = shop.ask_in("bot:second", &["USER_ID"]).await;
+    for at in 2..1_000 {
+        shop.ask_in(&format!("bot:{at}"), &["USER_ID"]).await;
     }
     assert_eq!(shop.names("state").await.len(), 1_001);
     // Who counts after a restart counts what was there before.
     shop.restart();
     shop.ask(&["USER_ID"]).await;
     assert_eq!(shop.names("state").await.len(), 1_001);
-    let back = async |url: &str| shop.come_back(&shop.play.allow(url, "ann")).await.status();
-    assert_eq!(back(&first).await, 400);
-    assert_eq!(back(&second).await, 200);
-    assert_eq!(back(of_other["url"].as_str().unwrap()).await, 200, "another bot has its own");
+    assert_eq!(back(&shop, &first).await, 400);
+    assert_eq!(back(&shop, &second).await, 200);
+    assert_eq!(back(&shop, of_other["url"].as_str().unwrap()).await, 200, "another bot has its own");
     shop.clock.advance(Duration::from_secs(15 * 60));
     shop.ask(&["USER_ID"]).await;
     assert_eq!(shop.names("state").await.len(), 1);
+}
+
+#[tokio::test]
+async fn who_makes_a_bot_ask_again_and_again_ends_their_own_questions_and_nobody_elses() {
+    let mut shop = Shop::new().await;
+    let of_somebody = shop.ask_in("bot:somebody", &["USER_ID"]).await;
+    let mut urls = Vec::new();
+    for at in 0..1_100 {
+        urls.push(shop.ask_in("bot:flood", &["USER_ID"]).await);
+        shop.clock.advance(Duration::from_millis(100));
+        if at == 500 {
+            shop.restart();
+        }
+    }
+    assert_eq!(shop.names("state").await.len(), 9);
+    let kept = urls.split_off(urls.len() - 8);
+    assert_eq!(back(&shop, urls.last().unwrap()).await, 400, "one before the last eight");
+    assert_eq!(back(&shop, &kept[0]).await, 200);
+    assert_eq!(back(&shop, &kept[0]).await, 400, "once");
+    assert_eq!(back(&shop, &kept[7]).await, 200);
+    assert_eq!(back(&shop, &of_somebody).await, 200);
+}
+
+#[tokio::test]
+async fn a_person_who_is_known_has_their_questions_in_all_chats_together() {
+    let shop = Shop::new().await;
+    let mallory = |is_known: bool| *shop.asker.lock().unwrap() = is_known.then(|| "mallory".into());
+    let of_nobody = shop.ask_in("bot:0", &["USER_ID"]).await;
+    mallory(true);
+    for at in 0..100 {
+        shop.ask_in(&format!("bot:{at}"), &["USER_ID"]).await;
+    }
+    assert_eq!(shop.names("state").await.len(), 9);
+    // The chat that names the person is theirs as well.
+    mallory(false);
+    shop.ask_in("user:mallory", &["USER_ID"]).await;
+    assert_eq!(shop.names("state").await.len(), 9);
+    assert_eq!(back(&shop, &of_nobody).await, 200, "in the same chat somebody else may wait");
+}
+
+#[tokio::test]
+async fn what_a_bot_asks_by_itself_is_nobodys_and_counts_for_the_bot_alone() {
+    let shop = Shop::new().await;
+    let first = shop.ask_in("", &["USER_ID"]).await;
+    for _ in 1..100 {
+        shop.ask_in("", &["USER_ID"]).await;
+    }
+    assert_eq!(shop.names("state").await.len(), 100);
+    assert_eq!(back(&shop, &first).await, 200);
+}
+
+#[tokio::test]
+async fn a_question_that_is_put_back_counts_as_before() {
+    let shop = Shop::new().await;
+    let first = shop.ask(&["USER_ID"]).await;
+    for _ in 1..8 {
+        shop.ask(&["USER_ID"]).await;
+    }
+    // Divar wants to wait, so the code was not used.
+    shop.play.fault(TOKEN, [Fault::Answer(429, "slow down".to_owned())]);
+    assert_eq!(back(&shop, &first).await, 503);
+    assert_eq!(shop.names("state").await.len(), 8);
+    shop.ask(&["USER_ID"]).await;
+    assert_eq!(shop.names("state").await.len(), 8);
+    assert_eq!(back(&shop, &first).await, 400, "it was the oldest");
 }
 
 #[tokio::test]

@@ -10,6 +10,7 @@ use futures::{StreamExt, TryStreamExt, stream};
 use hodhod_core::platform::{FileBytes, FileError, Platform, Upload};
 use hodhod_platforms::playground::soroush::{Call, SoroushServer};
 use hodhod_platforms::soroush::{Options, Timing};
+use tokio::time::{Instant, timeout};
 
 use crate::kit::*;
 
@@ -151,8 +152,45 @@ async fn a_download_that_breaks_off_or_falls_silent_is_no_whole_file() {
     for steps in [vec![begun(), Step::Hold], vec![say("HTTP/1.1 200 OK\r\n\r\nx"), Step::Hold], vec![Step::Hold]] {
         let server = Server::new([steps]).await;
         let why = unavailable(downloaded(Options { timing: quiet.clone(), ..server.options() }, KEY).await);
-        assert!(why.contains("said nothing"), "{why}");
+        // Who gave a few bytes and then nothing is both.
+        assert!(why.contains("said nothing") || why.contains("bytes a second"), "{why}");
     }
+}
+
+/// What comes of it, and how long that takes, which is less than a day.
+async fn in_a_day<T>(what: impl Future<Output = T>) -> (T, Duration) {
+    let began = Instant::now();
+    let what = timeout(Duration::from_secs(24 * 60 * 60), what).await.unwrap();
+    (what, began.elapsed())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_platform_that_gives_a_file_byte_by_byte_is_given_up_and_an_error_of_it_too() {
+    let heads = [
+        "HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n",
+        // What could still be an error is read for a while before it counts as a file.
+        "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n",
+        "HTTP/1.1 500 Oops\r\nContent-Length: 1000000\r\n\r\n",
+    ];
+    for head in heads {
+        let server = Server::new([vec![say(head), Step::Drip]]).await;
+        let (read, took) = in_a_day(downloaded(server.options(), KEY)).await;
+        unavailable(read);
+        assert!(took < Duration::from_secs(60), "{head}: {took:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_file_that_goes_out_byte_by_byte_is_given_up() {
+    let server = Server::new([vec![Step::Hold]]).await;
+    let drops = stream::unfold((), |()| async {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        Some((Ok(Bytes::from_static(b"x")), ()))
+    });
+    let (put, took) =
+        in_a_day(server.soroush().upload(Upload { size: 1 << 20, bytes: drops.boxed(), ..upload(b"") })).await;
+    assert!(unavailable(put).contains("4096 bytes a second"));
+    assert!(took < Duration::from_secs(60), "{took:?}");
 }
 
 #[tokio::test]

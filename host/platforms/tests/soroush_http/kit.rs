@@ -24,6 +24,8 @@ pub(crate) const TOKEN: &str = "Tq7-vX2_kLm9ZrB4wNc8YhJ3pFd6sGa1eUoI5tKx0";
 pub(crate) enum Step {
     Say(String),
     Pause(Duration),
+    /// Says one byte more each second, without an end.
+    Drip,
     /// Keeps the connection open and says nothing more.
     Hold,
     /// Ends the connection as if the network broke.
@@ -104,6 +106,11 @@ async fn serve(mut stream: TcpStream, steps: Vec<Step>, seen: Arc<Mutex<Vec<Stri
     for step in steps {
         match step {
             Step::Say(text) => drop(stream.write_all(text.as_bytes()).await),
+            Step::Drip => {
+                while stream.write_all(b"x").await.is_ok() {
+                    tokio::time::sleep(Duration::from_secs(1)).await;
+                }
+            }
             Step::Pause(pause) => tokio::time::sleep(pause).await,
             Step::Hold => std::future::pending().await,
             Step::Break => return stream.set_zero_linger().unwrap(),

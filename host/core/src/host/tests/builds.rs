@@ -1,8 +1,10 @@
 //! One build after another: what is stored goes over once, with the build, or not at all.
 
+mod refused;
+mod started;
+
 use std::sync::Mutex;
 
-use futures::future::{Either, select};
 use tokio::task::spawn_local;
 
 use super::*;
@@ -101,15 +103,6 @@ fn rename(turn: &mut Turn) -> TurnResult {
     }
     count(turn, "migrations");
     TurnResult::Done
-}
-
-/// Does it, and then ends like this.
-fn in_vain(turn: &mut Turn, result: TurnResult) -> TurnResult {
-    rename(turn);
-    turn.send(Chat::new(CONNECTION, "a"), Outgoing::text("never")).unwrap();
-    let timer = Timer { id: "never".to_owned(), chat: None, due: Millis(0), payload: String::new() };
-    turn.set_timer(timer, Missed::Fire).unwrap();
-    result
 }
 
 fn limits() -> Limits {
@@ -218,148 +211,6 @@ fn turns_under_way_end_first_and_none_begins_meanwhile_but_those_of_other_bots()
         let by_two: Vec<_> = said.iter().map(String::as_str).filter(|text| text.starts_with("2: ")).collect();
         assert_eq!((said[0].as_str(), by_two), ("1: 1", vec!["2: 2", "2: 3"]));
         rig.stop().await;
-    });
-}
-
-#[test]
-fn a_bot_whose_turns_do_not_end_is_busy_and_goes_on() {
-    run(async {
-        let rig = fresh().await;
-        rig.say("1", "stay").await;
-        let two = two();
-        let told = {
-            let replacing = std::pin::pin!(rig.replace(two.clone()));
-            let time = std::pin::pin!(async {
-                rig.settle().await;
-                rig.clock.advance(Duration::from_secs(12));
-                std::future::pending::<()>().await;
-            });
-            match select(replacing, time).await {
-                Either::Left((told, _)) => told,
-                Either::Right(_) => unreachable!("it never ends"),
-            }
-        };
-        assert!(told.as_ref().is_err_and(MigrateError::is_the_hosts), "{told:?}");
-        assert_eq!((two.told().len(), rig.bot.generation().number), (0, 1));
-        rig.arrive(vec![text("b", "2", "")]).await;
-        rig.settle().await;
-        assert_eq!(rig.sent_to("b"), ["1: 1"], "turns begin again");
-        rig.crash();
-    });
-}
-
-#[test]
-fn a_migration_that_fails_leaves_everything_as_it_was() {
-    let refusing: fn(&mut Turn) -> TurnResult = |turn| in_vain(turn, TurnResult::Reject("too old".to_owned()));
-    let failing: fn(&mut Turn) -> TurnResult = |turn| in_vain(turn, failing());
-    let asking: fn(&mut Turn) -> TurnResult = |turn| in_vain(turn, TurnResult::Retry(Duration::ZERO));
-    for (migrate, words) in [(refusing, "too old"), (failing, "panic: oh"), (asking, "another time")] {
-        run(async {
-            let rig = fresh().await;
-            rig.say("1", "").await;
-            let told = rig.replace(version("2", "total", Some(migrate))).await.unwrap_err();
-            assert!(!told.is_the_hosts() && told.to_string().contains(words), "{told}");
-            assert!(told.to_string().contains("version \"1\""), "{told}");
-            rig.say("2", "").await;
-            assert_eq!(rig.sent_to("a"), ["1: 1", "1: 2"]);
-            assert_eq!((rig.value("migrations"), rig.build().await), (None, build("1")));
-            assert_eq!(rig.host.turns().running(&BOT.into()), 0);
-            rig.stop().await;
-        });
-    }
-}
-
-#[test]
-fn a_commit_that_is_refused_leaves_everything_as_it_was_and_it_can_be_done_again() {
-    run(async {
-        let rig = fresh().await;
-        rig.say("1", "").await;
-        rig.store.fail([Failpoint::Migrate]);
-        let two = two();
-        let told = rig.replace(two.clone()).await;
-        assert!(matches!(told, Err(MigrateError::Store(StoreError::Failed(_)))), "{told:?}");
-        rig.say("2", "").await;
-        assert_eq!((rig.sent_to("a"), rig.bot.generation().number), (vec!["1: 1".to_owned(), "1: 2".to_owned()], 1));
-        rig.replace(two.clone()).await.unwrap();
-        rig.say("3", "").await;
-        assert_eq!(rig.sent_to("a")[2], "2: 3");
-        assert_eq!(rig.value("migrations").as_deref(), Some("1"));
-        rig.stop().await;
-    });
-}
-
-#[test]
-fn a_crash_before_the_commit_lets_it_run_again_and_one_after_it_does_not() {
-    for is_committed in [false, true] {
-        run(async {
-            let rig = fresh().await;
-            rig.say("1", "").await;
-            let mut build = rig.host.turns().prepare_build(&rig.bot, two(), &rig.bot.actor()).await.unwrap();
-            rig.arrive(vec![text("a", "2", "")]).await;
-            if is_committed {
-                // Stored, and the process is gone before the build serves.
-                rig.host.turns().store_builds(std::slice::from_mut(&mut build)).await.unwrap();
-            }
-            let (store, clock) = (rig.store.clone(), rig.clock.clone());
-            rig.crash();
-            let two = two();
-            let rig = start(&store, &clock, two.clone()).await;
-            rig.settle().await;
-            assert_eq!(two.told().len(), usize::from(!is_committed));
-            assert_eq!(rig.value("migrations").as_deref(), Some("1"), "once, all in all");
-            assert_eq!(rig.sent_to("a"), ["2: 2"]);
-            rig.stop().await;
-        });
-    }
-}
-
-#[test]
-fn a_build_that_was_put_there_while_the_host_was_away_migrates_before_anything_is_served() {
-    run(async {
-        let rig = fresh().await;
-        rig.say("1", "").await;
-        rig.arrive(vec![text("a", "2", "stay")]).await;
-        let (store, clock) = (rig.store.clone(), rig.clock.clone());
-        rig.crash();
-        let rig = start(
-            &store,
-            &clock,
-            version(
-                "2",
-                "total",
-                Some(|turn| {
-                    rename(turn);
-                    let at = Chat::new(CONNECTION, "owner");
-                    turn.send(at, Outgoing::text("migrated")).unwrap();
-                    TurnResult::Done
-                }),
-            ),
-        )
-        .await;
-        rig.settle().await;
-        assert_eq!(rig.sent_to("owner"), ["migrated"], "once");
-        assert_eq!(rig.value("count"), None);
-        rig.crash();
-    });
-}
-
-#[test]
-fn where_the_first_build_cannot_migrate_the_one_that_served_before_does_and_the_host_says_so_where_there_is_none() {
-    run(async {
-        let rig = fresh().await;
-        rig.say("1", "").await;
-        let (store, clock) = (rig.store.clone(), rig.clock.clone());
-        rig.crash();
-        let host = Host::new(Arc::new(store.clone()), Arc::new(clock.clone()), 1, 100);
-        let actor = Actor::new(BOT.into(), [].into(), limits(), host.outboxes().clone());
-        let bad = version("2", "total", Some(|_| TurnResult::Reject("no".to_owned())));
-        host.add_bot(Bot::new(actor, bad));
-        let (bot, error) = host.take_over().await.unwrap_err();
-        assert_eq!(
-            (bot.as_str(), error.to_string()),
-            (BOT, "it cannot migrate the values of version \"1\": no".into())
-        );
-        assert_eq!(Store::build(&store, BOT.into()).await.unwrap(), build("1"));
     });
 }
 

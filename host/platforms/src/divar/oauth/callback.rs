@@ -115,8 +115,7 @@ impl Parts {
             Ok(person) => person,
             Err(words) => return self.failed(&claim, "failed", &words).await,
         };
-        let asked = claim.asked.person.clone().or_else(|| Person::of_chat(claim.asked.chat.id.as_str()));
-        if asked.is_some_and(|asked| asked != person) {
+        if claim.asked.whom().is_some_and(|asked| asked != person) {
             // A link that was passed on: who opened it would give their consent to another's chat.
             let (_, told) = self.failed(&claim, "another-person", "another person came back").await;
             return (Page::AnotherPerson, told);

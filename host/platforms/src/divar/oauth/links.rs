@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use hodhod_core::store::StoreError;
 use hodhod_core::time::Millis;
-use hodhod_core::vault::Record;
+use hodhod_core::vault::{LINK_LIFE, Record};
 use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
 
@@ -16,9 +16,6 @@ use super::person::Person;
 
 /// The kind of its records.
 const LINK: &str = "link";
-
-/// A conversation that was silent for so long is answered no more.
-const LIFE: Duration = Duration::from_secs(90 * 24 * 60 * 60);
 
 /// A link is written anew only when it is as old: a talk is many messages, and each write is one of the disk.
 const STALE: Duration = Duration::from_secs(24 * 60 * 60);
@@ -48,7 +45,7 @@ impl Parts {
         let known = self.vault.get(LINK, conversation).await?;
         if let Some(record) = known
             && read(&record).as_ref() == Some(&link)
-            && record.expires.is_some_and(|expires| now + LIFE < expires + STALE)
+            && record.expires.is_some_and(|expires| now + LINK_LIFE < expires + STALE)
         {
             return Ok(());
         }
@@ -57,7 +54,7 @@ impl Parts {
             return Ok(());
         }
         let value = serde_json::to_string(&link).map_err(|error| StoreError::Failed(error.to_string()))?;
-        let record = Record { person: Some(link.person.sender()), expires: Some(now + LIFE), value: value.into() };
+        let record = Record { person: Some(link.person.sender()), expires: Some(now + LINK_LIFE), value: value.into() };
         self.vault.change(vec![put(LINK, conversation, record)]).await?;
         // An operator has people erased without a look at who is writing of them.
         if self.grants_of(&link.person).await?.is_empty() {
@@ -76,7 +73,7 @@ impl Parts {
         let sender = person.sender();
         let mut theirs = Vec::new();
         self.each_link(|name, record| {
-            let is_later = record.expires.is_some_and(|expires| expires > until + LIFE);
+            let is_later = record.expires.is_some_and(|expires| expires > until + LINK_LIFE);
             if record.person.as_ref() == Some(&sender) && !is_later {
                 theirs.push(name);
             }
@@ -147,7 +144,7 @@ mod tests {
             access: "token".into(),
             refresh: Some("refresh".into()),
             issued: now,
-            expires: now + LIFE,
+            expires: now + LINK_LIFE,
             renewing: Tries::default(),
             subscribing: None,
         };
@@ -178,9 +175,9 @@ mod tests {
         parts.remember("c", link("ann")).await.unwrap();
         assert_eq!(expires().await, first);
         parts.remember("c", link("bob")).await.unwrap();
-        assert_eq!(expires().await, clock.now() + LIFE);
+        assert_eq!(expires().await, clock.now() + LINK_LIFE);
         assert_eq!(parts.linked("c").await.unwrap(), Some(link("bob")));
-        clock.advance(LIFE);
+        clock.advance(LINK_LIFE);
         assert_eq!(parts.linked("c").await.unwrap(), None, "it ends by itself");
     }
 

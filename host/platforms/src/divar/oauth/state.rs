@@ -4,12 +4,11 @@
 //! its hash, so a copy of the vault's names is no heap of usable links.
 
 use std::collections::{HashMap, VecDeque};
-use std::time::Duration;
 
 use hodhod_core::ids::{BotName, Chat, ConnectionName};
 use hodhod_core::store::StoreError;
 use hodhod_core::time::Millis;
-use hodhod_core::vault::Record;
+use hodhod_core::vault::{QUESTION_LIFE, Record};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 
@@ -21,12 +20,12 @@ use super::told::Told;
 /// The kind of its records.
 const STATE: &str = "state";
 
-/// Time enough to log in to Divar, and little enough for a link that was left lying.
-pub(super) const LIFE: Duration = Duration::from_secs(15 * 60);
+/// Of one bot: one each second of its life. With one more the oldest goes.
+const MAX_PER_BOT: usize = 1_000;
 
-/// Of one bot: one each second of its life. With one more the oldest goes, so nobody who asks often can keep
-/// others from asking.
-pub(super) const MAX_PER_BOT: usize = 1_000;
+/// Of one bot and one who makes it ask. With one more the oldest of theirs goes, so that nobody who presses again
+/// and again ends the questions of others. A person answers the last one, or one a little above it.
+const MAX_PER_ASKER: usize = 8;
 
 /// Random bytes in it.
 const LENGTH: usize = 32;
@@ -58,10 +57,41 @@ pub(super) struct Claim {
     record: Record,
 }
 
+/// Who made a bot ask, as far as that is known: what one of them does counts for them alone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Asker {
+    Person(Person),
+    /// Nobody said who it is in it.
+    Chat(Chat),
+}
+
+impl Asked {
+    /// Who is to answer, where that is known: who asked, or who the chat is with.
+    pub(super) fn whom(&self) -> Option<Person> {
+        self.person.clone().or_else(|| Person::of_chat(self.chat.id.as_str()))
+    }
+
+    /// Who made the bot ask; `None` where it did so by itself, or for what happened in no chat.
+    fn asker(&self) -> Option<Asker> {
+        let in_chat = || (!self.chat.id.as_str().is_empty()).then(|| Asker::Chat(self.chat.clone()));
+        self.whom().map(Asker::Person).or_else(in_chat)
+    }
+}
+
 /// The states that are out, by bot and from the oldest on. The vault is the truth; this is what has to be
 /// counted.
 #[derive(Default)]
-pub(super) struct Outstanding(Option<HashMap<BotName, VecDeque<(Millis, String)>>>);
+pub(super) struct Outstanding(Option<Bots>);
+
+type Bots = HashMap<BotName, VecDeque<Issued>>;
+
+/// A state that is out.
+struct Issued {
+    expires: Millis,
+    /// Its hash.
+    id: String,
+    asker: Option<Asker>,
+}
 
 /// True for what can be a state at all.
 pub(super) fn is_state(text: &str) -> bool {
@@ -73,8 +103,8 @@ impl Parts {
     pub(super) async fn issue(&self, asked: &Asked) -> Result<SecretString, StoreError> {
         let state = SecretString::from(hex(&rand::random::<[u8; LENGTH]>()));
         let id = digest(state.expose_secret());
-        let now = self.now();
-        let expires = now + LIFE;
+        let (now, asker) = (self.now(), asked.asker());
+        let expires = now + QUESTION_LIFE;
         let value = serde_json::to_string(asked).map_err(|error| StoreError::Failed(error.to_string()))?;
         let record = Record {
             person: Person::of_chat(asked.chat.id.as_str()).map(|person| person.sender()),
@@ -84,13 +114,13 @@ impl Parts {
 
         let mut outstanding = self.writing.lock().await;
         let of_bot = self.load(&mut outstanding).await?.entry(asked.bot.clone()).or_default();
-        of_bot.retain(|(expires, _)| *expires > now);
+        of_bot.retain(|issued| issued.expires > now);
+        let surplus = surplus(of_bot, asker.as_ref());
         let mut changes = vec![put(STATE, &id, record)];
-        let surplus = (of_bot.len() + 1).saturating_sub(MAX_PER_BOT);
-        changes.extend(of_bot.iter().take(surplus).map(|(_, id)| gone(STATE, id)));
+        changes.extend(surplus.iter().map(|id| gone(STATE, id)));
         self.vault.change(changes).await?;
-        of_bot.drain(..surplus);
-        of_bot.push_back((expires, id));
+        of_bot.retain(|issued| !surplus.contains(&issued.id));
+        of_bot.push_back(Issued { expires, id, asker });
         Ok(state)
     }
 
@@ -127,7 +157,8 @@ impl Parts {
         self.vault.change(vec![put(STATE, &claim.id, claim.record)]).await?;
         if let Some(bots) = &mut outstanding.0 {
             // The oldest of all, as it was.
-            bots.entry(claim.asked.bot).or_default().push_front((expires, claim.id));
+            let asker = claim.asked.asker();
+            bots.entry(claim.asked.bot).or_default().push_front(Issued { expires, id: claim.id, asker });
         }
         Ok(())
     }
@@ -144,12 +175,9 @@ impl Parts {
     }
 
     /// The states that are out, read from the vault where nobody has yet.
-    async fn load<'a>(
-        &self,
-        outstanding: &'a mut Outstanding,
-    ) -> Result<&'a mut HashMap<BotName, VecDeque<(Millis, String)>>, StoreError> {
+    async fn load<'a>(&self, outstanding: &'a mut Outstanding) -> Result<&'a mut Bots, StoreError> {
         if outstanding.0.is_none() {
-            let mut found: Vec<(Millis, BotName, String)> = Vec::new();
+            let mut found: Vec<(BotName, Issued)> = Vec::new();
             let mut after: Option<String> = None;
             loop {
                 let page = self.vault.list(STATE, after.as_deref(), PAGE).await?;
@@ -157,17 +185,18 @@ impl Parts {
                 after = page.last().map(|(id, _)| id.clone());
                 for (id, record) in page {
                     if let Ok(asked) = serde_json::from_str::<Asked>(record.value.expose_secret()) {
-                        found.push((record.expires.unwrap_or_default(), asked.bot, id));
+                        let (expires, asker) = (record.expires.unwrap_or_default(), asked.asker());
+                        found.push((asked.bot, Issued { expires, id, asker }));
                     }
                 }
                 if !full {
                     break;
                 }
             }
-            found.sort();
-            let mut bots: HashMap<_, VecDeque<_>> = HashMap::new();
-            for (expires, bot, id) in found {
-                bots.entry(bot).or_default().push_back((expires, id));
+            found.sort_by(|(_, one), (_, other)| (one.expires, &one.id).cmp(&(other.expires, &other.id)));
+            let mut bots = Bots::new();
+            for (bot, issued) in found {
+                bots.entry(bot).or_default().push_back(issued);
             }
             outstanding.0 = Some(bots);
         }
@@ -175,10 +204,21 @@ impl Parts {
     }
 }
 
+/// The states of a bot that go where one more of an asker comes: the oldest of theirs, and then of all.
+fn surplus(of_bot: &VecDeque<Issued>, asker: Option<&Asker>) -> Vec<String> {
+    let is_theirs = |issued: &&Issued| asker.is_some() && issued.asker.as_ref() == asker;
+    let of_asker = (of_bot.iter().filter(is_theirs).count() + 1).saturating_sub(MAX_PER_ASKER);
+    let mut surplus: Vec<&String> = of_bot.iter().filter(is_theirs).map(|issued| &issued.id).take(of_asker).collect();
+    let of_all = (of_bot.len() - surplus.len() + 1).saturating_sub(MAX_PER_BOT);
+    let others: Vec<&String> = of_bot.iter().map(|issued| &issued.id).filter(|id| !surplus.contains(id)).collect();
+    surplus.extend(others.into_iter().take(of_all));
+    surplus.into_iter().cloned().collect()
+}
+
 impl Outstanding {
     fn remove(&mut self, claim: &Claim) {
         if let Some(of_bot) = self.0.as_mut().and_then(|bots| bots.get_mut(&claim.asked.bot)) {
-            of_bot.retain(|(_, id)| *id != claim.id);
+            of_bot.retain(|issued| issued.id != claim.id);
         }
     }
 }
