@@ -4,7 +4,8 @@ use std::process::Stdio;
 
 use hodhod_tests::{BotSetup, Setup};
 use serde_json::Value;
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
 
 async fn run(setup: &Setup, verb: &str, more: &[&str]) -> (i32, String, String) {
     let output = setup.command(verb).args(more).output().await.unwrap();
@@ -118,4 +119,38 @@ async fn status_tells_how_a_host_is_doing() {
     assert!(metrics.contains("hodhod_turns_total{bot=\"guests\",end=\"reject\"} 1"), "{metrics}");
     assert_eq!(host.page("/healthz").await, "ok\n");
     host.stop().await;
+}
+
+/// The host that is asked may be somebody else's, and say what it likes.
+#[tokio::test(flavor = "multi_thread")]
+async fn status_as_json_is_what_the_host_said_and_commands_no_terminal() {
+    let said = serde_json::json!({
+        "version": "0.1.0",
+        "bots": [{ "name": "می‌روم\u{1b}[2J\u{9b}2J\u{202e}\u{7f}\r\n\"}", "generation": 1 }],
+        "connections": [{ "name": "\u{1b}]0;title\u{7}", "trouble": "\u{9d}0;title\u{9c}" }],
+    });
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let body = said.to_string();
+    let serving = tokio::spawn(async move {
+        loop {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut request = Vec::new();
+            while !request.ends_with(b"\r\n\r\n") {
+                assert!(stream.read_buf(&mut request).await.unwrap() > 0);
+            }
+            let head = format!("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: {}\r\n\r\n", body.len());
+            stream.write_all((head + &body).as_bytes()).await.unwrap();
+        }
+    });
+    let setup = Setup::new([BotSetup::new("echo")]).await;
+    for more in [&[][..], &["--json"]] {
+        let (code, out, complaint) = run(&setup, "status", &[&["--host", &url], more].concat()).await;
+        assert_eq!(code, 0, "{complaint}");
+        assert!(out.contains("می‌روم") && out.lines().all(hodhod_core::text::is_clean), "{out:?}");
+        if more.contains(&"--json") {
+            assert_eq!(serde_json::from_str::<Value>(&out).unwrap(), said, "the very same");
+        }
+    }
+    serving.abort();
 }

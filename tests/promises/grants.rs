@@ -147,5 +147,20 @@ async fn inspect_tells_what_a_component_is_without_running_it() {
     let imports = found["imports"].as_array().unwrap();
     assert!(imports.iter().any(|import| import == "hodhod:bot/messenger@0.1.0"), "{found}");
     assert!(!imports.iter().any(|import| import == "hodhod:divar/kenar@0.1.0"), "what it does not use: {found}");
+    assert_eq!(found["migrates"], false);
     assert!(report["bots"][0]["missing"].as_array().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn inspect_tells_whether_a_component_migrates_what_another_build_stored() {
+    let setup = Setup::new([BotSetup::new("echo")]).await;
+    for (name, migrates, told) in [
+        ("guests", true, "migrates     what another build stored: it exports lifecycle.migrate\n"),
+        ("echo", false, "migrates     no\n"),
+    ] {
+        assert_eq!(inspect(&setup, &component(name)).await["inspection"]["migrates"], migrates, "{name}");
+        let output = hodhod("inspect").arg(component(name)).arg("--config").arg(setup.config()).output().await.unwrap();
+        let said = String::from_utf8(output.stdout).unwrap();
+        assert!(said.contains(told), "{said}");
+    }
 }

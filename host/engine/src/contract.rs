@@ -14,6 +14,9 @@ const HANDLE: &str = "handle";
 const LIFECYCLE: &str = "hodhod:bot/lifecycle@0.1.0";
 const MIGRATE: &str = "migrate";
 
+/// What the names of all versions of it begin with that wasmtime takes for it.
+const LIFECYCLES: &str = "hodhod:bot/lifecycle@0.1.";
+
 /// What tells an event, and a failure, from other variants.
 const EVENT: [&str; 4] = ["message", "timer", "delivery", "other"];
 const FAILURE: [&str; 2] = ["retry", "reject"];
@@ -59,6 +62,12 @@ pub(crate) fn migration(component: &Component) -> Result<Option<ComponentExportI
     }
 }
 
+/// True for the name of an export that [`migration`] finds: of this version, or of a later one that fits it.
+pub(crate) fn is_lifecycle(export: &str) -> bool {
+    let patch = export.strip_prefix(LIFECYCLES);
+    patch.is_some_and(|patch| !patch.is_empty() && patch.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
 fn is(variant: &Variant, cases: &[&str]) -> bool {
     variant.cases().map(|case| case.name).eq(cases.iter().copied())
 }
@@ -69,6 +78,12 @@ mod tests {
 
     /// What is wrong with a component that exports these functions as its lifecycle.
     fn wrong(functions: &str) -> Option<&'static str> {
+        let engine = wasmtime::Engine::default();
+        migration(&Component::new(&engine, exporting(functions, LIFECYCLE)).unwrap()).err()
+    }
+
+    /// A component that exports these functions under a name.
+    fn exporting(functions: &str, name: &str) -> Vec<u8> {
         let text = format!(
             r#"(component
                 (core module $m
@@ -79,10 +94,9 @@ mod tests {
                     (func (export "realloc") (param i32 i32 i32 i32) (result i32) (i32.const 0)))
                 (core instance $i (instantiate $m))
                 {functions}
-                (export "{LIFECYCLE}" (instance $lifecycle)))"#
+                (export "{name}" (instance $lifecycle)))"#
         );
-        let engine = wasmtime::Engine::default();
-        migration(&Component::new(&engine, wat::parse_str(text).unwrap()).unwrap()).err()
+        wat::parse_str(text).unwrap()
     }
 
     fn lifting(signature: &str, of: &str) -> String {
@@ -102,6 +116,27 @@ mod tests {
         assert_eq!(wrong(&lifting("(param \"from\" string)", "text")), gives);
         assert_eq!(wrong(&lifting("(param \"from\" string) (result (result))", "number")), gives);
         assert_eq!(wrong(&lifting("(param \"from\" string) (result (result (error string)))", "number")), None);
+    }
+
+    #[test]
+    fn what_is_seen_of_a_migration_without_compiling_is_what_is_found_in_the_compiled_component() {
+        let engine = wasmtime::Engine::default();
+        let migrate = lifting("(param \"from\" string) (result (result (error string)))", "number");
+        for (name, migrates) in [
+            (LIFECYCLE, true),
+            ("hodhod:bot/lifecycle@0.1.12", true),
+            ("hodhod:bot/lifecycle@0.1.0-rc1", false),
+            ("hodhod:bot/lifecycle@0.2.0", false),
+            ("hodhod:bot/lifecycle@0.10.0", false),
+            ("hodhod:bot/lifecycle", false),
+            ("hodhod:bot/handler@0.1.0", false),
+            ("lifecycle", false),
+        ] {
+            let bytes = exporting(&migrate, name);
+            assert_eq!(crate::inspect(&bytes).unwrap().migrates, migrates, "{name}");
+            let found = migration(&Component::new(&engine, bytes).unwrap()).unwrap();
+            assert_eq!(found.is_some(), migrates, "{name}");
+        }
     }
 
     #[test]

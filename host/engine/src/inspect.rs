@@ -10,9 +10,12 @@ use hodhod_core::text::clean;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use thiserror::Error;
-use wasmparser::{ComponentNameSectionReader, CustomSectionReader, Encoding, KnownCustom, Parser, Payload};
+use wasmparser::{
+    ComponentExternalKind, ComponentNameSectionReader, CustomSectionReader, Encoding, KnownCustom, Parser, Payload,
+};
 
 use crate::compile::hex;
+use crate::contract::is_lifecycle;
 use crate::grants::{Need, need};
 
 /// The custom section that holds the manifest, in the component or in a module within it.
@@ -38,6 +41,9 @@ pub struct Inspection {
     pub needs: Vec<&'static str>,
     /// Imports that no host has.
     pub unknown: Vec<String>,
+    /// True where it exports `lifecycle`: it may bring what another build stored into its own shape. Whether its
+    /// `migrate` is as the contract says is seen when it is loaded.
+    pub migrates: bool,
     /// What it says of itself; absent where it says nothing.
     pub manifest: Option<Manifest>,
 }
@@ -87,6 +93,12 @@ pub fn inspect(bytes: &[u8]) -> Result<Inspection, InspectError> {
                     found.imports.push(import.name.name.to_owned());
                 }
             }
+            Payload::ComponentExportSection(exports) if depth == 0 => {
+                for export in exports {
+                    let export = export.map_err(|error| malformed(&error))?;
+                    found.migrates |= export.kind == ComponentExternalKind::Instance && is_lifecycle(export.name.name);
+                }
+            }
             Payload::CustomSection(section) => found.custom(&section, depth)?,
             _ => {}
         }
@@ -108,6 +120,7 @@ pub fn inspect(bytes: &[u8]) -> Result<Inspection, InspectError> {
         imports: found.imports.iter().map(|name| clean(name, 100)).collect(),
         needs,
         unknown,
+        migrates: found.migrates,
     })
 }
 
@@ -145,6 +158,7 @@ pub fn embed(component: &[u8], manifest: &Manifest) -> Result<Vec<u8>, InspectEr
 #[derive(Default)]
 struct Found {
     imports: Vec<String>,
+    migrates: bool,
     section: Option<Vec<u8>>,
     name: Option<String>,
     version: Option<String>,
@@ -235,6 +249,19 @@ mod tests {
         assert!(inspect(&one).unwrap().manifest.unwrap().grants.contains_key("http"));
         let two = wat::parse_str(format!("(component (core module {section}) (core module {section}))")).unwrap();
         assert!(matches!(inspect(&two), Err(InspectError::TwoManifests)));
+    }
+
+    #[test]
+    fn only_an_instance_that_the_component_itself_exports_is_its_lifecycle() {
+        let name = "hodhod:bot/lifecycle@0.1.0";
+        for (text, migrates) in [
+            (format!(r#"(component (instance $i) (export "{name}" (instance $i)))"#), true),
+            (format!(r#"(component (component $c) (export "{name}" (component $c)))"#), false),
+            (format!(r#"(component (component (instance $i) (export "{name}" (instance $i))))"#), false),
+            (format!(r#"(component (import "{name}" (instance)))"#), false),
+        ] {
+            assert_eq!(inspect(&wat::parse_str(&text).unwrap()).unwrap().migrates, migrates, "{text}");
+        }
     }
 
     #[test]

@@ -98,7 +98,8 @@ fn look(bytes: &[u8]) -> Result<Inspection, String> {
 fn check(input: &[u8]) -> String {
     let of = |found: &Result<Inspection, String>| match found {
         Ok(found) => {
-            format!("{} {} {}", found.imports.len().min(4), found.unknown.len().min(4), found.manifest.is_some())
+            let (imports, unknown) = (found.imports.len().min(4), found.unknown.len().min(4));
+            format!("{imports} {unknown} {} {}", found.migrates, found.manifest.is_some())
         }
         Err(why) => why.clone(),
     };

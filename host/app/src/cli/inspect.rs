@@ -86,6 +86,7 @@ impl Inspect {
         line("size", &format!("{} bytes", found.size));
         list("imports", &found.imports);
         list("unknown", &found.unknown);
+        line("migrates", if found.migrates { "what another build stored: it exports lifecycle.migrate" } else { "no" });
         match &found.manifest {
             Some(manifest) => print_manifest(manifest),
             None => line("manifest", "none: what it wants is known from its imports only"),
