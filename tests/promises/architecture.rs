@@ -91,18 +91,25 @@ fn is_test(path: &std::path::Path) -> bool {
     path.components().any(|part| part.as_os_str() == "tests") || path.ends_with("tests.rs")
 }
 
-/// The one place that is unsafe: the loading of code that the host itself compiled.
-const LOADING: &str = "host/engine/src/compile/trusted.rs";
+/// All that is unsafe: the loading of code that the host itself compiled, and what the system is told of a thread.
+const UNSAFE: [(&str, &str); 2] = [
+    ("host/engine/src/compile/trusted.rs", "unsafe { Component::deserialize(engine, &self.0) }"),
+    (
+        "host/engine/src/priority.rs",
+        "match unsafe { libc::syscall(libc::SYS_sched_setattr, 0, &raw const wanted, 0) } {",
+    ),
+];
 
 #[test]
 fn nothing_is_unsafe_and_no_channel_is_unbounded() {
-    let mut loading = Vec::new();
+    let mut left: Vec<_> = UNSAFE.into();
     for path in sources().into_iter().filter(|path| !is_test(path)) {
         let text = std::fs::read_to_string(&path).unwrap();
         for (number, line) in text.lines().enumerate() {
             let code = line.split("//").next().unwrap_or_default();
-            if path.ends_with(LOADING) && code.contains("unsafe {") {
-                loading.push(code.trim().to_owned());
+            let known = left.iter().position(|(file, known)| path.ends_with(file) && code.trim() == *known);
+            if let Some(known) = known {
+                left.swap_remove(known);
                 continue;
             }
             for forbidden in ["unsafe {", "unsafe fn", "unsafe impl", "unbounded_channel", "mpsc::channel()"] {
@@ -110,7 +117,7 @@ fn nothing_is_unsafe_and_no_channel_is_unbounded() {
             }
         }
     }
-    assert_eq!(loading, ["unsafe { Component::deserialize(engine, &self.0) }"], "once, in {LOADING}");
+    assert_eq!(left, [], "each once");
 }
 
 #[test]

@@ -191,8 +191,8 @@ async fn a_torn_page_and_a_crash_leave_nothing_by_half() {
             said += 20;
         } else {
             host.idle().await;
-            host.terminate();
             disk.order(order(Operation::Write, file, skip, 1, fault));
+            host.terminate();
         }
         let status = host.ended().await;
         assert!(!status.success(), "{file} {skip}: {status}");
