@@ -31,6 +31,10 @@ pub const QUESTION_LIFE: Duration = Duration::from_secs(15 * 60);
 /// what they were selling.
 pub const LINK_LIFE: Duration = Duration::from_secs(90 * 24 * 3600);
 
+/// How long it is known, by a hash, that somebody took back what they had allowed: whoever says it again, or brings late
+/// what that allowed, does so within minutes.
+pub const REVOCATION_LIFE: Duration = Duration::from_secs(60 * 60);
+
 /// What records of a kind are for, in words for the person whose they are.
 pub fn purpose(kind: &str) -> &'static str {
     match kind {

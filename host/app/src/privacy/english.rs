@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use hodhod_core::store::MOST_RECORDS;
-use hodhod_core::vault::{LINK_LIFE, QUESTION_LIFE};
+use hodhod_core::vault::{LINK_LIFE, QUESTION_LIFE, REVOCATION_LIFE};
 
 use super::{Facts, code, codes, measure};
 
@@ -28,6 +28,7 @@ pub(super) fn page(facts: &Facts) -> String {
     };
     let (keep_dead, remember) = (time(facts.retention.keep_dead), time(facts.retention.remember));
     let (give_up, question, link) = (time(facts.give_up()), time(QUESTION_LIFE), time(LINK_LIFE));
+    let revocation = time(REVOCATION_LIFE);
     let (letters, records) = (count(facts.dead_letters()), count(MOST_RECORDS));
     let traces = match &facts.traces {
         None => "A receiver of traces, where whoever runs the host has set one up".to_owned(),
@@ -53,10 +54,11 @@ folder.
 | the same where the bot could not handle it (a dead letter), with the reason | {keep_dead}, and at most {letters} for each bot |
 | what a bot sends to a chat | until the platform has taken it or refused it; after {give_up} without success it is given up and deleted |
 | a hash of what tells one message from another (128 bits), by which a message that comes twice is known; nothing can be read in it | {remember} |
-| what a bot keeps of a person or a chat, as it sees fit; timers that it sets for a chat, with what they bring it | until the bot deletes it, or the person is erased |
+| what a bot keeps of a person or a chat, as it sees fit; timers that it sets for a chat, with what they bring it | until the bot deletes it, or the person is erased or takes back what they allowed on Divar |
 | what a person allowed an app to do on Divar, with the tokens for it; sealed with a key that is not in the database | until the person takes it back, or is erased |
 | a permission that a person was asked for on Divar and has not answered; sealed in the same way | {question} |
 | which conversation on Divar is with which person; sealed in the same way | {link} after it was last seen; the newest {records} |
+| that a person took back what they allowed on Divar: their id until bots are told of it, then a hash of it; sealed in the same way | {revocation} |
 | the bytes of a file while a bot reads or sends it, in the folder `spool`, without a name | until that turn of the bot is over |
 | in the log: ids of chats, and what goes wrong; no message, apart from what a bot prints, or says when it fails or refuses one | the newest 1 MiB in the memory of the host; what is written to standard error as long as whoever runs the host keeps it |
 | what there was of all this when a backup was made | as long as whoever runs the host keeps the backup |
@@ -89,6 +91,9 @@ Whoever runs the host can show what is stored of somebody, and erase it:
 hodhod user export CONNECTION --user ID
 hodhod user erase CONNECTION --user ID --yes
 ```
+
+Who takes back on Divar what they allowed an app has all that is known to be theirs erased by that, where Divar tells the
+host of it, and need ask nobody. Bots are told then, so that they delete what only they know to be that person's.
 
 With `--chat ID` in the place of `--user ID` it is what is stored of a chat. What is left after that: the hashes, until
 their time is over; logs and backups from before; what a bot keeps for all chats together, where nobody can tell whose

@@ -4,11 +4,9 @@
 //! so a second time tells nobody anything, unless the person has consented again in between. That outlives what is
 //! stored of the person, so it is remembered under a hash of who they are, and belongs to nobody.
 
-use std::time::Duration;
-
 use hodhod_core::platform::Intake;
 use hodhod_core::store::StoreError;
-use hodhod_core::vault::Record;
+use hodhod_core::vault::{REVOCATION_LIFE, Record};
 use secrecy::ExposeSecret;
 
 use super::digest::digest;
@@ -18,9 +16,6 @@ use super::told::{SOON, Told};
 
 /// The kind of its records.
 const REVOKED: &str = "revoked";
-
-/// The longest that the same event is taken for a repetition.
-const REPEATS: Duration = Duration::from_secs(60 * 60);
 
 impl Parts {
     /// Drops all that people gave, has what is stored of them taken away, and has it told. When it returns, that is
@@ -58,7 +53,7 @@ impl Parts {
         let now = self.now();
         let name = digest(person.as_str());
         let key = format!("oauth:divar.revoked:{name}:{now}");
-        let record = Record { person: None, expires: Some(now + REPEATS), value: key.as_str().into() };
+        let record = Record { person: None, expires: Some(now + REVOCATION_LIFE), value: key.as_str().into() };
         let mut changes = vec![put(REVOKED, &name, record)];
         changes.push(Told::revoked(person, key.clone(), now).change()?);
         changes.extend(removal);
