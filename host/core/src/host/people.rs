@@ -5,6 +5,7 @@
 //! `turns::erasures`. One person at a time, and no dead letter is tried again meanwhile, or its event would
 //! get past the search.
 
+use std::collections::VecDeque;
 use std::pin::pin;
 use std::time::Duration;
 
@@ -13,9 +14,10 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::Host;
-use crate::ids::ConnectionName;
+use crate::ids::{ConnectionName, InboxSeq};
 use crate::people::{self, Page, Person, Place, Search, Until, Wish};
 use crate::store::{Erased, Rows, StoreError};
+use crate::time::Millis;
 use crate::turns::Erasing;
 
 /// How often it is tried to take what was erased out of the log, and how long after one try the next is made.
@@ -24,6 +26,38 @@ const CLEAR_AGAIN: Duration = Duration::from_millis(100);
 
 /// Most people who are erased after one wait for turns.
 const AT_ONCE: usize = 16;
+
+/// Most wishes of which it is remembered when they were first tried.
+const TRIED: usize = 1024;
+
+/// Wishes that could not be granted yet, each with the row from which on events are new.
+#[derive(Default)]
+struct Tried(VecDeque<(Person, Millis, InboxSeq)>);
+
+impl Tried {
+    /// From which row on events are new: that of the first try, and this one where there was none.
+    fn first(&self, wish: &Wish, row: InboxSeq) -> InboxSeq {
+        self.find(wish).map_or(row, |(_, _, first)| *first)
+    }
+
+    fn note(&mut self, wish: &Wish, row: InboxSeq) {
+        if self.find(wish).is_some() {
+            return;
+        }
+        if self.0.len() >= TRIED {
+            self.0.pop_front();
+        }
+        self.0.push_back((wish.person.clone(), wish.since, row));
+    }
+
+    fn forget(&mut self, wish: &Wish) {
+        self.0.retain(|(person, since, _)| (person, since) != (&wish.person, &wish.since));
+    }
+
+    fn find(&self, wish: &Wish) -> Option<&(Person, Millis, InboxSeq)> {
+        self.0.iter().find(|(person, since, _)| (person, since) == (&wish.person, &wish.since))
+    }
+}
 
 /// What was erased.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -93,7 +127,7 @@ impl Host {
     /// runs this.
     pub(super) async fn forget_who_asks(&self) {
         let mut asked = self.inbox.wishes().asked().await;
-        let mut is_log_clear = true;
+        let (mut is_log_clear, mut tried) = (true, Tried::default());
         loop {
             let mut wishes = Vec::new();
             let clearing = async {
@@ -114,12 +148,12 @@ impl Host {
                 }
                 continue;
             }
-            is_log_clear &= !self.forget_these(wishes).await;
+            is_log_clear &= !self.forget_these(wishes, &mut tried).await;
         }
     }
 
     /// Answers each wish. True if something may be gone.
-    async fn forget_these(&self, wishes: Vec<Wish>) -> bool {
+    async fn forget_these(&self, wishes: Vec<Wish>, tried: &mut Tried) -> bool {
         let _alone = self.erasing.lock().await;
         let mut begun = Vec::new();
         for wish in wishes {
@@ -138,7 +172,7 @@ impl Host {
         if begun.is_empty() {
             return false;
         }
-        // What comes from now on is new; their turns wait already.
+        // What comes from now on is new; their turns wait already. Of a wish that was tried before, what came since then.
         let row = self.store.reserve().await;
         let all_still = join_all(begun.iter().map(|(_, erasing)| erasing.stand_still())).await;
         for ((wish, erasing), is_still) in begun.into_iter().zip(all_still) {
@@ -147,8 +181,16 @@ impl Host {
                 // The same person may have asked twice.
                 Ok(_) if self.turns.was_erased(erasing.person(), wish.since) => Ok(()),
                 Ok(_) if !is_still => Err(StoreError::Failed(EraseError::Busy.to_string())),
-                Ok(row) => self.forget(erasing, Until { row: *row, time: wish.since }).await,
+                Ok(row) => {
+                    let row = tried.first(&wish, *row);
+                    self.forget(erasing, Until { row, time: wish.since }).await
+                }
             };
+            if let (Ok(row), Err(_)) = (&row, &done) {
+                tried.note(&wish, *row);
+            } else {
+                tried.forget(&wish);
+            }
             wish.answer(done);
         }
         true

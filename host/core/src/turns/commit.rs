@@ -92,8 +92,8 @@ impl Turns {
                     "who waited for the answer went away while it was stored");
             }
             if !matches!(commit.mark, Mark::Retry { .. }) {
-                // Somebody may have asked again while it ran.
-                asked.or_else(|| self.asks.of(commit.seq)).as_ref().inspect(|asked| asked.end());
+                // Whoever waits now, who may have asked again while it ran and found who asked first gone.
+                self.asks.of(commit.seq).or(asked).as_ref().inspect(|asked| asked.end());
             }
             let next = match commit.mark {
                 Mark::Done => Next::Done,

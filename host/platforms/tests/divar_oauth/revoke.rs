@@ -169,6 +169,8 @@ async fn who_has_to_be_waited_for_holds_up_nobodys_tokens_and_nobodys_news() {
 async fn who_consents_again_while_the_old_consent_is_being_taken_back_has_the_new_one_and_it_is_told_last() {
     let shop = Shop::new().await;
     shop.consent("ann", &SEND).await;
+    // A link that is there already is the new consent's too.
+    shop.oauth.link("c2", "ann").await;
     shop.kept.keep_busy("ann");
     let wait = async || {
         let next = shop.clock.next_sleeper().unwrap();

@@ -46,6 +46,8 @@ impl Parts {
         if let Some(record) = known
             && read(&record).as_ref() == Some(&link)
             && record.expires.is_some_and(|expires| now + LINK_LIFE < expires + STALE)
+            // What was written before that may be about to go, and is written anew for a consent since.
+            && self.revocation(&link.person).await?.is_none()
         {
             return Ok(());
         }

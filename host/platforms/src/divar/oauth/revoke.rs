@@ -68,7 +68,14 @@ impl Parts {
 
     /// Under which key it is or was to be told that a person took everything back, where they did lately.
     pub(super) async fn revocation(&self, person: &Person) -> Result<Option<String>, StoreError> {
-        let record = self.vault.get(REVOKED, &digest(person.as_str())).await?;
-        Ok(record.map(|record| record.value.expose_secret().to_owned()))
+        match self.vault.get(REVOKED, &digest(person.as_str())).await {
+            Ok(record) => Ok(record.map(|record| record.value.expose_secret().to_owned())),
+            // Or nothing could be told of them, and nothing taken back, for as long as it lies there.
+            Err(StoreError::Unreadable(why)) => {
+                tracing::warn!(connection = %self.setup.name, why, "it cannot be read whether a consent was taken back");
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
     }
 }

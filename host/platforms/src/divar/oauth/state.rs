@@ -106,11 +106,8 @@ impl Parts {
         let (now, asker) = (self.now(), asked.asker());
         let expires = now + QUESTION_LIFE;
         let value = serde_json::to_string(asked).map_err(|error| StoreError::Failed(error.to_string()))?;
-        let record = Record {
-            person: Person::of_chat(asked.chat.id.as_str()).map(|person| person.sender()),
-            expires: Some(expires),
-            value: value.into(),
-        };
+        let record =
+            Record { person: asked.whom().map(|person| person.sender()), expires: Some(expires), value: value.into() };
 
         let mut outstanding = self.writing.lock().await;
         let of_bot = self.load(&mut outstanding).await?.entry(asked.bot.clone()).or_default();

@@ -157,7 +157,11 @@ impl Parts {
         for key in before.iter().map(String::as_str).chain([key]) {
             let Some(mut told) = self.untold(key).await? else { continue };
             if let (true, Some(person)) = (told.forget, &told.person) {
-                self.forget_links(person, told.at).await?;
+                // There may be many of all people to look through.
+                match select(&mut until, pin!(self.forget_links(person, told.at))).await {
+                    Either::Left(_) => return Ok(self.put_off()),
+                    Either::Right((gone, _)) => gone?,
+                }
             }
             if let (true, Some(person)) = (told.erase, told.person.as_ref().map(Person::sender)) {
                 match select(&mut until, intake.forget(&person, told.at)).await {

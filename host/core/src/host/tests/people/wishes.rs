@@ -231,6 +231,28 @@ fn a_wish_that_cannot_be_granted_is_refused_and_may_be_made_again() {
 }
 
 #[test]
+fn what_came_after_a_first_try_stays_though_it_waits_at_the_second() {
+    run(async {
+        let (store, clock) = (MemoryStore::default(), TestClock::default());
+        let rig = start(&store, &clock, gated(&Arc::new(Notify::new()))).await;
+        rig.arrive(vec![text("sara", "1", "keeps")]).await;
+        rig.until(|| rig.platform.tried().len() == 1).await;
+        let since = clock.now();
+        store.fail([Failpoint::Erase]);
+        assert!(forgotten(&rig, "sara", since).await.is_err());
+        rig.host.turns().order(&BOT.into(), Order::Pause).await.unwrap();
+        rig.arrive(vec![text("sara", "2", "keeps")]).await;
+        rig.settle().await;
+        forgotten(&rig, "sara", since).await.unwrap();
+        assert!(store.values().is_empty());
+        rig.host.turns().order(&BOT.into(), Order::Resume).await.unwrap();
+        rig.until(|| rig.platform.tried().len() == 2).await;
+        assert!(!store.values().is_empty());
+        rig.stop().await;
+    });
+}
+
+#[test]
 fn many_wishes_are_granted_after_one_wait_and_those_beyond_wait_their_turn() {
     run(async {
         let (store, clock) = (MemoryStore::default(), TestClock::default());
