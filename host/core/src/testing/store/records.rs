@@ -2,7 +2,8 @@
 
 use futures::future::BoxFuture;
 
-use super::{MemoryStore, Tables};
+use super::MemoryStore;
+use super::tables::Tables;
 use crate::ids::ConnectionName;
 use crate::store::{
     DoomedRecords, KeyId, ListedRecord, MOST_RECORDS, NameHash, RecordChange, Records, RecordsOf, SealedRecord,

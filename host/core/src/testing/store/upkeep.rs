@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use futures::future::BoxFuture;
 
-use super::{Failpoint, MemoryStore, Tables};
+use super::tables::Tables;
+use super::{Failpoint, MemoryStore};
 use crate::dead::{DeadLetter, Doomed};
 use crate::event::Event;
 use crate::ids::{BotName, Chat, ConnectionName, InboxSeq, OutboxSeq};
