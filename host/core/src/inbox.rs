@@ -17,7 +17,7 @@ use crate::event::{Delivery, Event};
 use crate::ids::{BotName, Chat, ConnectionName, InboxSeq, SenderId};
 use crate::outbox::Reports;
 use crate::outgoing::Answer;
-use crate::people::{Person, Wishes};
+use crate::people::{Moment, Person, Wishes};
 use crate::platform::{Incoming, Intake, Platform};
 use crate::store::{Appended, Arrival, QueuedSend, Route, Store, StoreError, is_again};
 use crate::time::{Clock, Millis};
@@ -89,8 +89,13 @@ impl Inbox {
     }
 
     /// Has a person forgotten; see [`Intake::forget`].
-    pub(crate) fn forget(&self, person: Person, since: Millis) -> BoxFuture<'_, Result<(), StoreError>> {
-        Box::pin(self.wishes.make(person, since))
+    pub(crate) fn forget(&self, person: Person, until: Moment) -> BoxFuture<'_, Result<(), StoreError>> {
+        Box::pin(self.wishes.make(person, until))
+    }
+
+    /// A row of its own; see [`Intake::reserve`].
+    pub(crate) fn reserve(&self) -> BoxFuture<'_, Result<InboxSeq, StoreError>> {
+        self.store.reserve()
     }
 
     /// Takes an event and waits until `until` for what a bot answers.
@@ -240,8 +245,12 @@ impl Intake for ConnectionIntake {
         Box::pin(self.inbox.ask(&self.connection, event, until))
     }
 
-    fn forget(&self, person: &SenderId, since: Millis) -> BoxFuture<'_, Result<(), StoreError>> {
-        self.inbox.forget(Person::known_as(self.connection.clone(), person.clone()), since)
+    fn reserve(&self) -> BoxFuture<'_, Result<InboxSeq, StoreError>> {
+        self.inbox.reserve()
+    }
+
+    fn forget(&self, person: &SenderId, until: Moment) -> BoxFuture<'_, Result<(), StoreError>> {
+        self.inbox.forget(Person::known_as(self.connection.clone(), person.clone()), until)
     }
 
     fn closed(&self) -> BoxFuture<'_, ()> {

@@ -94,13 +94,13 @@ impl Person {
     }
 }
 
-/// What came after this stays where somebody is erased, as far as it came from outside.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Until {
-    /// Events that came have larger rows.
-    pub(crate) row: InboxSeq,
-    /// Records of the vault were written later.
-    pub(crate) time: Millis,
+/// A moment, which tells what came from outside before it from what came later, also after a restart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Moment {
+    /// Events that came later have larger rows.
+    pub row: InboxSeq,
+    /// Records of the vault that are newer were written later.
+    pub time: Millis,
 }
 
 /// A part of what is stored of somebody.

@@ -13,10 +13,10 @@ use futures::stream::BoxStream;
 use thiserror::Error;
 
 use crate::event::Event;
-use crate::ids::{BotName, Chat, ChatId, ConnectionName, SenderId};
+use crate::ids::{BotName, Chat, ChatId, ConnectionName, InboxSeq, SenderId};
 use crate::outgoing::{Answer, Outgoing};
+use crate::people::Moment;
 use crate::store::StoreError;
-use crate::time::Millis;
 use crate::webhook::Webhook;
 
 /// One account on a messenger.
@@ -195,15 +195,23 @@ pub trait Intake: Send + Sync {
         })
     }
 
-    /// Takes away all that is stored of a person who wants that, as an operator may have it done, but not what came
-    /// after `since`: a new consent, a message that arrives meanwhile. Resolves when it is gone. That may take as long
-    /// as a turn does. Dropping it does not stop it, and asking again soon, for the same `since`, has it done once. An
-    /// intake that stores nothing has nothing to take away.
+    /// Takes a row that no event will have: what was taken before has smaller ones, and what comes later larger ones.
+    ///
+    /// # Errors
+    /// When the store refuses it.
+    fn reserve(&self) -> BoxFuture<'_, Result<InboxSeq, StoreError>> {
+        Box::pin(std::future::ready(Ok(InboxSeq(0))))
+    }
+
+    /// Takes away all that is stored of a person who wants that, as an operator may have it done, but no event and no
+    /// record of the vault that came after `until`: a new consent, a message that arrives meanwhile. What bots keep goes
+    /// as it is then. Resolves when it is gone. That may take as long as a turn does. Dropping it does not stop it, and
+    /// asking again soon, for the same `until`, has it done once. An intake that stores nothing has nothing to take away.
     ///
     /// # Errors
     /// When it is not all gone; it may be asked for again.
-    fn forget(&self, person: &SenderId, since: Millis) -> BoxFuture<'_, Result<(), StoreError>> {
-        let _ = (person, since);
+    fn forget(&self, person: &SenderId, until: Moment) -> BoxFuture<'_, Result<(), StoreError>> {
+        let _ = (person, until);
         Box::pin(std::future::ready(Ok(())))
     }
 

@@ -15,13 +15,13 @@ use tokio::sync::watch;
 
 use super::Host;
 use super::members::Member;
-use crate::ids::{ConnectionName, SenderId};
+use crate::ids::{ConnectionName, InboxSeq, SenderId};
 use crate::inbox::Inbox;
 use crate::outgoing::Answer;
-use crate::people::Person;
+use crate::people::{Moment, Person};
 use crate::platform::{Incoming, Intake, Platform};
 use crate::store::StoreError;
-use crate::time::{Clock, Millis};
+use crate::time::Clock;
 use crate::webhook::Webhook;
 
 /// A connection whose platform makes a request.
@@ -118,8 +118,12 @@ impl Intake for Caller {
         Box::pin(self.ask(event, patience))
     }
 
-    fn forget(&self, person: &SenderId, since: Millis) -> BoxFuture<'_, Result<(), StoreError>> {
-        self.inbox.forget(Person::known_as(self.name().clone(), person.clone()), since)
+    fn reserve(&self) -> BoxFuture<'_, Result<InboxSeq, StoreError>> {
+        self.inbox.reserve()
+    }
+
+    fn forget(&self, person: &SenderId, until: Moment) -> BoxFuture<'_, Result<(), StoreError>> {
+        self.inbox.forget(Person::known_as(self.name().clone(), person.clone()), until)
     }
 
     fn closed(&self) -> BoxFuture<'_, ()> {

@@ -5,7 +5,6 @@
 //! `turns::erasures`. One person at a time, and no dead letter is tried again meanwhile, or its event would
 //! get past the search.
 
-use std::collections::VecDeque;
 use std::pin::pin;
 use std::time::Duration;
 
@@ -14,10 +13,9 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::Host;
-use crate::ids::{ConnectionName, InboxSeq};
-use crate::people::{self, Page, Person, Place, Search, Until, Wish};
+use crate::ids::ConnectionName;
+use crate::people::{self, Moment, Page, Person, Place, Search, Wish};
 use crate::store::{Erased, Rows, StoreError};
-use crate::time::Millis;
 use crate::turns::Erasing;
 
 /// How often it is tried to take what was erased out of the log, and how long after one try the next is made.
@@ -26,38 +24,6 @@ const CLEAR_AGAIN: Duration = Duration::from_millis(100);
 
 /// Most people who are erased after one wait for turns.
 const AT_ONCE: usize = 16;
-
-/// Most wishes of which it is remembered when they were first tried.
-const TRIED: usize = 1024;
-
-/// Wishes that could not be granted yet, each with the row from which on events are new.
-#[derive(Default)]
-struct Tried(VecDeque<(Person, Millis, InboxSeq)>);
-
-impl Tried {
-    /// From which row on events are new: that of the first try, and this one where there was none.
-    fn first(&self, wish: &Wish, row: InboxSeq) -> InboxSeq {
-        self.find(wish).map_or(row, |(_, _, first)| *first)
-    }
-
-    fn note(&mut self, wish: &Wish, row: InboxSeq) {
-        if self.find(wish).is_some() {
-            return;
-        }
-        if self.0.len() >= TRIED {
-            self.0.pop_front();
-        }
-        self.0.push_back((wish.person.clone(), wish.since, row));
-    }
-
-    fn forget(&mut self, wish: &Wish) {
-        self.0.retain(|(person, since, _)| (person, since) != (&wish.person, &wish.since));
-    }
-
-    fn find(&self, wish: &Wish) -> Option<&(Person, Millis, InboxSeq)> {
-        self.0.iter().find(|(person, since, _)| (person, since) == (&wish.person, &wish.since))
-    }
-}
 
 /// What was erased.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -127,7 +93,7 @@ impl Host {
     /// runs this.
     pub(super) async fn forget_who_asks(&self) {
         let mut asked = self.inbox.wishes().asked().await;
-        let (mut is_log_clear, mut tried) = (true, Tried::default());
+        let mut is_log_clear = true;
         loop {
             let mut wishes = Vec::new();
             let clearing = async {
@@ -148,21 +114,21 @@ impl Host {
                 }
                 continue;
             }
-            is_log_clear &= !self.forget_these(wishes, &mut tried).await;
+            is_log_clear &= !self.forget_these(wishes).await;
         }
     }
 
     /// Answers each wish. True if something may be gone.
-    async fn forget_these(&self, wishes: Vec<Wish>, tried: &mut Tried) -> bool {
+    async fn forget_these(&self, wishes: Vec<Wish>) -> bool {
         let _alone = self.erasing.lock().await;
         let mut begun = Vec::new();
         for wish in wishes {
             let person = self.whole(wish.person.clone());
             let is_here = self.member(person.connection()).is_some_and(|member| member.platform().is_some());
-            if self.turns.was_erased(&person, wish.since) {
+            if self.turns.was_erased(&person, wish.until.time) {
                 wish.answer(Ok(()));
             } else if is_here {
-                let erasing = self.turns.begin_erasure(person, Some(wish.since));
+                let erasing = self.turns.begin_erasure(person, Some(wish.until.time));
                 begun.push((wish, erasing));
             } else {
                 // Nobody can tell which chat is theirs.
@@ -172,31 +138,22 @@ impl Host {
         if begun.is_empty() {
             return false;
         }
-        // What comes from now on is new; their turns wait already. Of a wish that was tried before, what came since then.
-        let row = self.store.reserve().await;
         let all_still = join_all(begun.iter().map(|(_, erasing)| erasing.stand_still())).await;
         for ((wish, erasing), is_still) in begun.into_iter().zip(all_still) {
-            let done = match &row {
-                Err(error) => Err(error.clone()),
-                // The same person may have asked twice.
-                Ok(_) if self.turns.was_erased(erasing.person(), wish.since) => Ok(()),
-                Ok(_) if !is_still => Err(StoreError::Failed(EraseError::Busy.to_string())),
-                Ok(row) => {
-                    let row = tried.first(&wish, *row);
-                    self.forget(erasing, Until { row, time: wish.since }).await
-                }
-            };
-            if let (Ok(row), Err(_)) = (&row, &done) {
-                tried.note(&wish, *row);
+            // The same person may have asked twice.
+            let done = if self.turns.was_erased(erasing.person(), wish.until.time) {
+                Ok(())
+            } else if is_still {
+                self.forget(erasing, wish.until).await
             } else {
-                tried.forget(&wish);
-            }
+                Err(StoreError::Failed(EraseError::Busy.to_string()))
+            };
             wish.answer(done);
         }
         true
     }
 
-    async fn forget(&self, erasing: Erasing, until: Until) -> Result<(), StoreError> {
+    async fn forget(&self, erasing: Erasing, until: Moment) -> Result<(), StoreError> {
         let connection = erasing.person().connection().clone();
         let erased = self.erase(erasing, Some(until)).await?;
         log(&connection, &erased, "a person took their consent back, and had what is stored of them erased");
@@ -204,7 +161,7 @@ impl Host {
     }
 
     /// To be called by one at a time, once the person's turns stand still.
-    async fn erase(&self, erasing: Erasing, until: Option<Until>) -> Result<Erased, StoreError> {
+    async fn erase(&self, erasing: Erasing, until: Option<Moment>) -> Result<Erased, StoreError> {
         let person = erasing.person().clone();
         let (connection, user) = (person.connection().clone(), person.user().cloned());
         let search = self.search(person).until(until);

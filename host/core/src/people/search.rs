@@ -6,7 +6,7 @@ use std::task::Poll;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Item, Person, Stored, Until};
+use super::{Item, Moment, Person, Stored};
 use crate::dead::DeadLetter;
 use crate::event::Event;
 use crate::ids::{BotName, Chat, InboxSeq, OutboxSeq};
@@ -107,7 +107,7 @@ pub struct Search {
     person: Person,
     /// What the person is to the vault.
     hash: Option<NameHash>,
-    until: Option<Until>,
+    until: Option<Moment>,
 }
 
 /// What a search is for.
@@ -128,7 +128,7 @@ impl Search {
 
     /// Leaves what came later where it is.
     #[must_use]
-    pub(crate) fn until(self, until: Option<Until>) -> Self {
+    pub(crate) fn until(self, until: Option<Moment>) -> Self {
         Self { until, ..self }
     }
 

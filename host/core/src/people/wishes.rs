@@ -5,9 +5,8 @@
 
 use tokio::sync::{Mutex, MutexGuard, mpsc, oneshot};
 
-use super::Person;
+use super::{Moment, Person};
 use crate::store::StoreError;
-use crate::time::Millis;
 
 /// Wishes that wait for the one that is being done. Who has one beyond them waits before asking.
 const WAITING: usize = 64;
@@ -16,7 +15,7 @@ const WAITING: usize = 64;
 pub(crate) struct Wish {
     pub(crate) person: Person,
     /// What came later stays.
-    pub(crate) since: Millis,
+    pub(crate) until: Moment,
     answer: oneshot::Sender<Result<(), StoreError>>,
 }
 
@@ -42,10 +41,10 @@ impl Default for Wishes {
 
 impl Wishes {
     /// Has a person forgotten, and waits for it.
-    pub(crate) async fn make(&self, person: Person, since: Millis) -> Result<(), StoreError> {
+    pub(crate) async fn make(&self, person: Person, until: Moment) -> Result<(), StoreError> {
         let ending = |()| StoreError::Failed("the host is ending".to_owned());
         let (answer, answered) = oneshot::channel();
-        self.ask.send(Wish { person, since, answer }).await.map_err(|_| ending(()))?;
+        self.ask.send(Wish { person, until, answer }).await.map_err(|_| ending(()))?;
         answered.await.unwrap_or_else(|_| Err(ending(())))
     }
 

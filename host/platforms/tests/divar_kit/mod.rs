@@ -11,7 +11,7 @@ use bytes::Bytes;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use hodhod_core::event::{Event, Message};
-use hodhod_core::ids::Chat;
+use hodhod_core::ids::{Chat, InboxSeq};
 use hodhod_core::outgoing::Answer;
 use hodhod_core::platform::{Incoming, Intake, Platform};
 use hodhod_core::store::{Appended, Arrival, Store, StoreError};
@@ -178,11 +178,16 @@ impl Kept {
         *self.answer.lock().unwrap() = answer;
     }
 
-    fn keep(&self, events: Vec<Incoming>) -> Result<usize, StoreError> {
+    fn check(&self) -> Result<(), StoreError> {
         let refused = self.refusals.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
-        if refused.is_ok() {
-            return Err(StoreError::Failed("disk full".to_owned()));
+        match refused {
+            Ok(_) => Err(StoreError::Failed("disk full".to_owned())),
+            Err(_) => Ok(()),
         }
+    }
+
+    fn keep(&self, events: Vec<Incoming>) -> Result<usize, StoreError> {
+        self.check()?;
         self.count.fetch_add(events.len(), Ordering::SeqCst);
         if self.forgets {
             return Ok(events.len());
@@ -224,6 +229,14 @@ impl Intake for Kept {
             *self.patience.lock().unwrap() = Some(patience);
             let new = self.keep(vec![event])?;
             Ok(self.answer.lock().unwrap().clone().filter(|_| new > 0))
+        }
+        .boxed()
+    }
+
+    fn reserve(&self) -> BoxFuture<'_, Result<InboxSeq, StoreError>> {
+        async {
+            self.check()?;
+            self.store.reserve().await
         }
         .boxed()
     }

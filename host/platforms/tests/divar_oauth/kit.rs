@@ -1,7 +1,7 @@
 //! A connection's consents with everything around them, and an intake that remembers.
 
 use std::collections::BTreeSet;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -10,19 +10,19 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use hodhod_core::event::{Content, Event, Message};
 use hodhod_core::ids::{Chat, SenderId};
+use hodhod_core::people::Moment;
 use hodhod_core::platform::{Call, CallError, Incoming, Intake};
 use hodhod_core::store::StoreError;
 use hodhod_core::testing::{MemoryVault, TestClock};
-use hodhod_core::time::Millis;
-use hodhod_core::vault::{Change, Record, Vault};
+use hodhod_core::vault::Vault;
 use hodhod_core::webhook::Reply;
 use hodhod_platforms::divar::{DivarConfig, NoToken, OAuth, OAuthConfig, Options};
 use http::Request;
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 use tokio::sync::Notify;
 
+use crate::disk::HostVault;
 use crate::play::{Play, fields};
 
 /// Long, and of the alphabet of real ones, so that a leak is found by searching for it.
@@ -201,89 +201,6 @@ impl Shop {
     }
 }
 
-/// The vault as a host has it: names are hashes to it, a record has a bound, and its disk can be full.
-#[derive(Clone)]
-pub(crate) struct HostVault {
-    vault: MemoryVault,
-    /// Writes that are left until it is full.
-    room: Arc<AtomicUsize>,
-    is_full: Arc<AtomicBool>,
-    is_altered: Arc<AtomicBool>,
-    /// True where the operator has a person erased just when a link to them is written.
-    is_racing: Arc<AtomicBool>,
-}
-
-impl HostVault {
-    fn new(vault: &MemoryVault) -> Self {
-        let room = Arc::new(AtomicUsize::new(usize::MAX));
-        let (is_full, is_altered, is_racing) = Default::default();
-        Self { vault: vault.clone(), room, is_full, is_altered, is_racing }
-    }
-
-    fn check(&self, changes: &[Change]) -> Result<(), StoreError> {
-        let has_room = self.room.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |room| room.checked_sub(1)).is_ok();
-        if self.is_full.load(Ordering::SeqCst) || !has_room {
-            return Err(StoreError::NoRoom("the disk is full".to_owned()));
-        }
-        for record in changes.iter().filter_map(|change| change.record.as_ref()) {
-            if record.value.expose_secret().len() > 64 << 10 {
-                return Err(StoreError::Failed("a record is too long".to_owned()));
-            }
-        }
-        Ok(())
-    }
-}
-
-impl Vault for HostVault {
-    fn get(&self, kind: &'static str, name: &str) -> BoxFuture<'_, Result<Option<Record>, StoreError>> {
-        if kind == "grant" && self.is_altered.load(Ordering::SeqCst) {
-            return std::future::ready(Err(StoreError::Unreadable("it was altered".to_owned()))).boxed();
-        }
-        self.vault.get(kind, name)
-    }
-
-    fn take(&self, kind: &'static str, name: &str) -> BoxFuture<'_, Result<Option<Record>, StoreError>> {
-        let name = name.to_owned();
-        async move {
-            self.check(&[])?;
-            self.vault.take(kind, &name).await
-        }
-        .boxed()
-    }
-
-    fn list(
-        &self,
-        kind: &'static str,
-        after: Option<&str>,
-        limit: usize,
-    ) -> BoxFuture<'_, Result<Vec<(String, Record)>, StoreError>> {
-        let hash = |name: &str| Sha256::digest(name);
-        let after = after.map(hash);
-        async move {
-            let mut records = self.vault.list(kind, None, usize::MAX).await?;
-            records.sort_by_key(|(name, _)| hash(name));
-            let behind = records.into_iter().filter(|(name, _)| after.is_none_or(|after| hash(name) > after));
-            Ok(behind.take(limit).collect())
-        }
-        .boxed()
-    }
-
-    fn change(&self, changes: Vec<Change>) -> BoxFuture<'_, Result<(), StoreError>> {
-        async move {
-            self.check(&changes)?;
-            let person = changes.iter().find(|change| change.kind == "link").and_then(|change| change.record.clone());
-            self.vault.change(changes).await?;
-            if let Some(person) = person.and_then(|record| record.person)
-                && self.is_racing.load(Ordering::SeqCst)
-            {
-                self.vault.take("grant", person.as_str()).await?;
-            }
-            Ok(())
-        }
-        .boxed()
-    }
-}
-
 pub(crate) fn get(query: &str) -> Request<Bytes> {
     Request::get(format!("/oauth?{query}")).body(Bytes::new()).unwrap()
 }
@@ -390,7 +307,7 @@ impl Intake for Kept {
         .boxed()
     }
 
-    fn forget(&self, person: &SenderId, _since: Millis) -> BoxFuture<'_, Result<(), StoreError>> {
+    fn forget(&self, person: &SenderId, _until: Moment) -> BoxFuture<'_, Result<(), StoreError>> {
         let person = person.to_string();
         async move {
             loop {

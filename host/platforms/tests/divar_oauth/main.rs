@@ -6,6 +6,8 @@
 mod callback;
 mod calls;
 mod consent;
+mod disk;
+mod forgotten;
 mod kit;
 mod page;
 mod play;

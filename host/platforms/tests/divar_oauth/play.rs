@@ -158,8 +158,16 @@ impl Play {
 
     /// How often a pair was asked to be renewed.
     pub(crate) fn renewals(&self) -> usize {
-        let seen = self.seen(TOKEN);
-        seen.iter().filter(|seen| seen.field("grant_type").as_deref() == Some("refresh_token")).count()
+        self.asked_for("refresh_token")
+    }
+
+    /// How often a code was exchanged.
+    pub(crate) fn exchanges(&self) -> usize {
+        self.asked_for("authorization_code")
+    }
+
+    fn asked_for(&self, grant_type: &str) -> usize {
+        self.seen(TOKEN).iter().filter(|seen| seen.field("grant_type").as_deref() == Some(grant_type)).count()
     }
 
     /// True while an access token works.

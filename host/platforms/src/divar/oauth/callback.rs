@@ -126,13 +126,14 @@ impl Parts {
         let grant = grant(&claim, person, scopes, pair, now);
         let grant = Grant { subscribing: subscribes.then(Tries::default), ..grant };
         match self.keep(&grant, &told).await {
-            Ok(()) => {
+            Ok(true) => {
                 tracing::info!(connection = %self.setup.name, bot = %claim.asked.bot, "a person gave their consent");
                 self.wake.notify_one();
                 self.news.notify_one();
                 self.link_asked(&claim, &grant).await;
                 (Page::Granted, Some(told.key))
             }
+            Ok(false) => self.failed(&claim, "failed", "the person took their consents back meanwhile").await,
             Err(error) => {
                 tracing::warn!(connection = %self.setup.name, %error, "the vault does not take a consent");
                 (Page::Failed, None)

@@ -66,9 +66,13 @@ impl Parts {
         }
     }
 
-    /// Keeps a new consent, what it replaces gone, together with what is to be told of it.
-    pub(super) async fn keep(&self, new: &Grant, told: &Told) -> Result<(), StoreError> {
+    /// Keeps a new consent, what it replaces gone, together with what is to be told of it. False where the person took
+    /// everything back meanwhile.
+    pub(super) async fn keep(&self, new: &Grant, told: &Told) -> Result<bool, StoreError> {
         let _writing = self.writing.lock().await;
+        if self.took_back_since(&new.person, new.granted).await? {
+            return Ok(false);
+        }
         let (mut going, mut staying): (Vec<_>, Vec<_>) =
             self.readable(&new.person).await?.into_iter().partition(|old| new.replaces(old));
         staying.sort_by_key(|grant| grant.granted);
@@ -91,7 +95,8 @@ impl Parts {
             changes.push(put(NAMED, conversation, record));
         }
         changes.push(told.change()?);
-        self.vault.change(changes).await
+        self.vault.change(changes).await?;
+        Ok(true)
     }
 
     /// Changes a grant, unless it is gone or has another pair by now: `None` where it is so. A person who was

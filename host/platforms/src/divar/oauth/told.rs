@@ -17,6 +17,7 @@ use futures::future::{Either, select};
 use futures::stream;
 use hodhod_core::event::{Content, Event, Message, Sender};
 use hodhod_core::ids::{BotName, SenderId};
+use hodhod_core::people::Moment;
 use hodhod_core::platform::{Incoming, Intake};
 use hodhod_core::store::StoreError;
 use hodhod_core::time::Millis;
@@ -54,9 +55,8 @@ pub(super) struct Told {
     person: Option<Person>,
     /// True where the person's links go before it is told.
     forget: bool,
-    /// True where all that is stored of the person goes before it is told.
-    #[serde(default)]
-    erase: bool,
+    /// Before it is told, all that is stored of the person goes that came before this.
+    erase: Option<Moment>,
 }
 
 impl Told {
@@ -73,22 +73,22 @@ impl Told {
     }
 
     /// A person took everything back.
-    pub(super) fn revoked(person: &Person, key: String, now: Millis) -> Self {
-        Self { erase: true, ..Self::lost(person, key, now) }
+    pub(super) fn revoked(person: &Person, key: String, moment: Moment) -> Self {
+        Self { erase: Some(moment), ..Self::lost(person, key, moment.time) }
     }
 
     /// The platform says that the last consent of a person is over, and not why. They may have taken it back; it may
     /// also have got lost, as where a backup was put back, and that is no reason to take away what bots keep.
     pub(super) fn lost(person: &Person, key: String, now: Millis) -> Self {
         let event = Event::Other("divar.revoked".to_owned(), json!({ "user": person.as_str() }).to_string());
-        Self { key, event, only: None, at: now, person: Some(person.clone()), forget: true, erase: false }
+        Self { key, event, only: None, at: now, person: Some(person.clone()), forget: true, erase: None }
     }
 
     /// One consent of a person who gave several is over.
     pub(super) fn ended(person: &Person, bot: &BotName, scopes: &[String], key: String, now: Millis) -> Self {
         let words = json!({ "user": person.as_str(), "scopes": scopes });
         let event = Event::Other("divar.revoked".to_owned(), words.to_string());
-        Self { key, event, only: Some(bot.clone()), at: now, person: Some(person.clone()), forget: false, erase: false }
+        Self { key, event, only: Some(bot.clone()), at: now, person: Some(person.clone()), forget: false, erase: None }
     }
 
     fn answer(kind: &str, claim: &Claim, person: Option<Person>, words: Value, now: Millis) -> Self {
@@ -101,7 +101,7 @@ impl Told {
             }
             false => Event::Other(kind.to_owned(), words.to_string()),
         };
-        Self { key, event, only: Some(asked.bot.clone()), at: now, person, forget: false, erase: false }
+        Self { key, event, only: Some(asked.bot.clone()), at: now, person, forget: false, erase: None }
     }
 
     /// Its record. Written together with what it tells of.
@@ -163,12 +163,12 @@ impl Parts {
                     Either::Right((gone, _)) => gone?,
                 }
             }
-            if let (true, Some(person)) = (told.erase, told.person.as_ref().map(Person::sender)) {
-                match select(&mut until, intake.forget(&person, told.at)).await {
+            if let (Some(moment), Some(person)) = (told.erase, told.person.as_ref().map(Person::sender)) {
+                match select(&mut until, intake.forget(&person, moment)).await {
                     Either::Left(_) => return Ok(self.put_off()),
                     Either::Right((gone, _)) => gone?,
                 }
-                told.erase = false;
+                told.erase = None;
                 self.vault.change(vec![told.change()?]).await?;
             }
             // To its end, whoever waits: what is on disk has to come into its lane.

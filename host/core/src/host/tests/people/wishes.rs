@@ -1,17 +1,26 @@
 //! A person wants to be forgotten, and says so on their platform.
 
 use super::*;
+use crate::people::Moment;
 use crate::platform::Intake;
 use crate::time::{Clock, Millis};
 
 /// Asks for it, as a platform does, and does not wait.
-pub(super) fn forget(rig: &Rig, person: &str, since: Millis) -> JoinHandle<Result<(), StoreError>> {
-    let (intake, person) = (rig.host.inbox().of(CONNECTION.into()), SenderId::from(person));
-    spawn_local(async move { intake.forget(&person, since).await })
+pub(super) async fn forget(rig: &Rig, person: &str, time: Millis) -> JoinHandle<Result<(), StoreError>> {
+    forget_until(rig, person, moment(rig, time).await)
 }
 
-async fn forgotten(rig: &Rig, person: &str, since: Millis) -> Result<(), StoreError> {
-    let mut forgetting = forget(rig, person, since);
+async fn moment(rig: &Rig, time: Millis) -> Moment {
+    Moment { row: rig.host.inbox().of(CONNECTION.into()).reserve().await.unwrap(), time }
+}
+
+fn forget_until(rig: &Rig, person: &str, until: Moment) -> JoinHandle<Result<(), StoreError>> {
+    let (intake, person) = (rig.host.inbox().of(CONNECTION.into()), SenderId::from(person));
+    spawn_local(async move { intake.forget(&person, until).await })
+}
+
+async fn forgotten(rig: &Rig, person: &str, until: Moment) -> Result<(), StoreError> {
+    let mut forgetting = forget_until(rig, person, until);
     rig.until(|| forgetting.is_finished()).await;
     (&mut forgetting).await.unwrap()
 }
@@ -41,7 +50,7 @@ fn who_wants_to_be_forgotten_is_as_if_the_operator_had_had_them_erased() {
         assert!(!export(&rig, &sara()).await.is_empty());
         let omid = Person::known_as(CONNECTION.into(), "omid".into());
         let others = export(&rig, &omid).await;
-        forgotten(&rig, "sara", clock.now()).await.unwrap();
+        forgotten(&rig, "sara", moment(&rig, clock.now()).await).await.unwrap();
         assert_eq!(export(&rig, &sara()).await, []);
         assert_eq!(export(&rig, &omid).await, others);
         assert_eq!(rig.platform.forgotten(), [SenderId::from("sara")]);
@@ -61,8 +70,8 @@ fn a_wish_is_granted_where_nobody_waits_for_it_and_once_however_often_it_is_made
         let rig = start(&store, &clock, keeping).await;
         rig.arrive(vec![text("sara", "1", "old")]).await;
         rig.settle().await;
-        let since = clock.now();
-        let forgetting = forget(&rig, "sara", since);
+        let since = moment(&rig, clock.now()).await;
+        let forgetting = forget_until(&rig, "sara", since);
         yield_now().await;
         forgetting.abort();
         rig.settle().await;
@@ -73,7 +82,7 @@ fn a_wish_is_granted_where_nobody_waits_for_it_and_once_however_often_it_is_made
         forgotten(&rig, "sara", since).await.unwrap();
         assert_eq!(store.values().len(), 2, "it was granted before: {:?}", store.values());
         clock.advance(Duration::from_millis(1));
-        forgotten(&rig, "sara", clock.now()).await.unwrap();
+        forgotten(&rig, "sara", moment(&rig, clock.now()).await).await.unwrap();
         assert!(store.values().is_empty(), "this is another one: {:?}", store.values());
         rig.stop().await;
     });
@@ -87,7 +96,7 @@ fn what_a_person_writes_after_the_wish_is_handled_when_it_is_granted() {
         let rig = start(&store, &clock, gated(&go_on)).await;
         rig.arrive(vec![text("sara", "1", "slow"), text("sara", "2", "waits")]).await;
         rig.settle().await;
-        let forgetting = forget(&rig, "sara", clock.now());
+        let forgetting = forget(&rig, "sara", clock.now()).await;
         rig.settle().await;
         assert!(!forgetting.is_finished(), "it waits for the turn");
         rig.arrive(vec![text("sara", "3", "new"), text("omid", "4", "beside")]).await;
@@ -126,7 +135,7 @@ fn a_timer_that_fires_meanwhile_gets_past_nobody() {
         let wait = Duration::from_secs(60);
         // Not so long that the wait for the turn is over.
         clock.advance(wait - Duration::from_secs(1));
-        let forgetting = forget(&rig, "sara", clock.now());
+        let forgetting = forget(&rig, "sara", clock.now()).await;
         rig.settle().await;
         clock.advance(Duration::from_secs(1));
         rig.settle().await;
@@ -160,7 +169,7 @@ fn what_tells_bots_that_somebody_is_gone_outlives_them_and_waits_for_nothing() {
         rig.arrive(vec![text("sara", "1", "waits"), farewell("sara")]).await;
         assert_eq!(export(&rig, &sara()).await.len(), 2, "it is shown");
         assert_eq!(erased(&rig, sara()).await.events, 1);
-        forgotten(&rig, "sara", clock.now()).await.unwrap();
+        forgotten(&rig, "sara", moment(&rig, clock.now()).await).await.unwrap();
         rig.host.turns().order(&BOT.into(), Order::Resume).await.unwrap();
         rig.until(|| told.load(Ordering::Relaxed) == 1).await;
         rig.settle().await;
@@ -169,7 +178,7 @@ fn what_tells_bots_that_somebody_is_gone_outlives_them_and_waits_for_nothing() {
         // Handled while somebody is being erased.
         rig.arrive(vec![text("sara", "2", "slow")]).await;
         rig.settle().await;
-        let forgetting = forget(&rig, "sara", clock.now() + Duration::from_millis(1));
+        let forgetting = forget(&rig, "sara", clock.now() + Duration::from_millis(1)).await;
         rig.settle().await;
         rig.arrive(vec![Incoming { key: "again".into(), ..farewell("sara") }]).await;
         rig.until(|| told.load(Ordering::Relaxed) == 2).await;
@@ -188,7 +197,7 @@ fn a_new_consent_stays_where_the_wish_is_older() {
         let (store, clock) = (MemoryStore::default(), TestClock::default());
         let rig = full(&store, &clock, Arc::default()).await;
         let vault = rig.host.vaults().of(CONNECTION.into());
-        let since = clock.now();
+        let since = moment(&rig, clock.now()).await;
         clock.advance(Duration::from_millis(1));
         let record = Record { person: Some("sara".into()), expires: None, value: "new".into() };
         vault.change(vec![Change { kind: "link", name: "c".into(), record: Some(record) }]).await.unwrap();
@@ -207,8 +216,8 @@ fn a_wish_that_cannot_be_granted_is_refused_and_may_be_made_again() {
         let rig = start(&store, &clock, gated(&go_on)).await;
         rig.arrive(vec![text("sara", "1", "slow")]).await;
         rig.settle().await;
-        let since = clock.now();
-        let forgetting = forget(&rig, "sara", since);
+        let since = moment(&rig, clock.now()).await;
+        let forgetting = forget_until(&rig, "sara", since);
         rig.settle().await;
         clock.advance(Duration::from_secs(60));
         rig.until(|| forgetting.is_finished()).await;
@@ -224,30 +233,35 @@ fn a_wish_that_cannot_be_granted_is_refused_and_may_be_made_again() {
 
         // Without its account nobody knows which chat is theirs.
         rig.host.remove_connection(&CONNECTION.into());
-        let closed = forgotten(&rig, "sara", since + Duration::from_millis(1)).await.unwrap_err().to_string();
+        let later = Moment { time: since.time + Duration::from_millis(1), ..since };
+        let closed = forgotten(&rig, "sara", later).await.unwrap_err().to_string();
         assert!(closed.contains("closed"), "{closed}");
         rig.stop().await;
     });
 }
 
 #[test]
-fn what_came_after_a_first_try_stays_though_it_waits_at_the_second() {
+fn what_came_after_a_wish_stays_though_it_waits_when_the_wish_is_granted_after_a_restart() {
     run(async {
         let (store, clock) = (MemoryStore::default(), TestClock::default());
         let rig = start(&store, &clock, gated(&Arc::new(Notify::new()))).await;
         rig.arrive(vec![text("sara", "1", "keeps")]).await;
         rig.until(|| rig.platform.tried().len() == 1).await;
-        let since = clock.now();
+        rig.host.turns().order(&BOT.into(), Order::Pause).await.unwrap();
+        rig.arrive(vec![text("sara", "2", "too late")]).await;
+        let since = moment(&rig, clock.now()).await;
         store.fail([Failpoint::Erase]);
         assert!(forgotten(&rig, "sara", since).await.is_err());
-        rig.host.turns().order(&BOT.into(), Order::Pause).await.unwrap();
-        rig.arrive(vec![text("sara", "2", "keeps")]).await;
+        rig.arrive(vec![text("sara", "3", "new")]).await;
         rig.settle().await;
+        rig.stop().await;
+
+        let rig = start(&store, &clock, gated(&Arc::new(Notify::new()))).await;
         forgotten(&rig, "sara", since).await.unwrap();
         assert!(store.values().is_empty());
         rig.host.turns().order(&BOT.into(), Order::Resume).await.unwrap();
-        rig.until(|| rig.platform.tried().len() == 2).await;
-        assert!(!store.values().is_empty());
+        rig.until(|| rig.sent_to("sara") == ["new"]).await;
+        assert_eq!(store.values().len(), 2, "{:?}", store.values());
         rig.stop().await;
     });
 }
@@ -263,7 +277,8 @@ fn many_wishes_are_granted_after_one_wait_and_those_beyond_wait_their_turn() {
         rig.until(|| rig.platform.tried().len() == 200).await;
         rig.arrive(vec![text("omid", "1", "slow")]).await;
         rig.settle().await;
-        let asked: Vec<_> = people.iter().map(|name| forget(&rig, name, clock.now())).collect();
+        let since = moment(&rig, clock.now()).await;
+        let asked: Vec<_> = people.iter().map(|name| forget_until(&rig, name, since)).collect();
         rig.settle().await;
         assert!(asked.iter().all(|one| !one.is_finished()));
         go_on.notify_one();
