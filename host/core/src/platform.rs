@@ -200,25 +200,30 @@ pub trait Intake: Send + Sync {
     /// # Errors
     /// When the store refuses it.
     fn reserve(&self) -> BoxFuture<'_, Result<InboxSeq, StoreError>> {
-        Box::pin(std::future::ready(Ok(InboxSeq(0))))
+        Box::pin(std::future::ready(Err(nothing_stored())))
     }
 
     /// Takes away all that is stored of a person who wants that, as an operator may have it done, but no event and no
     /// record of the vault that came after `until`: a new consent, a message that arrives meanwhile. What bots keep goes
     /// as it is then. Resolves when it is gone. That may take as long as a turn does. Dropping it does not stop it, and
-    /// asking again soon, for the same `until`, has it done once. An intake that stores nothing has nothing to take away.
+    /// asking again soon, for the same `until`, has it done once.
     ///
     /// # Errors
     /// When it is not all gone; it may be asked for again.
     fn forget(&self, person: &SenderId, until: Moment) -> BoxFuture<'_, Result<(), StoreError>> {
         let _ = (person, until);
-        Box::pin(std::future::ready(Ok(())))
+        Box::pin(std::future::ready(Err(nothing_stored())))
     }
 
     /// Resolves when nothing more should be read. What has been read is still taken.
     fn closed(&self) -> BoxFuture<'_, ()> {
         Box::pin(std::future::pending())
     }
+}
+
+/// Of an intake that is asked for more than it does.
+fn nothing_stored() -> StoreError {
+    StoreError::Failed("nothing is stored here".to_owned())
 }
 
 /// One event as a platform delivered it.

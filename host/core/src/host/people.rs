@@ -14,7 +14,7 @@ use thiserror::Error;
 
 use super::Host;
 use crate::ids::ConnectionName;
-use crate::people::{self, Moment, Page, Person, Place, Search, Wish};
+use crate::people::{self, Page, Person, Place, Search, Wish};
 use crate::store::{Erased, Rows, StoreError};
 use crate::turns::Erasing;
 
@@ -82,7 +82,7 @@ impl Host {
         if !erasing.stand_still().await {
             return Err(EraseError::Busy);
         }
-        let erased = self.erase(erasing, None).await?;
+        let erased = self.erase(erasing).await?;
         let log_is_clear = clear_log(&*self.store, &*self.clock).await?;
         let has_lost = self.vaults.has_lost(connection.clone()).await?;
         log(&connection, &erased, "the operator had what is stored of a person erased");
@@ -125,10 +125,10 @@ impl Host {
         for wish in wishes {
             let person = self.whole(wish.person.clone());
             let is_here = self.member(person.connection()).is_some_and(|member| member.platform().is_some());
-            if self.turns.was_erased(&person, wish.until.time) {
+            if self.turns.was_erased(&person, wish.until) {
                 wish.answer(Ok(()));
             } else if is_here {
-                let erasing = self.turns.begin_erasure(person, Some(wish.until.time));
+                let erasing = self.turns.begin_erasure(person, Some(wish.until));
                 begun.push((wish, erasing));
             } else {
                 // Nobody can tell which chat is theirs.
@@ -141,10 +141,10 @@ impl Host {
         let all_still = join_all(begun.iter().map(|(_, erasing)| erasing.stand_still())).await;
         for ((wish, erasing), is_still) in begun.into_iter().zip(all_still) {
             // The same person may have asked twice.
-            let done = if self.turns.was_erased(erasing.person(), wish.until.time) {
+            let done = if self.turns.was_erased(erasing.person(), wish.until) {
                 Ok(())
             } else if is_still {
-                self.forget(erasing, wish.until).await
+                self.forget(erasing).await
             } else {
                 Err(StoreError::Failed(EraseError::Busy.to_string()))
             };
@@ -153,18 +153,18 @@ impl Host {
         true
     }
 
-    async fn forget(&self, erasing: Erasing, until: Moment) -> Result<(), StoreError> {
+    async fn forget(&self, erasing: Erasing) -> Result<(), StoreError> {
         let connection = erasing.person().connection().clone();
-        let erased = self.erase(erasing, Some(until)).await?;
+        let erased = self.erase(erasing).await?;
         log(&connection, &erased, "a person took their consent back, and had what is stored of them erased");
         Ok(())
     }
 
     /// To be called by one at a time, once the person's turns stand still.
-    async fn erase(&self, erasing: Erasing, until: Option<Moment>) -> Result<Erased, StoreError> {
+    async fn erase(&self, erasing: Erasing) -> Result<Erased, StoreError> {
         let person = erasing.person().clone();
         let (connection, user) = (person.connection().clone(), person.user().cloned());
-        let search = self.search(person).until(until);
+        let search = self.search(person).until(erasing.until());
         let outbox = self.outboxes.get(&connection);
         let gone = |rows: &Rows| {
             erasing.drop_events(&rows.events);
@@ -179,7 +179,7 @@ impl Host {
             // What it may have written before it forgot.
             erased += people::erase_records(&search).await?;
         }
-        erasing.over(upto, until.map(|until| until.row));
+        erasing.over(upto);
         Ok(erased)
     }
 

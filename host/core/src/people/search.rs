@@ -141,7 +141,7 @@ impl Search {
         breathe().await;
         match place {
             Place::Timers { bot, chat, after } => self.timers(bot, chat, after).await,
-            Place::Letters { before } => self.letters(before).await,
+            Place::Letters { before } => self.letters(before, doing).await,
             Place::Events { after } => self.events(after, doing).await,
             Place::Sends { chat, after } => self.sends(chat, after).await,
             Place::Values { bot, bucket, after } => self.values(bot, bucket, after).await,
@@ -191,7 +191,7 @@ impl Search {
         Ok((found.into_iter().map(|(key, standing)| Row::Timer(key, standing)).collect(), Some(place)))
     }
 
-    async fn letters(&self, before: Option<u64>) -> Result<Step, StoreError> {
+    async fn letters(&self, before: Option<u64>, doing: Doing) -> Result<Step, StoreError> {
         let page = self.store.list_dead(None, before, STEP).await?;
         let place = match page.last() {
             Some(last) if page.len() == STEP => Place::Letters { before: Some(last.place) },
@@ -199,7 +199,8 @@ impl Search {
         };
         let mut found = Vec::new();
         for letter in page {
-            if self.is_theirs(&letter.chat, self.store.dead_event(letter.seq), None).await? {
+            let stays = (doing == Doing::Erase && self.is_late(letter.seq)).then_some(Event::is_from_outside);
+            if self.is_theirs(&letter.chat, self.store.dead_event(letter.seq), stays).await? {
                 found.push(Row::Letter(letter));
             }
         }
@@ -215,10 +216,9 @@ impl Search {
         };
         let mut found = Vec::new();
         for event in page {
-            let is_late = self.until.is_some_and(|until| event.seq > until.row);
+            let is_late = self.is_late(event.seq);
             let stays = |event: &Event| event.is_farewell() || is_late && event.is_from_outside();
-            let stays: Option<&(dyn Fn(&Event) -> bool + Sync)> =
-                if doing == Doing::Erase { Some(&stays) } else { None };
+            let stays = (doing == Doing::Erase).then_some(stays);
             if self.is_theirs(&event.chat, self.store.event(event.seq), stays).await? {
                 found.push(Row::Event(event));
             }
@@ -226,12 +226,17 @@ impl Search {
         Ok((found, Some(place)))
     }
 
+    /// True for what stays where it came from outside.
+    fn is_late(&self, row: InboxSeq) -> bool {
+        self.until.is_some_and(|until| row > until.row)
+    }
+
     /// True if an event is theirs and none of those that `stays` says.
     async fn is_theirs(
         &self,
         chat: &Chat,
         event: impl Future<Output = Result<Option<Arc<Event>>, StoreError>>,
-        stays: Option<&(dyn Fn(&Event) -> bool + Sync)>,
+        stays: Option<impl Fn(&Event) -> bool + Send>,
     ) -> Result<bool, StoreError> {
         let has_chat = self.person.has_chat(chat);
         if !self.person.may_be_in(chat) || has_chat && stays.is_none() {

@@ -38,6 +38,12 @@ impl TestClock {
         }
     }
 
+    /// Sets the clock back. Who sleeps wakes when it is as late as they wanted.
+    pub fn set_back(&self, by: Duration) {
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        state.now = state.now - by;
+    }
+
     /// When the next sleeper wakes.
     pub fn next_sleeper(&self) -> Option<Millis> {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);

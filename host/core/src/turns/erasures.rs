@@ -19,7 +19,7 @@ use super::{Turns, Waiting};
 use crate::event::Event;
 use crate::ids::{Chat, InboxSeq};
 use crate::lanes::Next;
-use crate::people::Person;
+use crate::people::{Moment, Person};
 use crate::time::Millis;
 
 /// How long an event that was stored may take until it is in its lane; then erasures before it are forgotten.
@@ -45,8 +45,8 @@ pub(super) struct Erasures {
 struct Entry {
     number: usize,
     person: Person,
-    /// Tells which wish of the person it is, where it is one.
-    since: Option<Millis>,
+    /// What came later stays, where the person has wished it: so it is one wish, and not another.
+    until: Option<Moment>,
     /// None while it is under way.
     over: Option<Over>,
 }
@@ -136,17 +136,18 @@ impl Turns {
         }
     }
 
-    /// Begins no further turn of a person until what comes back is dropped.
-    pub(crate) fn begin_erasure(self: &Arc<Self>, person: Person, since: Option<Millis>) -> Erasing {
+    /// Begins no further turn of a person until what comes back is dropped; where they have wished it, what came until
+    /// then.
+    pub(crate) fn begin_erasure(self: &Arc<Self>, person: Person, until: Option<Moment>) -> Erasing {
         let number = self.erasures.next.fetch_add(1, Ordering::Relaxed);
-        self.erasures.change(|all| all.push(Entry { number, person: person.clone(), since, over: None }));
-        Erasing { turns: self.clone(), person, number }
+        self.erasures.change(|all| all.push(Entry { number, person: person.clone(), until, over: None }));
+        Erasing { turns: self.clone(), person, until, number }
     }
 
     /// True if this wish of a person was granted lately.
-    pub(crate) fn was_erased(&self, person: &Person, since: Millis) -> bool {
+    pub(crate) fn was_erased(&self, person: &Person, until: Moment) -> bool {
         let all = self.erasures.lock();
-        all.iter().any(|entry| entry.person == *person && entry.over.is_some() && entry.since == Some(since))
+        all.iter().any(|entry| entry.person == *person && entry.over.is_some() && entry.until == Some(until))
     }
 }
 
@@ -154,6 +155,7 @@ impl Turns {
 pub(crate) struct Erasing {
     turns: Arc<Turns>,
     person: Person,
+    until: Option<Moment>,
     number: usize,
 }
 
@@ -198,13 +200,19 @@ impl Erasing {
         self.turns.bodies.fetch_sub(bytes, Ordering::Relaxed);
     }
 
-    /// The events of the person up to this row are gone, those that came from outside perhaps up to another. Those
+    /// What came later stays, where it is the person's wish.
+    pub(crate) fn until(&self) -> Option<Moment> {
+        self.until
+    }
+
+    /// The events of the person up to this row are gone, those that came from outside as far as they were to go. Those
     /// behind it are handled.
-    pub(crate) fn over(self, upto: InboxSeq, came: Option<InboxSeq>) {
+    pub(crate) fn over(self, upto: InboxSeq) {
         let at = self.turns.clock.now();
+        let came = self.until.map_or(upto, |until| until.row);
         self.turns.erasures.change(|all| {
             if let Some(entry) = all.iter_mut().find(|entry| entry.number == self.number) {
-                entry.over = Some(Over { upto, came: came.unwrap_or(upto), at });
+                entry.over = Some(Over { upto, came, at });
             }
         });
         self.turns.erasures.ended.notify_one();

@@ -15,7 +15,7 @@ use super::api::{Api, bearer, now};
 use super::judge::{Failure, file_error, judge};
 use super::outgoing::LONGEST_TOKEN;
 use super::secret::Redaction;
-use super::wire::Fields;
+use super::wire::{Fields, clean_word};
 
 /// The path of the first step.
 const TOKEN_PATH: &str = "/experimental/open-platform/chat/upload";
@@ -78,7 +78,7 @@ impl Api {
         });
         let answer = answer.await??;
         let fields = Fields::of(&answer);
-        let id = fields.words("id").filter(|id| id.len() <= LONGEST_TOKEN);
+        let id = fields.words("id").and_then(|id| clean_word(&id, LONGEST_TOKEN).map(str::to_owned));
         match (id, fields.words("status")) {
             (Some(id), status) if status.as_deref().is_none_or(|status| status.eq_ignore_ascii_case("ok")) => Ok(id),
             (_, Some(status)) => Err(FileError::Refused(format!("the upload is {:?}", clean(&status, 40))).into()),

@@ -87,14 +87,11 @@ impl Divar {
             match self.reader.read(event, now) {
                 Read::Event(incoming, link) => {
                     if let Some(Link { user, conversation, post }) = link {
-                        // It was on its way when the person took their consent back.
-                        if self.oauth.has_taken_back(&user).await {
+                        // Before the event, so that a bot that answers at once can. What was on its way when the person
+                        // took their consent back is none.
+                        if !self.oauth.hears(&user, conversation.as_deref(), post.as_deref()).await {
                             self.status.skip(Skip::TakenBack);
                             continue;
-                        }
-                        // Before the event, so that a bot that answers at once can.
-                        if let Some(conversation) = conversation {
-                            self.oauth.link_about(&conversation, &user, post.as_deref()).await;
                         }
                     }
                     arrived.push(*incoming);

@@ -89,8 +89,13 @@ impl<'a> Fields<'a> {
 
 /// An id that can stand in a chat's name, in a path and in a log; `None` if it cannot be one.
 pub(super) fn clean_id(text: &str) -> Option<&str> {
+    clean_word(text, LONGEST_ID)
+}
+
+/// The same, of another length.
+pub(super) fn clean_word(text: &str, longest: usize) -> Option<&str> {
     let text = text.trim();
-    let is_short = (1..=LONGEST_ID).contains(&text.len());
+    let is_short = (1..=longest).contains(&text.len());
     let is_one_word = !text.chars().any(char::is_whitespace) && hodhod_core::text::is_clean(text);
     // A path of dots alone is a step up, not a name.
     let is_name = text.bytes().any(|byte| byte != b'.');

@@ -11,8 +11,9 @@ use bytes::Bytes;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use hodhod_core::event::{Event, Message};
-use hodhod_core::ids::{Chat, InboxSeq};
+use hodhod_core::ids::{Chat, InboxSeq, SenderId};
 use hodhod_core::outgoing::Answer;
+use hodhod_core::people::Moment;
 use hodhod_core::platform::{Incoming, Intake, Platform};
 use hodhod_core::store::{Appended, Arrival, Store, StoreError};
 use hodhod_core::testing::{MemoryStore, MemoryVault, TestClock};
@@ -239,6 +240,11 @@ impl Intake for Kept {
             self.store.reserve().await
         }
         .boxed()
+    }
+
+    /// Nothing is stored of anybody.
+    fn forget(&self, _person: &SenderId, _until: Moment) -> BoxFuture<'_, Result<(), StoreError>> {
+        std::future::ready(Ok(())).boxed()
     }
 
     fn closed(&self) -> BoxFuture<'_, ()> {

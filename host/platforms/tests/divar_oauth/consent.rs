@@ -176,7 +176,7 @@ async fn without_oauth_each_says_which_line_to_write_and_posts_are_read_all_the_
     }
     let reply = shop.come_back(&format!("code=x&state={}", "0".repeat(64))).await;
     assert_eq!((reply.status().as_u16(), text(&reply)), (404, String::new()), "a stranger learns no names");
-    shop.oauth.link("c1", "ann").await;
+    shop.link("c1", "ann").await;
     assert!(shop.names("link").await.is_empty());
     // What was given before the line was taken out goes, and bots hear of it.
     shop.revoke("ann").await.unwrap();

@@ -1,7 +1,7 @@
 //! A connection's consents with everything around them, and an intake that remembers.
 
 use std::collections::BTreeSet;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -9,12 +9,12 @@ use bytes::Bytes;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use hodhod_core::event::{Content, Event, Message};
-use hodhod_core::ids::{Chat, SenderId};
+use hodhod_core::ids::{Chat, InboxSeq, SenderId};
 use hodhod_core::people::Moment;
 use hodhod_core::platform::{Call, CallError, Incoming, Intake};
 use hodhod_core::store::StoreError;
 use hodhod_core::testing::{MemoryVault, TestClock};
-use hodhod_core::vault::Vault;
+use hodhod_core::vault::{LINK_LIFE, Vault};
 use hodhod_core::webhook::Reply;
 use hodhod_platforms::divar::{DivarConfig, NoToken, OAuth, OAuthConfig, Options};
 use http::Request;
@@ -86,7 +86,8 @@ impl Shop {
         let disk = HostVault::new(&vault);
         let play = Play::new(&clock).await;
         let oauth = oauth(&config(&play.base()), &disk, &clock);
-        Self { oauth, clock, vault, disk, play, kept: Kept::default(), asker: Mutex::default() }
+        let kept = Kept::new(vault.clone());
+        Self { oauth, clock, vault, disk, play, kept, asker: Mutex::default() }
     }
 
     /// Another connection beside this one, on the same vault.
@@ -151,9 +152,16 @@ impl Shop {
 
     /// The whole way: a bot asks, a person allows it and comes back.
     pub(crate) async fn consent(&self, person: &str, scopes: &[&str]) {
+        // After whatever was before.
+        self.clock.advance(Duration::from_millis(1));
         let query = self.play.allow(&self.ask(scopes).await, person);
         let reply = self.come_back(&query).await;
         assert_eq!(reply.status(), 200, "{}", text(&reply));
+    }
+
+    /// An event comes of a person, in a conversation.
+    pub(crate) async fn link(&self, conversation: &str, person: &str) {
+        self.oauth.hears(person, Some(conversation), None).await;
     }
 
     /// A person takes everything back.
@@ -225,20 +233,47 @@ pub(crate) async fn until(mut done: impl FnMut() -> bool) {
 }
 
 /// Remembers what it took, each key once, and refuses while it is told to.
-#[derive(Default)]
 pub(crate) struct Kept {
+    vault: MemoryVault,
     taken: Mutex<Vec<Incoming>>,
     keys: Mutex<BTreeSet<String>>,
     refuses: AtomicBool,
+    reserved: AtomicUsize,
     closed: Notify,
-    /// Whoever was forgotten, with the number of events that had been taken by then.
-    forgotten: Mutex<Vec<(String, usize)>>,
+    forgotten: Mutex<Vec<Forgotten>>,
     /// Persons whose turns go on and on.
     busy: Mutex<BTreeSet<String>>,
     idle: Notify,
 }
 
+/// More rows for each event than a test reserves.
+const ROWS: usize = 1000;
+
+/// Somebody who was forgotten.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Forgotten {
+    pub(crate) person: String,
+    /// Events that had been taken by then.
+    pub(crate) taken: usize,
+    /// How many of them may be gone.
+    pub(crate) until: usize,
+}
+
 impl Kept {
+    fn new(vault: MemoryVault) -> Self {
+        Self {
+            vault,
+            taken: Mutex::default(),
+            keys: Mutex::default(),
+            refuses: AtomicBool::new(false),
+            reserved: AtomicUsize::new(0),
+            closed: Notify::new(),
+            forgotten: Mutex::default(),
+            busy: Mutex::default(),
+            idle: Notify::new(),
+        }
+    }
+
     pub(crate) fn refuse(&self, refuses: bool) {
         self.refuses.store(refuses, Ordering::SeqCst);
     }
@@ -262,8 +297,8 @@ impl Kept {
         self.idle.notify_waiters();
     }
 
-    /// Whoever was forgotten, with the number of events that had been taken by then.
-    pub(crate) fn forgotten(&self) -> Vec<(String, usize)> {
+    /// Whoever was forgotten.
+    pub(crate) fn forgotten(&self) -> Vec<Forgotten> {
         self.forgotten.lock().unwrap().clone()
     }
 
@@ -307,9 +342,16 @@ impl Intake for Kept {
         .boxed()
     }
 
-    fn forget(&self, person: &SenderId, _until: Moment) -> BoxFuture<'_, Result<(), StoreError>> {
-        let person = person.to_string();
+    /// Another one each time, behind those of all that was taken.
+    fn reserve(&self) -> BoxFuture<'_, Result<InboxSeq, StoreError>> {
+        let row = self.taken().len() * ROWS + self.reserved.fetch_add(1, Ordering::SeqCst);
+        std::future::ready(Ok(InboxSeq(row as u64))).boxed()
+    }
+
+    fn forget(&self, person: &SenderId, until: Moment) -> BoxFuture<'_, Result<(), StoreError>> {
+        let sender = person.clone();
         async move {
+            let person = sender.to_string();
             loop {
                 let ended = self.idle.notified();
                 if !self.busy.lock().unwrap().contains(&person) {
@@ -317,8 +359,14 @@ impl Intake for Kept {
                 }
                 ended.await;
             }
-            let taken = self.taken().len();
-            self.forgotten.lock().unwrap().push((person, taken));
+            for (name, record) in self.vault.list("link", None, usize::MAX).await? {
+                let is_older = record.expires.is_some_and(|expires| expires <= until.time + LINK_LIFE);
+                if is_older && record.person.as_ref() == Some(&sender) {
+                    self.vault.take("link", &name).await?;
+                }
+            }
+            let (taken, until) = (self.taken().len(), usize::try_from(until.row.0).unwrap() / ROWS);
+            self.forgotten.lock().unwrap().push(Forgotten { person, taken, until });
             Ok(())
         }
         .boxed()

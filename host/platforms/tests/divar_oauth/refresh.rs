@@ -174,7 +174,7 @@ async fn after_a_lost_answer_whoever_needs_a_token_asks_again() {
 async fn a_consent_whose_grace_is_over_ends_and_is_told() {
     let shop = Shop::new().await;
     shop.consent("ann", &SEND).await;
-    shop.oauth.link("c9", "ann").await;
+    shop.link("c9", "ann").await;
     shop.clock.advance(DUE);
     shop.play.fault(TOKEN, [Fault::Lose]);
     shop.run_until(|| shop.play.renewals() == 1).await;

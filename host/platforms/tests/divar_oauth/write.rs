@@ -14,10 +14,10 @@ async fn a_conversation_is_written_in_by_who_is_linked_to_it() {
     shop.consent("bob", &SEND).await;
     let (ann, bob) = (shop.token("c1", Some("ann")).await.unwrap(), shop.token("c1", Some("bob")).await.unwrap());
     assert!(matches!(shop.token("c1", None).await, Err(NoToken::None(_))), "nobody is linked yet");
-    shop.oauth.link("c1", "ann").await;
+    shop.link("c1", "ann").await;
     assert_eq!(shop.token("c1", None).await.unwrap(), ann);
     assert_eq!(shop.token("c1", Some("bob")).await.unwrap(), bob, "who is named goes before who is linked");
-    shop.oauth.link("c1", "bob").await;
+    shop.link("c1", "bob").await;
     assert_eq!(shop.token("c1", None).await.unwrap(), bob);
 }
 
@@ -28,7 +28,7 @@ async fn a_grant_that_names_the_conversation_serves_where_the_link_does_not() {
     let bob = shop.token("c1", Some("bob")).await.unwrap();
     assert_eq!(shop.token("c1", None).await.unwrap(), bob);
     shop.consent("ann", &["CHAT_SUPPLIER_ALL_CONVERSATIONS_READ"]).await;
-    shop.oauth.link("c1", "ann").await;
+    shop.link("c1", "ann").await;
     assert_eq!(shop.token("c1", None).await.unwrap(), bob, "ann allows reading only");
     shop.consent("ann", &[SUPPLIER]).await;
     assert_ne!(shop.token("c1", None).await.unwrap(), bob);
@@ -44,13 +44,13 @@ async fn of_consents_for_posts_the_one_of_the_conversation_counts() {
     let mut tokens = Vec::new();
     for post in ["p1", "p2"] {
         shop.consent("ann", &[&format!("CHAT_POST_CONVERSATIONS_MESSAGE_SEND.{post}")]).await;
-        shop.oauth.link_about(post, "ann", Some(post)).await;
+        shop.oauth.hears("ann", Some(post), Some(post)).await;
         tokens.push(shop.token(post, None).await.unwrap());
     }
     assert_eq!(shop.token("p1", None).await.unwrap(), tokens[0]);
     assert_ne!(tokens[0], tokens[1]);
     assert!(shop.token("p3", Some("ann")).await.is_ok(), "Divar knows whether it is about one of them");
-    shop.oauth.link_about("p3", "ann", Some("p3")).await;
+    shop.oauth.hears("ann", Some("p3"), Some("p3")).await;
     assert!(matches!(shop.token("p3", Some("ann")).await, Err(NoToken::None(_))));
 }
 
@@ -70,10 +70,10 @@ async fn what_cannot_be_a_person_or_a_conversation_is_nobodys() {
     shop.consent("ann", &SEND).await;
     for user in ["", "ann ", "an", "ann\0", &"x".repeat(10_000)] {
         assert!(matches!(shop.token("c1", Some(user)).await, Err(NoToken::None(_))), "{user:.20}");
-        shop.oauth.link("c1", user).await;
+        shop.link("c1", user).await;
     }
     for conversation in ["", &"x".repeat(10_000)] {
-        shop.oauth.link(conversation, "ann").await;
+        shop.link(conversation, "ann").await;
         assert!(matches!(shop.token(conversation, None).await, Err(NoToken::None(_))));
     }
     assert!(shop.names("link").await.is_empty(), "who allows nothing is linked to nothing");
@@ -87,7 +87,7 @@ async fn a_vault_that_fails_is_no_word_about_anybody() {
     for (conversation, user) in [("c1", None), ("c1", Some("ann")), ("", Some("ann"))] {
         assert!(matches!(shop.token(conversation, user).await, Err(NoToken::Unavailable(_))));
     }
-    shop.oauth.link("c1", "ann").await;
+    shop.link("c1", "ann").await;
     shop.vault.fail(false);
     assert!(shop.token("c1", Some("ann")).await.is_ok());
     assert_eq!(shop.play.seen(TOKEN).len(), 1);

@@ -149,7 +149,7 @@ impl Parts {
             return;
         }
         let link = Link { person: grant.person.clone(), post: None };
-        if let Err(error) = self.remember(conversation, link).await {
+        if let Err(error) = self.remember(conversation, link, None).await {
             tracing::warn!(connection = %self.setup.name, %error, "a conversation is linked to nobody");
         }
     }

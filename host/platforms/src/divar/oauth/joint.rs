@@ -13,7 +13,6 @@ use http::Request;
 use secrecy::SecretString;
 use serde_json::Value;
 
-use super::links::Link;
 use super::parts::Parts;
 use super::person::Person;
 use super::setup::SetupError;
@@ -51,41 +50,25 @@ impl OAuth {
         }
     }
 
-    /// True where a person lately took back all that they had given: what comes by it is nobody's business any more.
-    /// False where nobody can tell.
-    pub async fn has_taken_back(&self, user: &str) -> bool {
-        let Some(person) = Person::parse(user) else { return false };
-        let (taken_back, now) = (self.0.has_taken_back(&person).await, self.0.now());
-        taken_back.unwrap_or_else(|error| {
-            if self.0.links.refused(now) {
-                tracing::warn!(connection = %self.0.setup.name, %error, "nobody can tell who took a consent back");
+    /// Learns who is behind what comes in a conversation, perhaps about a post, where that person allows anything: of
+    /// people who gave one consent for each post, it tells which one counts. False where the person lately took back
+    /// all that they had given: what still comes by it is nobody's business any more.
+    ///
+    /// It is a help and no promise: where it fails, that is logged.
+    pub async fn hears(&self, user: &str, conversation: Option<&str>, post: Option<&str>) -> bool {
+        let Some(person) = Person::parse(user) else { return true };
+        let (learned, now) = (self.0.learn(person, conversation, post).await, self.0.now());
+        match learned {
+            Ok(counts) => {
+                self.0.links.over(now);
+                counts
             }
-            false
-        })
-    }
-
-    /// Remembers whose conversation it is, where that person allows anything. It is a help and no promise: where it fails, that is logged.
-    pub async fn link(&self, conversation: &str, user: &str) {
-        self.link_about(conversation, user, None).await;
-    }
-
-    /// As [`link`](Self::link), for a conversation about a post: of people who gave one consent for each post,
-    /// it tells which one counts.
-    pub async fn link_about(&self, conversation: &str, user: &str, post: Option<&str>) {
-        let connection = &self.0.setup.name;
-        if let Err(words) = self.0.setup.app() {
-            return tracing::debug!(%connection, words, "a conversation is linked to nobody");
-        }
-        let Some(person) = Person::parse(user) else { return };
-        // No post has more; what is longer is not kept.
-        let post = post.filter(|post| !post.is_empty() && post.len() <= 64).map(str::to_owned);
-        let (remembered, now) = (self.0.remember(conversation, Link { person, post }).await, self.0.now());
-        match remembered {
-            Ok(()) => drop(self.0.links.over(now)),
-            Err(error) if self.0.links.refused(now) => {
-                tracing::warn!(%connection, %error, "conversations are linked to nobody");
+            Err(error) => {
+                if self.0.links.refused(now) {
+                    tracing::warn!(connection = %self.0.setup.name, %error, "nobody knows who is behind conversations");
+                }
+                true
             }
-            Err(_) => {}
         }
     }
 
@@ -107,7 +90,7 @@ impl OAuth {
     /// certain to happen, and as a rule it has; where turns have to be waited for it happens later.
     ///
     /// # Errors
-    /// When a store does not take it; the same may be asked for again.
+    /// When a store does not take it: then nothing is done of it, and it has to be asked for again.
     pub async fn revoke(&self, users: &[String], intake: &dyn Intake) -> Result<(), StoreError> {
         self.0.revoke(users, intake).await
     }

@@ -26,6 +26,9 @@ const PAGE: usize = 500;
 /// Divar's pages allow 64 characters in the id of a conversation.
 const MAX_CONVERSATION: usize = 128;
 
+/// The token of a post has eight.
+const MAX_POST: usize = 64;
+
 /// Who is behind a conversation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Link {
@@ -35,19 +38,47 @@ pub(super) struct Link {
 }
 
 impl Parts {
+    /// Learns who is behind a conversation. False where the person lately took everything back, and has given nothing
+    /// since.
+    pub(super) async fn learn(
+        &self,
+        person: Person,
+        conversation: Option<&str>,
+        post: Option<&str>,
+    ) -> Result<bool, StoreError> {
+        let revoked = self.revocation(&person).await?.map(|revocation| revocation.at);
+        if revoked.is_some() && self.grants_of(&person).await?.is_empty() {
+            return Ok(false);
+        }
+        let Some(conversation) = conversation else { return Ok(true) };
+        if let Err(words) = self.setup.app() {
+            tracing::debug!(connection = %self.setup.name, words, "a conversation is linked to nobody");
+            return Ok(true);
+        }
+        // No post has a longer name; one that has is not kept.
+        let post = post.filter(|post| !post.is_empty() && post.len() <= MAX_POST).map(str::to_owned);
+        self.remember(conversation, Link { person, post }, revoked).await?;
+        Ok(true)
+    }
+
     /// Remembers who is behind a conversation, where they allow anything: who took all back, or was erased, does not
-    /// come back by an event that is late.
-    pub(super) async fn remember(&self, conversation: &str, link: Link) -> Result<(), StoreError> {
+    /// come back by an event that is late. `revoked` is when they took all back, where they lately did.
+    pub(super) async fn remember(
+        &self,
+        conversation: &str,
+        link: Link,
+        revoked: Option<Millis>,
+    ) -> Result<(), StoreError> {
         if conversation.is_empty() || conversation.len() > MAX_CONVERSATION {
             return Ok(());
         }
         let now = self.now();
         let known = self.vault.get(LINK, conversation).await?;
+        // What was written before they took all back may be about to go, and is written anew for a consent since.
+        let is_good = |written: Millis| now < written + STALE && revoked.is_none_or(|revoked| revoked < written);
         if let Some(record) = known
             && read(&record).as_ref() == Some(&link)
-            && record.expires.is_some_and(|expires| now + LINK_LIFE < expires + STALE)
-            // What was written before that may be about to go, and is written anew for a consent since.
-            && self.revocation(&link.person).await?.is_none()
+            && record.expires.is_some_and(|expires| is_good(expires - LINK_LIFE))
         {
             return Ok(());
         }
@@ -170,13 +201,13 @@ mod tests {
         let parts = parts(&clock, &vault);
         allow(&clock, &vault, "ann").await;
         allow(&clock, &vault, "bob").await;
-        parts.remember("c", link("ann")).await.unwrap();
+        parts.remember("c", link("ann"), None).await.unwrap();
         let expires = async || vault.get(LINK, "c").await.unwrap().unwrap().expires.unwrap();
         let first = expires().await;
         clock.advance(STALE / 2);
-        parts.remember("c", link("ann")).await.unwrap();
+        parts.remember("c", link("ann"), None).await.unwrap();
         assert_eq!(expires().await, first);
-        parts.remember("c", link("bob")).await.unwrap();
+        parts.remember("c", link("bob"), None).await.unwrap();
         assert_eq!(expires().await, clock.now() + LINK_LIFE);
         assert_eq!(parts.linked("c").await.unwrap(), Some(link("bob")));
         clock.advance(LINK_LIFE);
@@ -191,11 +222,11 @@ mod tests {
         allow(&clock, &vault, "ann").await;
         allow(&clock, &vault, "bob").await;
         for (name, person) in [("a", "ann"), ("b", "bob"), ("c", "ann")] {
-            parts.remember(name, link(person)).await.unwrap();
+            parts.remember(name, link(person), None).await.unwrap();
         }
         let until = clock.now();
         clock.advance(Duration::from_millis(1));
-        parts.remember("d", link("ann")).await.unwrap();
+        parts.remember("d", link("ann"), None).await.unwrap();
         parts.forget_links(&Person::parse("ann").unwrap(), until).await.unwrap();
         assert_eq!(names(&vault).await, ["b", "d"], "what came later is another consent's");
     }

@@ -36,7 +36,7 @@ pub(super) enum Page {
     Failed,
     /// The same address works again in a moment.
     Later,
-    /// Nobody is asked for consent here; the line to write.
+    /// Nobody is asked for consent here: what anything else is answered that is not there.
     NotSetUp,
     /// Nothing but reading.
     WrongMethod,

@@ -26,7 +26,7 @@ pub(super) struct Parts {
     pub(super) writing: AsyncMutex<Outstanding>,
     /// Held by the one who tells bots of a person.
     pub(super) telling: Locks,
-    /// What the vault does not take of links.
+    /// What the vault does not tell or take of who is behind conversations.
     pub(super) links: Refusals,
     /// Wakes who keeps the grants.
     pub(super) wake: Notify,

@@ -53,10 +53,19 @@ pub(super) struct Told {
     only: Option<BotName>,
     at: Millis,
     person: Option<Person>,
-    /// True where the person's links go before it is told.
-    forget: bool,
-    /// Before it is told, all that is stored of the person goes that came before this.
-    erase: Option<Moment>,
+    goes: Goes,
+}
+
+/// What goes before an event is handed over.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Goes {
+    /// Nothing, or it has gone.
+    Nothing,
+    /// The person's links.
+    Links,
+    /// All that is stored of the person and came before then.
+    All(Moment),
 }
 
 impl Told {
@@ -69,26 +78,31 @@ impl Told {
     /// A person did not allow it, or it came to nothing; why, in a word.
     pub(super) fn refused(claim: &Claim, reason: &str, now: Millis) -> Self {
         let words = json!({ "scopes": claim.asked.scopes, "data": claim.asked.data, "reason": reason });
-        Self::answer("divar.refused", claim, Person::of_chat(claim.asked.chat.id.as_str()), words, now)
+        Self::answer("divar.refused", claim, claim.asked.whom(), words, now)
     }
 
     /// A person took everything back.
     pub(super) fn revoked(person: &Person, key: String, moment: Moment) -> Self {
-        Self { erase: Some(moment), ..Self::lost(person, key, moment.time) }
+        Self { goes: Goes::All(moment), ..Self::lost(person, key, moment.time) }
     }
 
     /// The platform says that the last consent of a person is over, and not why. They may have taken it back; it may
     /// also have got lost, as where a backup was put back, and that is no reason to take away what bots keep.
     pub(super) fn lost(person: &Person, key: String, now: Millis) -> Self {
         let event = Event::Other("divar.revoked".to_owned(), json!({ "user": person.as_str() }).to_string());
-        Self { key, event, only: None, at: now, person: Some(person.clone()), forget: true, erase: None }
+        Self { key, event, only: None, at: now, person: Some(person.clone()), goes: Goes::Links }
     }
 
     /// One consent of a person who gave several is over.
     pub(super) fn ended(person: &Person, bot: &BotName, scopes: &[String], key: String, now: Millis) -> Self {
         let words = json!({ "user": person.as_str(), "scopes": scopes });
         let event = Event::Other("divar.revoked".to_owned(), words.to_string());
-        Self { key, event, only: Some(bot.clone()), at: now, person: Some(person.clone()), forget: false, erase: None }
+        Self { key, event, only: Some(bot.clone()), at: now, person: Some(person.clone()), goes: Goes::Nothing }
+    }
+
+    /// True for what tells all bots that a person is gone.
+    fn is_farewell(&self) -> bool {
+        self.only.is_none()
     }
 
     fn answer(kind: &str, claim: &Claim, person: Option<Person>, words: Value, now: Millis) -> Self {
@@ -101,14 +115,14 @@ impl Told {
             }
             false => Event::Other(kind.to_owned(), words.to_string()),
         };
-        Self { key, event, only: Some(asked.bot.clone()), at: now, person, forget: false, erase: None }
+        Self { key, event, only: Some(asked.bot.clone()), at: now, person, goes: Goes::Nothing }
     }
 
     /// Its record. Written together with what it tells of.
     pub(super) fn change(&self) -> Result<Change, StoreError> {
         let value = serde_json::to_string(self).map_err(|error| StoreError::Failed(error.to_string()))?;
         // What tells bots to forget a person outlives what is stored of them.
-        let person = self.person.as_ref().filter(|_| !self.forget);
+        let person = self.person.as_ref().filter(|_| !self.is_farewell());
         let record = Record { person: person.map(Person::sender), expires: Some(self.at + LIFE), value: value.into() };
         Ok(put(TOLD, &self.key, record))
     }
@@ -156,19 +170,27 @@ impl Parts {
         let before = self.revocation_before(&told).await?;
         for key in before.iter().map(String::as_str).chain([key]) {
             let Some(mut told) = self.untold(key).await? else { continue };
-            if let (true, Some(person)) = (told.forget, &told.person) {
-                // There may be many of all people to look through.
-                match select(&mut until, pin!(self.forget_links(person, told.at))).await {
+            if let Some(person) = &told.person {
+                if !told.is_farewell() && self.took_back_since(person, told.at).await? {
+                    // It is of what has gone since, and goes with the rest.
+                    self.vault.change(vec![gone(TOLD, key)]).await?;
+                    continue;
+                }
+                let goes = async {
+                    match told.goes {
+                        Goes::Nothing => Ok(()),
+                        // There may be many of all people to look through.
+                        Goes::Links => self.forget_links(person, told.at).await,
+                        Goes::All(moment) => intake.forget(&person.sender(), moment).await,
+                    }
+                };
+                match select(&mut until, pin!(goes)).await {
                     Either::Left(_) => return Ok(self.put_off()),
                     Either::Right((gone, _)) => gone?,
                 }
             }
-            if let (Some(moment), Some(person)) = (told.erase, told.person.as_ref().map(Person::sender)) {
-                match select(&mut until, intake.forget(&person, moment)).await {
-                    Either::Left(_) => return Ok(self.put_off()),
-                    Either::Right((gone, _)) => gone?,
-                }
-                told.erase = None;
+            if matches!(told.goes, Goes::All(_)) {
+                told.goes = Goes::Nothing;
                 self.vault.change(vec![told.change()?]).await?;
             }
             // To its end, whoever waits: what is on disk has to come into its lane.
@@ -198,7 +220,8 @@ impl Parts {
     /// The key of what a person took back before this, where it is not told yet.
     async fn revocation_before(&self, told: &Told) -> Result<Option<String>, StoreError> {
         let Some(person) = &told.person else { return Ok(None) };
-        let Some(key) = self.revocation(person).await?.filter(|key| *key != told.key) else { return Ok(None) };
+        let key = self.revocation(person).await?.map(|revocation| revocation.key);
+        let Some(key) = key.filter(|key| *key != told.key) else { return Ok(None) };
         let before = self.untold(&key).await?;
         Ok(before.is_some_and(|before| before.at < told.at).then_some(key))
     }

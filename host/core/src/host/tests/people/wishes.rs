@@ -3,6 +3,7 @@
 use super::*;
 use crate::people::Moment;
 use crate::platform::Intake;
+use crate::store::Upkeep;
 use crate::time::{Clock, Millis};
 
 /// Asks for it, as a platform does, and does not wait.
@@ -289,6 +290,25 @@ fn many_wishes_are_granted_after_one_wait_and_those_beyond_wait_their_turn() {
         for name in people {
             assert_eq!(export(&rig, &Person::known_as(CONNECTION.into(), name.as_str().into())).await, []);
         }
+        rig.stop().await;
+    });
+}
+
+#[test]
+fn a_dead_letter_of_what_came_after_the_wish_stays() {
+    run(async {
+        let (store, clock) = (MemoryStore::default(), TestClock::default());
+        let rig = start(&store, &clock, keeping).await;
+        rig.arrive(vec![text("sara", "1", "reject")]).await;
+        rig.settle().await;
+        let since = moment(&rig, clock.now()).await;
+        rig.arrive(vec![text("sara", "2", "reject"), text("omid", "3", "reject")]).await;
+        rig.settle().await;
+        let letters = async || store.list_dead(None, None, 9).await.unwrap().len();
+        assert_eq!(letters().await, 3);
+        forgotten(&rig, "sara", since).await.unwrap();
+        assert_eq!(letters().await, 2);
+        assert_eq!(export(&rig, &sara()).await.len(), 1, "it is shown all the same");
         rig.stop().await;
     });
 }
