@@ -106,7 +106,19 @@ impl Asks {
     /// Who waits for the answer to a row, if anybody does.
     pub(crate) fn of(self: &Arc<Self>, row: InboxSeq) -> Option<Asked> {
         let id = *self.lock().rows.get(&row)?;
-        Some(Asked { asks: self.clone(), id, row })
+        Some(Asked { asks: self.clone(), id })
+    }
+
+    /// Notes that bots are done with these rows: no answer comes from there any more.
+    pub(crate) fn end(&self, rows: &[InboxSeq]) {
+        let mut table = self.lock();
+        for row in rows {
+            let Some(id) = table.rows.remove(row) else { continue };
+            if let Some(ask) = table.asks.get_mut(&id) {
+                ask.rows.retain(|of_ask| of_ask != row);
+            }
+            table.look(id);
+        }
     }
 
     /// Lets nobody wait any more but for what is on its way to the disk. To be called when no turn runs.
@@ -265,7 +277,6 @@ impl Drop for Asker {
 pub(crate) struct Asked {
     asks: Arc<Asks>,
     id: u64,
-    row: InboxSeq,
 }
 
 impl Asked {
@@ -280,15 +291,6 @@ impl Asked {
         let ask = table.asks.get(&self.id).filter(|ask| ask.is_open())?;
         ask.phase.send_replace(Phase::Claimed);
         Some(Claim { asks: self.asks.clone(), id: self.id, answer: Some(answer) })
-    }
-
-    /// Notes that the bot of this row is done with it: no answer comes from there any more.
-    pub(crate) fn end(&self) {
-        let mut table = self.asks.lock();
-        table.rows.remove(&self.row);
-        let Some(ask) = table.asks.get_mut(&self.id) else { return };
-        ask.rows.retain(|row| *row != self.row);
-        table.look(self.id);
     }
 }
 

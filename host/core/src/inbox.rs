@@ -143,9 +143,8 @@ impl Inbox {
         }
         // Of a turn that ended before they were noted nobody was told.
         let left = waiting().await;
-        for row in rows.into_iter().filter(|row| !left.contains(row)) {
-            self.turns.asks().of(row).as_ref().inspect(|asked| asked.end());
-        }
+        let over: Vec<_> = rows.into_iter().filter(|row| !left.contains(row)).collect();
+        self.turns.asks().end(&over);
     }
 
     /// Waits for an answer.

@@ -30,7 +30,7 @@ use tokio::sync::Notify;
 use self::commit::Ticket;
 use self::erasures::Erasures;
 use crate::ages::Stay;
-use crate::asks::{Asked, Asks};
+use crate::asks::Asks;
 use crate::bot::Bot;
 use crate::event::Event;
 use crate::ids::{BotName, Chat, InboxSeq};
@@ -194,7 +194,7 @@ impl Turns {
 
     /// Lets nobody wait for an answer of this row's bot.
     fn end_ask(&self, seq: InboxSeq) {
-        self.asks.of(seq).inspect(Asked::end);
+        self.asks.end(&[seq]);
     }
 
     /// To be called when an event has come into its lane, or gone back into it.
@@ -248,7 +248,7 @@ impl Turns {
         let event = match self.body(seq, event).await {
             Ok(Some(event)) => event,
             Ok(None) => {
-                asked.as_ref().inspect(|asked| asked.end());
+                self.asks.end(&[seq]);
                 if self.is_anybody_erased() {
                     return self.finish(&group, &chat, Next::Done);
                 }
@@ -260,7 +260,7 @@ impl Turns {
                 let commit = TurnCommit::without_effects(seq, mark, self.clock.now());
                 let began = self.ledger.begin(&group);
                 let again = |stay| Next::At(Millis(0), Waiting { seq, attempts, conflicts, since, stay, event: None });
-                let ticket = Ticket { bot, chat, stay, asked, answer: None, ended: self.traces.now() };
+                let ticket = Ticket { bot, chat, stay, answer: None, ended: self.traces.now() };
                 self.submit(began, &Reads::default(), commit, ticket, again, |_| ());
                 return;
             }
@@ -325,7 +325,7 @@ impl Turns {
             if conflicts < CONFLICTS { Next::At(Millis(0), again) } else { Next::Alone(again) }
         };
         let mut saving = None;
-        let ticket = Ticket { bot: bot.clone(), chat, stay, asked, answer, ended: run_ended };
+        let ticket = Ticket { bot: bot.clone(), chat, stay, answer, ended: run_ended };
         let passed = self.submit(began, &reads, commit, ticket, again, |lanes| {
             saving = self.judge(lanes, &bot, &ended.result, phase, at);
         });

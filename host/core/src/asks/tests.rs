@@ -54,7 +54,7 @@ fn a_claim_keeps_others_out_until_it_is_given_back() {
     let claim = asked.claim(answer()).unwrap();
     assert!(!asked.is_waited_for() && asked.claim(answer()).is_none());
     // Not even the end of every row ends what is claimed.
-    asked.end();
+    asks.end(&[ROW]);
     assert!(!asker.leave(false), "who waits stays");
     drop(claim);
     assert_eq!((told(asker), asks.len()), (Some(None), 0));
@@ -103,7 +103,7 @@ fn a_row_that_is_found_twice_is_waited_for_once_and_by_who_found_it_first() {
     first.stored([ROW]);
     other.stored([ROW]);
     assert_eq!(told(other), Some(None));
-    asks.of(ROW).unwrap().end();
+    asks.end(&[ROW]);
     assert_eq!([told(first), told(second)], [Some(None), Some(None)]);
     assert_eq!(asks.len(), 0);
 }
@@ -120,7 +120,7 @@ fn a_key_that_is_asked_for_again_is_another_ask() {
     // Of the first one, which is over.
     late.stored([]);
     drop(first);
-    asked.end();
+    asks.end(&[ROW]);
     assert!(!asked.is_waited_for(), "the second is not of this row");
     second.stored([]);
     assert_eq!([told(late), told(second)], [Some(Some(answer())), Some(None)]);

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::ages::Stay;
-use crate::asks::{Asked, Claim};
+use crate::asks::Claim;
 use crate::bot::Bot;
 use crate::ids::Chat;
 use crate::lanes::Next;
@@ -19,9 +19,7 @@ pub(super) struct Ticket {
     pub(super) bot: Arc<Bot>,
     pub(super) chat: Chat,
     pub(super) stay: Option<Stay>,
-    /// Where somebody waits for an answer to its event.
-    pub(super) asked: Option<Asked>,
-    /// What they are to be told when this is on disk.
+    /// What whoever waits is to be told when this is on disk.
     pub(super) answer: Option<Claim>,
     /// When the turn was over, for its trace.
     pub(super) ended: Moment,
@@ -78,10 +76,10 @@ impl Turns {
         }
         // Before their lanes go on: who has waited for the end of a turn finds all that it left.
         self.outboxes.push_all(queued);
-        let mut again = Vec::new();
+        let (mut again, mut over) = (Vec::new(), Vec::new());
         let mut lanes = self.lanes();
         for Committed { ticket, commit, sends: _ } in batch {
-            let Ticket { bot, chat, stay, asked, answer, ended: _ } = ticket;
+            let Ticket { bot, chat, stay, answer, ended: _ } = ticket;
             bot.stats.marked(&commit.mark);
             if !commit.timers.is_empty() {
                 self.timers.notify_one();
@@ -91,18 +89,18 @@ impl Turns {
                 tracing::warn!(bot = %bot.name(), %chat, seq = %commit.seq, trace_id = %self.traces.of(commit.seq),
                     "who waited for the answer went away while it was stored");
             }
-            if !matches!(commit.mark, Mark::Retry { .. }) {
-                // Whoever waits now, who may have asked again while it ran and found who asked first gone.
-                self.asks.of(commit.seq).or(asked).as_ref().inspect(|asked| asked.end());
-            }
             let next = match commit.mark {
-                Mark::Done => Next::Done,
+                Mark::Done => {
+                    over.push(commit.seq);
+                    Next::Done
+                }
                 Mark::Dead { attempts, reason } => {
                     let words = reason.len() + chat.id.as_str().len();
                     if bot.actor().may_be_logged(words, commit.at) {
                         tracing::warn!(bot = %bot.name(), %chat, seq = %commit.seq, trace_id = %self.traces.of(commit.seq),
                             attempts, "dead letter: {reason}");
                     }
+                    over.push(commit.seq);
                     Next::Done
                 }
                 Mark::Retry { attempts, not_before } => {
@@ -114,6 +112,8 @@ impl Turns {
             lanes.finish(bot.name(), &chat, next);
         }
         drop(lanes);
+        // Whoever waits now, who may have asked again while it ran and found who asked first gone.
+        self.asks.end(&over);
         again.into_iter().for_each(|seq| self.waits(seq));
         self.ends.notify_waiters();
         self.wake();
