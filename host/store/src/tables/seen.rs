@@ -10,7 +10,8 @@
 //! before that leaves keys in both tables, which harms nobody: the newest row tells.
 //!
 //! A key that stands for one event for a while only has the time of the one that it stands for. When
-//! it comes for another, a row with the new time is written like that of any key.
+//! it comes for another, a row with the new time is written like that of any key. So the same few keys may
+//! make many rows, and a sweep begins for their sake too.
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
@@ -44,10 +45,14 @@ const SIZES: Sizes = Sizes {
     step: 5000,
 };
 
+/// So many rows of `seen_lately` there are at most for each key in memory, where none comes twice.
+const ROWS: usize = 4;
+
 pub(crate) struct Seen<'c> {
     find: Statement<'c>,
     insert: Statement<'c>,
     list_lately: Statement<'c>,
+    first: Statement<'c>,
     sort_in: Statement<'c>,
     drop_lately: Statement<'c>,
     border: Statement<'c>,
@@ -58,6 +63,8 @@ pub(crate) struct Seen<'c> {
     /// The next row of `seen_lately`. SQLite would use the number of a forgotten last row again,
     /// and the end of a sweep would then delete what came after its beginning.
     next: i64,
+    /// The last row of `seen_lately` when the last sweep ended began: those up to it are gone.
+    dropped: i64,
     /// Those that the open transaction brought, with the times that they had in `lately` before.
     added: Vec<(KeyHash, Option<i64>)>,
     /// True if the open transaction took some away.
@@ -105,6 +112,8 @@ impl<'c> Seen<'c> {
             forget_lately: connection.prepare("DELETE FROM seen_lately WHERE at < ?1 RETURNING hash")?,
             lately: BTreeMap::new(),
             next: connection.query_row("SELECT coalesce(max(id), 0) + 1 FROM seen_lately", [], |row| row.get(0))?,
+            first: connection.prepare("SELECT min(id) FROM seen_lately")?,
+            dropped: 0,
             added: Vec::new(),
             removed: true,
             sizes,
@@ -120,6 +129,8 @@ impl<'c> Seen<'c> {
         if self.removed {
             let all = self.list_lately.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
             self.lately = all.collect::<Result<_, _>>()?;
+            let first: Option<i64> = self.first.query_row([], |row| row.get(0))?;
+            self.dropped = first.unwrap_or(self.next) - 1;
             // The sweep may be past keys that are back.
             self.sweep = None;
         } else {
@@ -159,14 +170,20 @@ impl<'c> Seen<'c> {
 
     /// True if it is time for [`sort_in`](Self::sort_in).
     pub(crate) fn is_crowded(&self) -> bool {
-        self.lately.len() > self.room
+        self.crowd() > self.room
+    }
+
+    /// How many keys there are, or would be if each had as many rows as it has at most where none comes twice.
+    fn crowd(&self) -> usize {
+        let rows = usize::try_from(self.next - 1 - self.dropped).unwrap_or(0);
+        self.lately.len().max(rows / ROWS)
     }
 
     /// Puts the next share of what came lately into the index. To be called in a transaction of
     /// its own.
     pub(crate) fn sort_in(&mut self) -> rusqlite::Result<()> {
         // If the transaction fails, it is not tried again at once.
-        self.room = self.lately.len() + self.sizes.lately;
+        self.room = self.crowd() + self.sizes.lately;
         self.removed = true;
         let rows = self.sweep.map_or(self.next - 1, |sweep| sweep.rows);
         let rest = (self.sweep.map_or(Bound::Unbounded, |sweep| Bound::Excluded(sweep.after)), Bound::Unbounded);
@@ -178,6 +195,7 @@ impl<'c> Seen<'c> {
         self.sweep = share.last().map(|(after, _)| Sweep { after: *after, rows });
         if share.len() < self.sizes.share {
             self.drop_lately.execute([rows])?;
+            self.dropped = rows;
             self.sweep = None;
         }
         self.room = self.sizes.lately;

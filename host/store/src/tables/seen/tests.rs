@@ -1,6 +1,7 @@
 //! The keys against a map, with sizes so small that they are sorted in all the time.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -139,20 +140,24 @@ proptest! {
 }
 
 #[test]
-fn memory_and_the_unsorted_table_stay_small_however_many_keys_come() {
-    let connection = database();
-    let mut seen = Seen::with(&connection, SMALL).unwrap();
-    for number in 0..5000_u32 {
-        let key = crate::hash::key_hash(&"c".into(), &number.to_string());
-        transaction(&connection, &mut seen, true, |seen| assert!(seen.insert(&key, Millis(1), None).unwrap()));
-        while seen.is_crowded() {
-            transaction(&connection, &mut seen, true, |seen| seen.sort_in().unwrap());
+fn memory_and_the_unsorted_table_stay_small_however_many_keys_come_and_however_often_the_same() {
+    let key = |number: u32| crate::hash::key_hash(&"c".into(), &number.to_string());
+    for keys in [u32::MAX, 3, 1] {
+        let connection = database();
+        let mut seen = Seen::with(&connection, SMALL).unwrap();
+        for number in 0..5000_u32 {
+            // It stands for another event each time.
+            let (key, at) = (key(number % keys), Millis(u64::from(number)));
+            let is_new = |seen: &mut Seen<'_>| seen.insert(&key, at, Some(Duration::from_millis(1))).unwrap();
+            transaction(&connection, &mut seen, true, |seen| assert!(is_new(seen)));
+            while seen.is_crowded() {
+                transaction(&connection, &mut seen, true, |seen| seen.sort_in().unwrap());
+            }
+            let rows: u32 = connection.query_row("SELECT count(*) FROM seen_lately", [], |row| row.get(0)).unwrap();
+            let rows = usize::try_from(rows).unwrap();
+            assert!(seen.lately.len() <= SMALL.lately && rows <= 5 * SMALL.lately, "{} {rows}", seen.lately.len());
         }
-        let rows: usize = connection
-            .query_row("SELECT count(*) FROM seen_lately", [], |row| row.get::<_, u32>(0))
-            .unwrap()
-            .try_into()
-            .unwrap();
-        assert!(seen.lately.len() <= SMALL.lately && rows <= 5 * SMALL.lately, "{} {rows}", seen.lately.len());
+        let last = key(4999 % keys);
+        assert!(!seen.insert(&last, Millis(4999), Some(Duration::from_millis(1))).unwrap(), "the newest is known");
     }
 }
