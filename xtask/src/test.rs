@@ -14,8 +14,8 @@ const PYTHON: &str = "python_sdk";
 /// Names the folder of what Divar publishes, to the tests of the contract with it.
 const EXAMPLES: &str = "HODHOD_DIVAR_EXAMPLES";
 
-/// Where that is looked for otherwise: beside the repository.
-const BESIDE: &str = "../shared/spec/examples/divar";
+/// Where that is looked for otherwise: beside the repository, as seen from here.
+const BESIDE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/spec/examples/divar");
 
 /// The file that is always among it.
 const DOCUMENT: &str = "openapi-chat-subset.json";
