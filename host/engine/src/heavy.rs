@@ -7,6 +7,11 @@
 //! one instruction and taking a long list out of a guest is one call, however long they last, and
 //! nothing within a process can interrupt them.
 //!
+//! There is one for each processor but one, where there are several. A lower priority is still a share of a
+//! processor: the system may give it to one of these threads as soon as another has had its own, however little that
+//! was, and not look again for longer than a message takes on its whole way. So one processor is left to what is
+//! short.
+//!
 //! What a turn has taken of others' time until it ended or left is counted against its bot, if it is
 //! more than a few turns take together and others are there. A bot that has taken [`FORGIVEN`] so is away: its next turns begin here
 //! for [`SHARE`] times as long as the last one held the thread, and for twice as long as the last time if that was
@@ -40,8 +45,7 @@ pub(crate) const LIGHT: Duration = Duration::from_micros(250);
 /// How long a bot's turns begin here, for each moment in which one of them held a thread of all.
 const SHARE: u32 = 500;
 
-/// What a bot may take of the threads of all before it is away: one tick, after which a turn leaves anyway. A first
-/// turn was seen to take 7 ms.
+/// What a bot may take of the threads of all before it is away. A first turn was seen to take 7 ms.
 const FORGIVEN: Duration = Duration::from_millis(10);
 
 /// The same for a bot that had [`RARE`] turns since the last one that was long.
@@ -62,7 +66,7 @@ pub(crate) fn is_here() -> bool {
     HERE.get()
 }
 
-/// The threads, one for each processor.
+/// The threads.
 pub(crate) struct Heavy {
     handle: Handle,
     runtime: Option<Runtime>,
@@ -74,7 +78,7 @@ pub(crate) struct Heavy {
 
 impl Heavy {
     pub(crate) fn start() -> io::Result<Self> {
-        let threads = std::thread::available_parallelism().map_or(1, usize::from);
+        let threads = std::thread::available_parallelism().map_or(1, usize::from).saturating_sub(1).max(1);
         let runtime = Builder::new_multi_thread()
             .worker_threads(threads)
             .thread_name("hodhod-heavy")
