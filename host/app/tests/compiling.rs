@@ -131,9 +131,31 @@ fn compiled_code_from_outside_is_refused_also_if_this_program_made_it() {
 fn limit_component_a_larger_file_is_not_even_looked_at() {
     assert_eq!(COMPONENT, 64 << 20);
     let host = engine(ChildProcess::new("/does/not/exist", [""; 0]));
-    let large = vec![0; usize::try_from(COMPONENT).unwrap() + 1];
+    let mut large = begun(usize::try_from(COMPONENT).unwrap() + 1);
     assert!(matches!(load(&host, &large), LoadError::TooLarge { bytes } if bytes == large.len()));
-    assert!(matches!(load(&host, &large[1..]), LoadError::Compile(CompileError::Process(_))), "one byte less is");
+    large.pop();
+    assert!(matches!(load(&host, &large), LoadError::Compile(CompileError::Process(_))), "one byte less is");
+}
+
+/// So many bytes that begin like a component.
+fn begun(bytes: usize) -> Vec<u8> {
+    let mut begun = b"\0asm\x0d\0\x01\0".to_vec();
+    begun.resize(bytes, 0);
+    begun
+}
+
+#[test]
+fn no_process_begins_for_what_begins_unlike_a_component() {
+    let host = engine(ChildProcess::new("/does/not/exist", [""; 0]));
+    let why = |bytes: &[u8]| match load(&host, bytes) {
+        LoadError::NotAComponent(why) => why,
+        error => panic!("{error}"),
+    };
+    for bytes in [&b""[..], b"\0asm", b"#!/bin/sh", b"(component)", b"\0asm\x0d\0\x02\0"] {
+        assert_eq!(why(bytes), "it begins with other bytes than one", "{bytes:?}");
+    }
+    let module = why(b"\0asm\x01\0\0\0");
+    assert!(module.contains("wasm-tools component new"), "{module}");
 }
 
 #[test]
@@ -181,7 +203,7 @@ fn limit_compile_time_does_not_depend_on_what_the_process_does() {
     for script in scripts {
         let shell = ChildProcess::new("/bin/sh", ["-c", script, "sh"]).limited(limits);
         let began = Instant::now();
-        let error = compile(shell, &vec![0; 1 << 20]);
+        let error = compile(shell, &begun(1 << 20));
         assert!(matches!(error, CompileError::Time(_)), "{script}: {error}");
         assert!(began.elapsed() < Duration::from_secs(20), "{script}: {:?}", began.elapsed());
         gone(limits.memory);

@@ -24,6 +24,7 @@ pub use child::compile_child;
 pub use error::CompileError;
 pub use process::{ChildProcess, CompileLimits};
 use trusted::Trusted;
+use wasmparser::Parser;
 
 use crate::engine::Engine;
 
@@ -55,6 +56,10 @@ pub(crate) fn obtain(engine: &Engine, bytes: &[u8], digest: &Digest) -> Result<C
         tracing::info!(plugin, cached = true, ms = millis(began), "compiled code was kept");
         return Ok(component);
     }
+    if !Parser::is_component(bytes) {
+        // No process need begin for it.
+        return Err(CompileError::NotAComponent(otherwise(bytes).to_owned()));
+    }
     let code = engine.compiler.compile(&engine.inner, bytes)?;
     let component = code.load(&engine.inner).map_err(|error| unloadable(&error))?;
     engine.compiled.fetch_add(1, Ordering::Relaxed);
@@ -63,6 +68,15 @@ pub(crate) fn obtain(engine: &Engine, bytes: &[u8], digest: &Digest) -> Result<C
         cache.keep(&engine.hash, digest, &code);
     }
     Ok(component)
+}
+
+/// What bytes are that begin unlike a component.
+fn otherwise(bytes: &[u8]) -> &'static str {
+    if Parser::is_core_wasm(bytes) {
+        "it is a module, of which a component has to be made first, as by `wasm-tools component new`"
+    } else {
+        "it begins with other bytes than one"
+    }
 }
 
 /// Why code that was just made does not load: mostly because the pool has no room for such a component, which
