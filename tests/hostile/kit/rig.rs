@@ -2,7 +2,8 @@
 //! two connections.
 
 use std::num::NonZeroU32;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{JoinHandle, Scope, ScopedJoinHandle};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -41,11 +42,17 @@ const CHATS: usize = 10;
 
 /// Events of the attacker under way at once, how far apart they come at least, and the chats that they come from.
 ///
-/// A thousand a second are more than a messenger brings to one account. Without a bound there would be nothing left
-/// to measure: this process brings events faster than any host handles them.
+/// How far matters where the neighbour is measured: a thousand a second are more than a messenger brings to one account,
+/// and without a bound there would be nothing left to measure, as this process brings events faster than any host
+/// handles them. Otherwise the next one comes as soon as there is room.
 const FLOOD: usize = 8;
 const FLOOD_APART: Duration = Duration::from_millis(1);
 const FLOODED: usize = 4;
+
+/// How many times as long as it took to look at a plugin's file the host waits until it looks again. Where the neighbour
+/// is measured that is kept, though the host does not even look again at what it has refused; otherwise the next look
+/// comes at once.
+const LOOKS_APART: u32 = 10;
 
 /// An engine with the pool that all of this runs in.
 pub(crate) fn engine() -> Engine {
@@ -194,7 +201,9 @@ impl Rig {
             let mut pace = tokio::time::interval(FLOOD_APART);
             pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
             loop {
-                pace.tick().await;
+                if rounds() > 1 {
+                    pace.tick().await;
+                }
                 if told.saturating_sub(attacker.ended.load(Ordering::SeqCst) - done) < FLOOD {
                     let id = self.floods.fetch_add(1, Ordering::SeqCst);
                     self.tell(LOUD, &format!("a{}", told % FLOODED), &format!("flood-{id}"), says).await;
@@ -219,15 +228,21 @@ impl Rig {
         let mut neighbour = Neighbour::default();
         for _ in 0..rounds() {
             neighbour.quiet.extend(self.quiet());
-            let over = AtomicBool::new(false);
+            let (go_on, over) = mpsc::channel::<()>();
             std::thread::scope(|scope| {
-                lowered(scope, || {
-                    while !over.load(Ordering::SeqCst) {
+                let work = &work;
+                lowered(scope, move || {
+                    let mut wait = Duration::ZERO;
+                    while over.recv_timeout(wait) == Err(RecvTimeoutError::Timeout) {
+                        let began = Instant::now();
                         work();
+                        if rounds() > 1 {
+                            wait = LOOKS_APART * began.elapsed();
+                        }
                     }
                 });
                 neighbour.beside.extend(self.runtime.block_on(self.measure()));
-                over.store(true, Ordering::SeqCst);
+                drop(go_on);
             });
         }
         neighbour
