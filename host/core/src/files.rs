@@ -11,6 +11,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
 use crate::ids::{BotName, ConnectionName};
+use crate::text::hex;
 
 /// Bytes of a code: 128 bits, which nobody guesses.
 const CODE: usize = 16;
@@ -33,7 +34,7 @@ impl FileSeal {
 
     /// The name of a file for a bot.
     pub fn seal(&self, bot: &BotName, connection: &ConnectionName, file: &str) -> String {
-        let code: String = self.code(bot, connection, file).iter().map(|byte| format!("{byte:02x}")).collect();
+        let code = hex(&self.code(bot, connection, file));
         format!("{code}.{}.{connection}{file}", connection.as_str().len())
     }
 

@@ -195,7 +195,8 @@ pub trait Intake: Send + Sync {
         })
     }
 
-    /// Takes a row that no event will have: what was taken before has smaller ones, and what comes later larger ones.
+    /// Takes a row that no event will have: what was taken before has smaller ones, and what comes later larger ones, as
+    /// does a dead letter that is tried again.
     ///
     /// # Errors
     /// When the store refuses it.

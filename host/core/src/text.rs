@@ -35,6 +35,11 @@ pub fn escape(json: &str) -> String {
     escaped
 }
 
+/// Bytes in hexadecimal digits.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 /// True if a text has nothing that [`clean`] would take out.
 pub fn is_clean(text: &str) -> bool {
     !text.chars().any(commands)

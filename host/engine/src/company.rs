@@ -22,7 +22,7 @@ struct Seen {
 }
 
 impl Company {
-    /// A bot, which has this number, has a turn. True if others had one lately.
+    /// A bot has a turn; `bot` tells it from others, and its builds from one another. True if others had one lately.
     pub(crate) fn meets(&self, bot: usize, now: Instant) -> bool {
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         let [first, second] = *last;

@@ -16,7 +16,7 @@ mod trusted;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
-use hodhod_core::text::clean;
+use hodhod_core::text::{clean, hex};
 use wasmtime::component::Component;
 
 pub use cache::Cache;
@@ -96,11 +96,6 @@ fn cached(engine: &Engine, digest: &Digest) -> Option<Component> {
 
 /// A SHA-256.
 pub(crate) type Digest = [u8; 32];
-
-/// A digest as it is written.
-pub(crate) fn hex(digest: &Digest) -> String {
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
-}
 
 fn millis(began: Instant) -> u64 {
     u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX)

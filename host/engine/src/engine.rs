@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use hodhod_core::limits::{INSTANCES, MEMORIES, STACK, TABLES};
 use hodhod_core::runtime::{Grants, PoolUse};
+use hodhod_core::text::hex;
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 use tokio::runtime::Handle;
@@ -19,7 +20,7 @@ use tokio::sync::Semaphore;
 use wasmtime::component::Linker;
 use wasmtime::{Config, Enabled, InstanceAllocationStrategy, PoolingAllocationConfig};
 
-use crate::compile::{self, Cache, Compiler};
+use crate::compile::{Cache, Compiler};
 use crate::egress::Network;
 use crate::heavy::Heavy;
 use crate::imports::files::Place;
@@ -213,7 +214,7 @@ fn compatibility(engine: &wasmtime::Engine) -> String {
 
     let mut named = Named(Sha256::new());
     engine.precompile_compatibility_hash().hash(&mut named);
-    compile::hex(&named.0.finalize().into())
+    hex(&named.0.finalize())
 }
 
 fn config(size: PoolSize) -> Config {

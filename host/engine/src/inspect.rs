@@ -6,7 +6,7 @@
 
 use hodhod_core::limits::MANIFEST;
 use hodhod_core::manifest::{Manifest, ManifestError, NAME, TEXT};
-use hodhod_core::text::clean;
+use hodhod_core::text::{clean, hex};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use thiserror::Error;
@@ -14,7 +14,6 @@ use wasmparser::{
     ComponentExternalKind, ComponentNameSectionReader, CustomSectionReader, Encoding, KnownCustom, Parser, Payload,
 };
 
-use crate::compile::hex;
 use crate::contract::is_lifecycle;
 use crate::grants::{Need, need};
 
@@ -126,7 +125,7 @@ pub fn inspect(bytes: &[u8]) -> Result<Inspection, InspectError> {
 
 /// The SHA-256 of a component, in hex.
 pub fn digest(bytes: &[u8]) -> String {
-    hex(&Sha256::digest(bytes).into())
+    hex(&Sha256::digest(bytes))
 }
 
 /// The component with a manifest in it, and with what the tools of WebAssembly have fields for in those.

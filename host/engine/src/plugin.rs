@@ -5,13 +5,13 @@ use std::sync::Arc;
 use futures::future::BoxFuture;
 use hodhod_core::limits::COMPONENT;
 use hodhod_core::runtime::{Ended, Failure, Grants, Plugin, Setup, TurnResult};
-use hodhod_core::text::clean;
+use hodhod_core::text::{clean, hex};
 use hodhod_core::turn::Turn;
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
 use crate::bindings::BotPre;
-use crate::compile::{self, CompileError, hex, one_line};
+use crate::compile::{self, CompileError, one_line};
 use crate::contract;
 use crate::egress::{Egress, Network};
 use crate::engine::Engine;

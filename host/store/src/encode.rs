@@ -88,13 +88,13 @@ impl EndedTurn {
 }
 
 /// The end of a try with its report written out.
-pub(crate) struct Ended {
+pub(crate) struct EndedSend {
     pub(crate) seq: OutboxSeq,
     pub(crate) outcome: SendOutcome,
     pub(crate) report: Option<NewArrival>,
 }
 
-impl Ended {
+impl EndedSend {
     pub(crate) fn new(settlement: Settlement) -> serde_json::Result<Self> {
         let report = settlement.report.map(NewArrival::new).transpose()?;
         Ok(Self { seq: settlement.seq, outcome: settlement.outcome, report })
@@ -165,7 +165,7 @@ impl Weighs for OutboxSeq {
     }
 }
 
-impl Weighs for Ended {
+impl Weighs for EndedSend {
     fn weight(&self) -> Weight {
         [Weight::row(0)].into_iter().chain(self.report.as_ref().map(Weighs::weight)).sum()
     }

@@ -4,7 +4,7 @@ use hodhod_core::ids::OutboxSeq;
 use hodhod_core::store::{Appended, SendOutcome, Settled};
 
 use crate::append::append;
-use crate::encode::{Ended, Weighs, Weight};
+use crate::encode::{EndedSend, Weighs, Weight};
 use crate::job::{Progress, Work};
 use crate::tables::Tables;
 
@@ -23,7 +23,7 @@ impl Work for Attempt {
     }
 }
 
-pub(crate) struct Settle(pub(crate) Vec<Ended>);
+pub(crate) struct Settle(pub(crate) Vec<EndedSend>);
 
 impl Work for Settle {
     type Output = Vec<Settled>;
@@ -39,7 +39,7 @@ impl Work for Settle {
 }
 
 /// Settles one send. If its row is gone it was settled before: nothing is counted or reported.
-fn settle(tables: &mut Tables<'_>, ended: &Ended) -> rusqlite::Result<Settled> {
+fn settle(tables: &mut Tables<'_>, ended: &EndedSend) -> rusqlite::Result<Settled> {
     if !record(tables, ended)? {
         return Ok(Settled::Gone);
     }
@@ -51,7 +51,7 @@ fn settle(tables: &mut Tables<'_>, ended: &Ended) -> rusqlite::Result<Settled> {
 }
 
 /// Records what became of a send. False if its row is gone.
-fn record(tables: &mut Tables<'_>, ended: &Ended) -> rusqlite::Result<bool> {
+fn record(tables: &mut Tables<'_>, ended: &EndedSend) -> rusqlite::Result<bool> {
     let totals = &mut tables.tally.now.totals;
     if let SendOutcome::Again { attempts, not_before, in_doubt } = ended.outcome {
         let stood = tables.outbox.again(ended.seq, attempts, not_before)?;

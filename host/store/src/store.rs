@@ -28,7 +28,7 @@ use crate::append::Append;
 use crate::backup::{Backup, BackupError, Backups};
 use crate::commit::Commit;
 use crate::disk::Disk;
-use crate::encode::{Ended, EndedTurn, NewArrival};
+use crate::encode::{EndedSend, EndedTurn, NewArrival};
 use crate::fire::{Fire, Fired, Skip};
 use crate::folder::Folder;
 use crate::forget::Forget;
@@ -204,7 +204,7 @@ impl Store for SqliteStore {
     }
 
     fn settle(&self, items: Vec<Settlement>) -> Answer<Vec<Settled>> {
-        self.submit(items.into_iter().map(Ended::new).collect::<Result<_, _>>().map(Settle))
+        self.submit(items.into_iter().map(EndedSend::new).collect::<Result<_, _>>().map(Settle))
     }
 
     fn waiting_events(&self, after: InboxSeq, limit: usize) -> Answer<Vec<WaitingEvent>> {

@@ -11,6 +11,7 @@ use crate::ids::{BotName, Chat, ConnectionName, InboxSeq, OutboxSeq};
 use crate::outbox::ListedSend;
 use crate::outgoing::Outgoing;
 use crate::store::{ListedRecord, QueuedSend, StoreError, WaitingEvent};
+use crate::text::hex;
 use crate::time::Millis;
 use crate::timers::{Missed, Standing, TimerKey};
 use crate::values::{Bucket, ValueKey};
@@ -117,7 +118,7 @@ impl From<Vec<u8>> for Stored {
     fn from(bytes: Vec<u8>) -> Self {
         match String::from_utf8(bytes) {
             Ok(text) => Self::Text(text),
-            Err(error) => Self::Hex(error.as_bytes().iter().map(|byte| format!("{byte:02x}")).collect()),
+            Err(error) => Self::Hex(hex(error.as_bytes())),
         }
     }
 }

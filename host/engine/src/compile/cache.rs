@@ -14,10 +14,11 @@ use std::time::SystemTime;
 use std::{fmt, process};
 
 use hodhod_core::limits::{CACHE_BYTES, CACHE_ENTRIES, COMPILED};
+use hodhod_core::text::hex;
 use rustix::fs::{Mode, OFlags};
 
+use super::Digest;
 use super::trusted::{HEADER, Trusted};
-use super::{Digest, hex};
 
 /// A folder of compiled code, which only its host reads and writes.
 pub struct Cache {

@@ -8,11 +8,11 @@
 //! too much the oldest is forgotten before its time, and who asks for that again is answered nothing.
 
 use std::collections::{HashMap, VecDeque};
-use std::fmt::Write as _;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use hodhod_core::store::is_again;
+use hodhod_core::text::hex;
 use hodhod_core::time::Millis;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -42,11 +42,7 @@ impl Print {
 
     /// The key of all that say the same.
     pub(super) fn key(self) -> String {
-        self.0.iter().fold(String::new(), |mut text, byte| {
-            // A text takes all that is written to it.
-            let _written = write!(text, "{byte:02x}");
-            text
-        })
+        hex(&self.0)
     }
 
     /// The id of the one among them that came first at this time.

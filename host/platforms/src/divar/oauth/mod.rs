@@ -34,7 +34,7 @@
 //! | the next pair is kept | subscriptions of the old pair, which end with it, and new ones to make |
 //! | a subscription is made | the same to make again; events that come twice are known by their ids |
 //! | a person's tokens are gone | the event, which is handed over later; before it goes what is stored of the person |
-//! | what is stored of a person is gone | the same to take away again, where nothing is left but what came since |
+//! | what is stored of a person is gone | the same to take away again, with what bots have kept since; events and consents that came since stay |
 //! | it is noted that it is gone | the event, which is handed over later |
 //!
 //! A vault that takes no writes stops renewals before the server is asked, so a full disk costs nobody their

@@ -7,12 +7,13 @@ use std::collections::{HashMap, VecDeque};
 
 use hodhod_core::ids::{BotName, Chat, ConnectionName};
 use hodhod_core::store::StoreError;
+use hodhod_core::text::hex;
 use hodhod_core::time::Millis;
 use hodhod_core::vault::{QUESTION_LIFE, Record};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 
-use super::digest::{digest, hex};
+use super::digest::digest;
 use super::parts::{Parts, gone, put};
 use super::person::Person;
 use super::told::Told;

@@ -1,6 +1,7 @@
 //! The people's side: what a person does, as the JSON that the platform sends for it.
 
 use bytes::Bytes;
+use hodhod_core::text::hex;
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
@@ -186,8 +187,8 @@ fn presence(kind: Option<&str>) -> Presence {
 
 /// Forty hexadecimal digits and the extension of the name, as in the official page's examples.
 fn file_id(file: &IncomingFile) -> String {
-    let digest = Sha256::digest(&file.bytes);
-    let mut id: String = digest.iter().take(20).map(|byte| format!("{byte:02x}")).collect();
+    let mut id = hex(&Sha256::digest(&file.bytes));
+    id.truncate(40);
     if let Some((_, extension)) = file.name.rsplit_once('.') {
         id.push('.');
         id.push_str(extension);
