@@ -1,9 +1,8 @@
 //! Turns: takes events out of their lanes, runs them, and decides what their end means.
 //!
-//! Workers pull: whoever has nothing left to start takes the next few events, at most what is
-//! expected to keep it busy for a millisecond, so a slow bot never sits in front of fast ones in
-//! one worker's hands while another worker is idle. Each worker is meant to be polled by a thread
-//! of its own.
+//! Workers pull: whoever has nothing left to start takes the next few events, at most what is expected to keep it busy
+//! for a millisecond, so a slow bot never sits in front of fast ones in one worker's hands while another worker is idle.
+//! Each worker is meant to be polled by a thread of its own.
 //!
 //! An event leaves memory and lane only when its turn is on disk. After a crash the inbox holds
 //! every event whose turn was not, and they run again; nobody saw the first attempt.

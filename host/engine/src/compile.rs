@@ -17,6 +17,7 @@ use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use hodhod_core::text::{clean, hex};
+use wasmparser::Parser;
 use wasmtime::component::Component;
 
 pub use cache::Cache;
@@ -24,7 +25,6 @@ pub use child::compile_child;
 pub use error::CompileError;
 pub use process::{ChildProcess, CompileLimits};
 use trusted::Trusted;
-use wasmparser::Parser;
 
 use crate::engine::Engine;
 

@@ -29,6 +29,7 @@ mod state;
 #[cfg(test)]
 mod testing;
 mod ticker;
+mod weight;
 
 pub use compile::{Cache, ChildProcess, CompileError, CompileLimits, Compiler, compile_child};
 pub use egress::{Network, Resolve};

@@ -19,8 +19,9 @@ use std::time::{Duration, Instant};
 use rustix::time::{ClockId, clock_gettime};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::heavy::{self, LIGHT};
+use crate::heavy;
 use crate::ticker::Pulse;
+use crate::weight::LIGHT;
 
 /// Measures one turn.
 #[derive(Debug)]

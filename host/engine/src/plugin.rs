@@ -16,10 +16,10 @@ use crate::contract;
 use crate::egress::{Egress, Network};
 use crate::engine::Engine;
 use crate::grants::{self, Need};
-use crate::heavy::Weight;
 use crate::imports::kenar::Asking;
 use crate::kept::Kept;
 use crate::run::Loaded;
+use crate::weight::Weight;
 
 /// Bytes of a page of WebAssembly's memory.
 const PAGE: u64 = 64 << 10;

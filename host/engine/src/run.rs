@@ -22,12 +22,13 @@ use crate::convert;
 use crate::egress::Egress;
 use crate::engine::Engine;
 use crate::failure::classify;
-use crate::heavy::{self, Weight};
+use crate::heavy;
 use crate::imports::kenar::Asking;
 use crate::kept::{Kept, Used};
 use crate::meter::{Meter, Metered};
 use crate::state::State;
 use crate::ticker::TICK;
+use crate::weight::Weight;
 
 /// Longest reason of a `reject` or a migration, in bytes.
 const REASON: usize = 1024;

@@ -53,16 +53,16 @@ struct Entry {
 
 /// What is gone.
 struct Over {
-    /// Up to this row all events.
+    /// Up to this row, but of those that came from outside only as far as they were to go.
     upto: InboxSeq,
-    /// Up to this one those that came from outside.
-    came: InboxSeq,
     at: Millis,
 }
 
-impl Over {
-    fn takes(&self, event: &Event, seq: InboxSeq) -> bool {
-        seq <= if event.is_from_outside() { self.came } else { self.upto }
+impl Entry {
+    /// True if an event of the person is gone.
+    fn has_taken(&self, event: &Event, seq: InboxSeq) -> bool {
+        let Some(over) = &self.over else { return false };
+        seq <= self.until.filter(|_| event.is_from_outside()).map_or(over.upto, |until| until.row)
     }
 }
 
@@ -83,7 +83,7 @@ impl Erasures {
         let mut theirs = all.iter().filter(|entry| entry.person.is_behind(chat, event)).peekable();
         theirs.peek()?;
         // One that is gone is not to wait for another erasure of the same person.
-        if theirs.clone().any(|entry| entry.over.as_ref().is_some_and(|over| over.takes(event, seq))) {
+        if theirs.clone().any(|entry| entry.has_taken(event, seq)) {
             return Some(Fate::Gone);
         }
         theirs.any(|entry| entry.over.is_none()).then_some(Fate::Waits)
@@ -209,10 +209,9 @@ impl Erasing {
     /// behind it are handled.
     pub(crate) fn over(self, upto: InboxSeq) {
         let at = self.turns.clock.now();
-        let came = self.until.map_or(upto, |until| until.row);
         self.turns.erasures.change(|all| {
             if let Some(entry) = all.iter_mut().find(|entry| entry.number == self.number) {
-                entry.over = Some(Over { upto, came, at });
+                entry.over = Some(Over { upto, at });
             }
         });
         self.turns.erasures.ended.notify_one();
