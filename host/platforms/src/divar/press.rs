@@ -23,9 +23,9 @@ const IDENTITY: [&str; 7] =
 /// Longest answer that is kept for who asks again, in bytes: a sentence, or an address.
 const KEPT: usize = 2048;
 
-/// What a press or an opening was answered: nothing yet, or that nobody answered, or what. It is held while
-/// a bot is asked, so that who asks again meanwhile gets the same.
-pub(super) type Slot = Mutex<Option<Option<Answer>>>;
+/// What a press or an opening was answered, if it was. It is held while a bot is asked, so that who asks again
+/// meanwhile gets the same.
+pub(super) type Slot = Mutex<Option<Answer>>;
 
 /// What Divar asks: the event that a bot is told, and the place of the answer.
 pub(super) struct Asked {
@@ -34,8 +34,9 @@ pub(super) struct Asked {
 }
 
 /// True for an answer that is kept.
-pub(super) fn is_kept(answer: Option<&Answer>) -> bool {
-    answer.is_none_or(|(Answer::Notice(text) | Answer::Url(text))| text.len() <= KEPT)
+pub(super) fn is_kept(answer: &Answer) -> bool {
+    let (Answer::Notice(text) | Answer::Url(text)) = answer;
+    text.len() <= KEPT
 }
 
 /// The press that arrived at `received`; `None` if the body is no object.

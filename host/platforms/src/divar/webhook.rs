@@ -140,11 +140,13 @@ impl Divar {
     async fn ask(&self, asked: Asked, now: Millis, intake: &dyn Intake) -> Result<Option<Answer>, Reply> {
         let mut slot = asked.slot.lock().await;
         if let Some(answer) = &*slot {
-            return Ok(answer.clone());
+            return Ok(Some(answer.clone()));
         }
         let answer = intake.ask(asked.incoming, self.config.options.answer_within).await;
         let answer = answer.map_err(|error| self.refused(&error, now))?;
-        *slot = press::is_kept(answer.as_ref()).then(|| answer.clone());
+        // Whether what nobody answered is another by now, the store alone knows: here it may have come later than
+        // there, if it came first before the connection was opened.
+        *slot = answer.clone().filter(press::is_kept);
         self.taken(1, now);
         Ok(answer)
     }

@@ -32,6 +32,20 @@ async fn a_press_that_comes_again_after_a_restart_is_the_same_and_is_answered_no
 }
 
 #[tokio::test]
+async fn a_press_that_came_again_after_a_restart_is_another_as_long_after_the_first_as_without_one() {
+    let rig = Rig::with(options(2000));
+    rig.post("/action", data("press")).await;
+    rig.clock.advance(Duration::from_millis(1999));
+    let rig = rig.again(options(2000));
+    rig.post("/action", data("press")).await;
+    assert_eq!(rig.kept.events().len(), 1);
+    rig.clock.advance(Duration::from_millis(1));
+    rig.kept.answers(Some(Answer::Notice("another".to_owned())));
+    assert_eq!(rig.post("/action", data("press")).await.1, json!({"text_message": "another"}));
+    assert_eq!(rig.kept.events().len(), 2);
+}
+
+#[tokio::test]
 async fn an_opening_that_comes_again_after_a_restart_is_the_same() {
     let rig = Rig::with(options(2000));
     rig.kept.answers(Some(Answer::Url("https://bot.example/a".to_owned())));
