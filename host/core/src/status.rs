@@ -154,6 +154,8 @@ impl Status {
     /// When the store cannot be read.
     pub async fn of(host: &Host, started: Millis) -> Result<Self, StoreError> {
         let now = host.clock().now();
+        // Before the rest: who sees that it was read sees what came of it.
+        let configuration = host.configuration();
         let bots = host
             .turns()
             .bots()
@@ -219,7 +221,7 @@ impl Status {
             version: env!("CARGO_PKG_VERSION"),
             started,
             now,
-            configuration: host.configuration(),
+            configuration,
             turns_under_way: host.turns().under_way(),
             totals: host.store().totals().await?,
             traces: host.turns().traces().counts(),
