@@ -3,8 +3,9 @@
  * they may change while the process runs, and what is counted there outlives it.
  *
  * It also remembers what a loss of power would take: for each page of the database and its log that was written
- * and not synced since, what is on the disk instead. A sync that fails leaves such pages behind as Linux does:
- * the next sync succeeds and does not write them, unless they were written again. `disk.rs` has the other half.
+ * and not synced since, what is on the disk instead. A sync that fails leaves most such pages behind as Linux does:
+ * the next sync succeeds and does not write them, unless they were written again. That a file was cut gets to the
+ * disk as a whole or not at all, as file systems with a journal have it. `disk.rs` has the other half.
  */
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -23,25 +24,26 @@
 #include <unistd.h>
 
 #define PAGE 4096
-enum { RULES = 16, FILES = 4, PAGES = 8192 };
+enum { RULES = 16, FILES = 4, PAGES = 12288 };
 enum { WRITE = 1, SYNC = 2, CREATE = 3 };
 enum { FAIL = 1, DELAY = 2, TEAR = 3, KILL = 4 };
-enum { FREE = 0, DIRTY = 1, LOST = 2 };
+enum { FREE = 0, DIRTY = 1, LOST = 2, CUT = 3 };
 #define ENDLESS UINT64_MAX
+#define UNCUT UINT64_MAX
 
 struct rule {
     uint64_t operation, skip, times, what, argument, done;
     char match[80]; /* a part of the path; empty for all */
 };
 struct file {
-    uint64_t inode, durable;
-    char path[496];
+    uint64_t inode, durable, cut; /* the least size since the last sync that went well, if less than before it */
+    char path[488];
 };
 struct page {
     uint64_t inode, number, state, length;
 };
 struct control {
-    uint64_t quota, tracks, overflow, unused; /* a quota of bytes below the folder; 0 for none */
+    uint64_t quota, tracks, overflow, chance; /* a quota of bytes below the folder; 0 for none */
     struct rule rules[RULES];
     struct file files[FILES];
     struct page pages[PAGES];
@@ -102,7 +104,10 @@ static uint64_t order(uint64_t operation, const char *path, uint64_t *argument) 
             rule->skip--;
             continue;
         }
-        if (times != ENDLESS) __atomic_store_n(&rule->times, times - 1, __ATOMIC_RELEASE);
+        /* It may be taken back in this moment. */
+        if (times != ENDLESS
+            && !__atomic_compare_exchange_n(&rule->times, &times, times - 1, 0, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
+            continue;
         rule->done++;
         *argument = rule->argument;
         return rule->what;
@@ -147,6 +152,7 @@ static struct file *file_of(const char *path, const struct stat *about) {
         struct file *file = &control->files[i];
         if (file->inode) continue;
         file->durable = about->st_size;
+        file->cut = UNCUT;
         snprintf(file->path, sizeof file->path, "%s", path);
         file->inode = about->st_ino;
         return file;
@@ -155,14 +161,14 @@ static struct file *file_of(const char *path, const struct stat *about) {
     return NULL;
 }
 
-/* Notes what is on the disk where a page is about to change. */
-static void touch(int fd, uint64_t inode, uint64_t number) {
+/* Notes what is on the disk where a page is about to become dirty or to be cut. */
+static void touch(int fd, uint64_t inode, uint64_t number, uint64_t state) {
     struct page *free = NULL;
     uint64_t slot = (number * 0x9E3779B97F4A7C15u + inode) % PAGES;
     for (int i = 0; i < PAGES; i++) {
         struct page *page = &control->pages[(slot + i) % PAGES];
         if (page->inode == inode && page->number == number && page->state != FREE) {
-            page->state = DIRTY;
+            page->state = state;
             return;
         }
         if (page->state == FREE && !free) free = page;
@@ -176,13 +182,27 @@ static void touch(int fd, uint64_t inode, uint64_t number) {
     free->length = length > 0 ? length : 0;
     free->inode = inode;
     free->number = number;
-    free->state = DIRTY;
+    free->state = state;
 }
 
 static void touch_range(int fd, const char *path, uint64_t from, uint64_t to) {
     struct stat about;
     if (!is_tracked(path) || fstat(fd, &about) || !file_of(path, &about)) return;
-    for (uint64_t number = from / PAGE; number * PAGE < to; number++) touch(fd, about.st_ino, number);
+    for (uint64_t number = from / PAGE; number * PAGE < to; number++) touch(fd, about.st_ino, number, DIRTY);
+}
+
+static void cut(int fd, const char *path, uint64_t size, uint64_t end) {
+    struct stat about;
+    struct file *file;
+    if (!is_tracked(path) || fstat(fd, &about) || !(file = file_of(path, &about))) return;
+    if (size < file->cut) file->cut = size;
+    for (uint64_t number = size / PAGE; number * PAGE < end; number++) touch(fd, about.st_ino, number, CUT);
+}
+
+/* Of a sync that fails, some pages get to the disk. */
+static int gets_there(void) {
+    control->chance = control->chance * 6364136223846793005u + 1442695040888963407u;
+    return (control->chance >> 62) == 0;
 }
 
 static void synced(int fd, const char *path, int well) {
@@ -191,9 +211,13 @@ static void synced(int fd, const char *path, int well) {
     if (!is_tracked(path) || fstat(fd, &about) || !(file = file_of(path, &about))) return;
     for (int i = 0; i < PAGES; i++) {
         struct page *page = &control->pages[i];
-        if (page->inode == about.st_ino && page->state == DIRTY) page->state = well ? FREE : LOST;
+        if (page->inode != about.st_ino) continue;
+        if (page->state == DIRTY) page->state = well || gets_there() ? FREE : LOST;
+        if (page->state == CUT && well) page->state = FREE;
     }
-    if (well) file->durable = about.st_size;
+    if (!well) return;
+    file->durable = about.st_size;
+    file->cut = UNCUT;
 }
 
 static int fails(int error) {
@@ -260,7 +284,7 @@ int ftruncate64(int fd, off64_t size) {
     if (!ours(fd, path) || fstat(fd, &about)) return real_ftruncate(fd, size);
     pthread_mutex_lock(&lock);
     int full = is_full(fd, size);
-    if (!full && size < about.st_size) touch_range(fd, path, size, about.st_size);
+    if (!full && size < about.st_size) cut(fd, path, size, about.st_size);
     int result = full ? fails(ENOSPC) : real_ftruncate(fd, size);
     pthread_mutex_unlock(&lock);
     return result;

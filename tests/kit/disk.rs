@@ -21,11 +21,17 @@ const RULES_AT: u64 = 32;
 const FILES: u64 = 4;
 const FILE: u64 = 512;
 const FILES_AT: u64 = RULES_AT + RULES * RULE;
-const PAGES: u64 = 8192;
+const PAGES: u64 = 12_288;
 const PAGE: u64 = 32;
 const PAGES_AT: u64 = FILES_AT + FILES * FILE;
 const BEFORE_AT: u64 = PAGES_AT + PAGES * PAGE;
 const BYTES: u64 = 4096;
+/// States of a page.
+const FREE: u64 = 0;
+const DIRTY: u64 = 1;
+const CUT: u64 = 3;
+/// For a file that was not cut.
+const UNCUT: u64 = u64::MAX;
 const END: u64 = BEFORE_AT + PAGES * BYTES;
 
 /// The system's number for "no space left on device".
@@ -174,42 +180,54 @@ impl Disk {
     }
 
     /// The power is gone: of what was written to the database and its log and not synced, `stays` says which
-    /// pages got to the disk nevertheless. The process has to be dead. Gives how many pages are lost.
+    /// pages got to the disk nevertheless, and whether a file was cut there too. The process has to be dead.
+    /// Gives how many pages are lost.
     pub fn cut_power(&self, mut stays: impl FnMut() -> bool) -> usize {
         assert_eq!(self.number(16), 0, "more was written than the disk remembers");
         let mut lost = 0;
         for file in 0..FILES {
             let at = FILES_AT + file * FILE;
-            let (inode, mut size) = (self.number(at), self.number(at + 8));
+            let (inode, mut size, cut) = (self.number(at), self.number(at + 8), self.number(at + 16));
             if inode == 0 {
                 continue;
             }
-            let mut path = vec![0; 496];
-            self.control.read_exact_at(&mut path, at + 16).expect("it is there");
+            let mut path = vec![0; 488];
+            self.control.read_exact_at(&mut path, at + 24).expect("it is there");
             path.truncate(path.iter().position(|byte| *byte == 0).expect("it ends"));
             let path = String::from_utf8(path).expect("a path");
             let on_disk = OpenOptions::new().read(true).write(true).open(&path).expect("the file is there");
             let about = on_disk.metadata().expect("it has a size");
             assert_eq!(about.ino(), inode, "{path} is another file");
             let written = about.len();
+            // A file is cut as a whole, and where it is not, nothing that was written behind the cut has a place.
+            let (end, room) = match cut {
+                UNCUT => (UNCUT, UNCUT),
+                cut if stays() => (cut, UNCUT),
+                cut => (UNCUT, cut),
+            };
+            size = size.min(end);
             for page in 0..PAGES {
                 let at = PAGES_AT + page * PAGE;
                 let (of, number, state) = (self.number(at), self.number(at + 8), self.number(at + 16));
-                if of != inode || state == 0 {
+                if of != inode || state == FREE {
                     continue;
                 }
-                self.set(at + 16, 0);
+                self.set(at + 16, FREE);
+                let (from, to) = (number * BYTES, (number + 1) * BYTES);
                 // What a failed sync left behind never gets there.
-                if state == 1 && stays() {
-                    size = size.max(written.min((number + 1) * BYTES));
+                if state == DIRTY && to <= room && stays() {
+                    size = size.max(written.min(to));
+                    continue;
+                }
+                if state == CUT && end != UNCUT {
                     continue;
                 }
                 lost += 1;
                 let mut before = vec![0; usize::try_from(BYTES).expect("a page")];
-                let length = self.number(at + 24);
+                let length = self.number(at + 24).min(end.saturating_sub(from));
                 self.control.read_exact_at(&mut before, BEFORE_AT + page * BYTES).expect("it is there");
                 before[usize::try_from(length).expect("a page")..].fill(0);
-                on_disk.write_all_at(&before, number * BYTES).expect("it is written");
+                on_disk.write_all_at(&before, from).expect("it is written");
             }
             on_disk.set_len(size).expect("it is cut");
             self.set(at, 0);

@@ -70,6 +70,9 @@ pub enum BackupError {
     /// Another one is being made.
     #[error("a backup is being made; ask again when it is over")]
     UnderWay,
+    /// The database is opened anew after the disk failed, with nobody at it.
+    #[error("the disk failed and the database is opened anew; ask again when that is over")]
+    Anew,
     /// The host ended before it was whole.
     #[error("the host ended before the backup was whole")]
     Closed,
@@ -109,9 +112,22 @@ struct State {
     /// Ends the copying; there once it has begun.
     interrupt: Option<InterruptHandle>,
     closed: bool,
+    /// True while the one under way has the database open, or is about to.
+    open: bool,
+    /// True while nobody may have the database open.
+    paused: bool,
 }
 
 impl State {
+    /// Why none may go on, if that is so.
+    fn refuses(&self) -> Option<BackupError> {
+        match (self.closed, self.paused) {
+            (true, _) => Some(BackupError::Closed),
+            (_, true) => Some(BackupError::Anew),
+            _ => None,
+        }
+    }
+
     fn interrupt(&self) {
         if let Some(interrupt) = &self.interrupt {
             interrupt.interrupt();
@@ -130,16 +146,12 @@ impl Backups {
         let (reply, answer) = oneshot::channel();
         {
             let mut state = self.lock();
-            let refused = match (state.closed, state.under_way) {
-                (true, _) => Some(BackupError::Closed),
-                (_, true) => Some(BackupError::UnderWay),
-                _ => None,
-            };
+            let refused = state.refuses().or_else(|| state.under_way.then_some(BackupError::UnderWay));
             if let Some(refused) = refused {
                 drop(reply.send(Err(refused)));
                 return answer;
             }
-            state.under_way = true;
+            (state.under_way, state.open) = (true, true);
         }
         let under_way = UnderWay(self.clone());
         let body = move || {
@@ -161,10 +173,22 @@ impl Backups {
         state.interrupt();
     }
 
+    /// Ends the one under way if it reads the database still, and lets none begin until what is given is dropped.
+    pub(crate) fn none(&self) -> NoBackups<'_> {
+        self.lock().paused = true;
+        self.wait_while(|state| state.open);
+        NoBackups(self)
+    }
+
     /// Waits, after [`close`](Self::close), until none is under way.
     pub(crate) fn wait(&self) {
+        self.wait_while(|state| state.under_way);
+    }
+
+    fn wait_while(&self, goes_on: impl Fn(&State) -> bool) {
         let mut state = self.lock();
-        while state.under_way {
+        state.interrupt();
+        while goes_on(&state) {
             state = self.over.wait_timeout(state, INTERRUPT_AGAIN).unwrap_or_else(PoisonError::into_inner).0;
             state.interrupt();
         }
@@ -176,6 +200,15 @@ impl Backups {
     }
 }
 
+/// While this is there, there are no backups.
+pub(crate) struct NoBackups<'b>(&'b Backups);
+
+impl Drop for NoBackups<'_> {
+    fn drop(&mut self) {
+        self.0.lock().paused = false;
+    }
+}
+
 /// The one backup under way, until it is dropped.
 struct UnderWay(Arc<Backups>);
 
@@ -184,30 +217,38 @@ impl UnderWay {
         let connection = open::reading(database)?;
         {
             let mut state = self.0.lock();
-            if state.closed {
-                return Err(BackupError::Closed);
+            if let Some(refused) = state.refuses() {
+                return Err(refused);
             }
             state.interrupt = Some(connection.get_interrupt_handle());
         }
-        let made = write(connection, database, to, replace);
+        let made = write(connection, database, to, replace, || self.closed());
         match made {
             Err(BackupError::Copy { source, .. })
                 if source.sqlite_error_code() == Some(ErrorCode::OperationInterrupted) =>
             {
-                Err(BackupError::Closed)
+                Err(self.0.lock().refuses().unwrap_or(BackupError::Closed))
             }
             made => made,
         }
     }
 }
 
-impl Drop for UnderWay {
-    fn drop(&mut self) {
+impl UnderWay {
+    /// It has the database open no more.
+    fn closed(&self) {
         let mut state = self.0.lock();
-        state.under_way = false;
+        state.open = false;
         state.interrupt = None;
         drop(state);
         self.0.over.notify_all();
+    }
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.0.lock().under_way = false;
+        self.closed();
     }
 }
 
@@ -225,7 +266,7 @@ pub fn backup_folder(folder: &Path, to: &Path, replace: bool) -> Result<Backup, 
     if version == 0 {
         return Err(nothing());
     }
-    write(connection, &held.database, to, replace)
+    write(connection, &held.database, to, replace, || ())
 }
 
 /// Lets the copy give pages back that it does not use, also where the database cannot, because an older program
@@ -251,8 +292,14 @@ fn is_one(folder: &Path, state: Option<&Path>) -> bool {
     of(folder).is_some_and(|folder| state.and_then(of) == Some(folder))
 }
 
-/// Writes what the database holds now.
-fn write(connection: Connection, database: &Path, to: &Path, replace: bool) -> Result<Backup, BackupError> {
+/// Writes what the database holds now; `copied` is called when the connection is closed.
+fn write(
+    connection: Connection,
+    database: &Path,
+    to: &Path,
+    replace: bool,
+    copied: impl FnOnce(),
+) -> Result<Backup, BackupError> {
     let failed = |source| BackupError::Write { file: to.into(), source };
     // Absolute, so that SQLite cannot take it for an address.
     let file = std::path::absolute(to).map_err(failed)?;
@@ -273,6 +320,7 @@ fn write(connection: Connection, database: &Path, to: &Path, replace: bool) -> R
         source,
     })?;
     drop(connection);
+    copied();
     unfinished.as_file().sync_all().map_err(failed)?;
     let bytes = unfinished.as_file().metadata().map_err(failed)?.len();
     if replace {

@@ -41,7 +41,7 @@ impl Disk {
     }
 
     /// Notes that a write was refused.
-    pub(crate) fn refused(&self, kind: TroubleKind, error: &Error) {
+    pub(crate) fn refused(&self, kind: TroubleKind, error: &impl ToString) {
         let mut refusing = self.refusing.lock().unwrap_or_else(PoisonError::into_inner);
         let since = refusing.as_ref().map_or_else(Instant::now, |refusing| refusing.since);
         let now = Refusing { since, kind, error: error.to_string() };
@@ -125,6 +125,12 @@ pub(crate) fn kind(error: &Error) -> Option<TroubleKind> {
         ) => Some(TroubleKind::Refused),
         _ => None,
     }
+}
+
+/// True if the write itself was refused, so that what was to be written is not there as a whole.
+pub(crate) fn is_half(error: &Error) -> bool {
+    let error = error.sqlite_error();
+    error.is_some_and(|error| error.code == ErrorCode::DiskFull || error.extended_code == ffi::SQLITE_IOERR_WRITE)
 }
 
 /// True if every write is refused now, so that trying the jobs of a group one by one is in vain.

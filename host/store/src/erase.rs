@@ -1,15 +1,12 @@
 //! Rows of a person go, those of one call together; then the log that may still hold them.
 
-use std::time::Duration;
-
 use hodhod_core::dead::Doomed;
 use hodhod_core::store::{Erased, Rows};
-use rusqlite::Connection;
 
 use crate::encode::Weight;
 use crate::job::{Progress, Work};
-use crate::open::BUSY;
 use crate::tables::Tables;
+use crate::write_back::WriteBack;
 
 pub(crate) struct Erase(pub(crate) Rows);
 
@@ -72,19 +69,11 @@ impl Work for ClearLog {
         Ok(Progress::Done(false))
     }
 
-    fn afterwards(&mut self, is_clear: &mut bool, connection: &Connection) {
-        match cut(connection) {
+    fn afterwards(&mut self, is_clear: &mut bool, log: &WriteBack<'_>) {
+        match log.all_at_once() {
             Ok(done) => *is_clear = done,
             // It is written back at the next chance, as any log is.
             Err(error) => tracing::warn!(%error, "the log of the database could not be written back"),
         }
     }
-}
-
-/// False where somebody reads what the log has to keep for them: nobody waits for that.
-fn cut(connection: &Connection) -> rusqlite::Result<bool> {
-    connection.busy_timeout(Duration::ZERO)?;
-    let is_busy = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, bool>(0));
-    connection.busy_timeout(BUSY)?;
-    is_busy.map(|is_busy| !is_busy)
 }

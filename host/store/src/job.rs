@@ -1,11 +1,11 @@
 //! A job: a call on its way to the writer and back.
 
 use hodhod_core::store::StoreError;
-use rusqlite::Connection;
 use tokio::sync::oneshot;
 
 use crate::encode::Weight;
 use crate::tables::Tables;
+use crate::write_back::WriteBack;
 
 /// What one kind of call does. It may be run more than once, each time after a rollback.
 pub(crate) trait Work: Send + 'static {
@@ -24,7 +24,7 @@ pub(crate) trait Work: Send + 'static {
 
     /// What was run to its end is committed. What cannot be done within a transaction is done here, before the
     /// caller is told.
-    fn afterwards(&mut self, _output: &mut Self::Output, _connection: &Connection) {}
+    fn afterwards(&mut self, _output: &mut Self::Output, _log: &WriteBack<'_>) {}
 }
 
 /// How far a job got in this transaction.
@@ -45,7 +45,7 @@ pub(crate) trait Job: Send {
     fn run(&mut self, tables: &mut Tables<'_>) -> rusqlite::Result<()>;
 
     /// Does what is to be done after the commit.
-    fn afterwards(&mut self, connection: &Connection);
+    fn afterwards(&mut self, log: &WriteBack<'_>);
 
     /// Tells the caller. Gives the job back if it has more to do.
     fn answer(self: Box<Self>) -> Option<Box<dyn Job>>;
@@ -87,9 +87,9 @@ impl<W: Work> Job for Call<W> {
         Ok(())
     }
 
-    fn afterwards(&mut self, connection: &Connection) {
+    fn afterwards(&mut self, log: &WriteBack<'_>) {
         if let Some(output) = &mut self.output {
-            self.work.afterwards(output, connection);
+            self.work.afterwards(output, log);
         }
     }
 

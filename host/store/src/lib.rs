@@ -64,6 +64,7 @@
 //! thousand pages and at [`close`](SqliteStore::close), it may still hold the pages as they were; where a person was
 //! erased, [`clear_log`](hodhod_core::store::Upkeep::clear_log) lets it start over at once.
 
+mod anew;
 mod append;
 mod backup;
 mod commit;
@@ -91,6 +92,7 @@ mod settle;
 mod store;
 mod tables;
 mod vault;
+mod write_back;
 mod writer;
 
 pub use backup::{Backup, BackupError, backup_folder};

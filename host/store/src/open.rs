@@ -15,13 +15,8 @@ use crate::schema;
 /// How long a statement waits for another program that works on the file, such as a backup.
 pub(crate) const BUSY: Duration = Duration::from_secs(5);
 
-/// Pages of 4 KiB in the log after which they are copied into the database. Each page goes once,
-/// however often it changed, so a longer log means less copying; 40 MiB keep the pause at some
-/// tens of milliseconds.
-const CHECKPOINT_PAGES: i64 = 10_000;
-
-/// The log file is cut to this many bytes when it starts over, should it have grown beyond
-/// `CHECKPOINT_PAGES` while a reader held it open.
+/// The log file is cut to this many bytes when it starts over, should it have grown beyond what it
+/// is written back at while a reader held it open.
 const LOG_BYTES: i64 = 64 << 20;
 
 /// Memory for pages of the writing connection, in KiB. It should hold a whole transaction, which
@@ -233,7 +228,8 @@ fn set_up(connection: &Connection, options: &Options) -> rusqlite::Result<()> {
             Durability::Normal => "NORMAL",
         },
     )?;
-    set("wal_autocheckpoint", CHECKPOINT_PAGES)?;
+    // SQLite would not tell that it failed.
+    set("wal_autocheckpoint", 0)?;
     set("journal_size_limit", LOG_BYTES)?;
     set("cache_size", -WRITER_CACHE)?;
     set("secure_delete", 1)?;

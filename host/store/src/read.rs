@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use hodhod_core::store::StoreError;
@@ -11,16 +11,17 @@ use rusqlite::Connection;
 use crate::open::{OpenError, reading};
 use crate::tables::is_unreadable;
 
-/// Connections, each used by one thread at a time; none after `close`.
+/// Connections, each used by one thread at a time.
 pub(crate) struct Readers {
     file: PathBuf,
+    closed: AtomicBool,
     slots: Box<[Mutex<Option<Connection>>]>,
 }
 
 impl Readers {
     pub(crate) fn open(file: &Path, count: usize) -> Result<Self, OpenError> {
         let slots = (0..count.max(1)).map(|_| reading(file).map(|connection| Mutex::new(Some(connection))));
-        Ok(Self { file: file.into(), slots: slots.collect::<Result<_, _>>()? })
+        Ok(Self { file: file.into(), closed: AtomicBool::new(false), slots: slots.collect::<Result<_, _>>()? })
     }
 
     /// Runs a query on a connection that is free, or waits for one.
@@ -30,18 +31,42 @@ impl Readers {
         query: impl FnOnce(&Connection) -> rusqlite::Result<T>,
     ) -> Result<T, StoreError> {
         let slot = self.free();
-        let connection = slot.as_ref().ok_or(StoreError::Closed)?;
+        let connection = slot.as_ref().ok_or_else(|| self.none(operation))?;
         query(connection).map_err(|error| {
             let text = format!("{operation} in {}: {error}", self.file.display());
             if is_unreadable(&error) { StoreError::Unreadable(text) } else { StoreError::Failed(text) }
         })
     }
 
-    /// Closes the connections, each when its read is over. Reads fail from now on.
+    fn none(&self, operation: &str) -> StoreError {
+        if self.closed.load(Ordering::Acquire) {
+            return StoreError::Closed;
+        }
+        StoreError::Failed(format!("{operation} in {}: it is being opened anew", self.file.display()))
+    }
+
+    /// Closes the connections for good, each when its read is over. Reads fail from now on.
     pub(crate) fn close(&self) {
+        self.closed.store(true, Ordering::Release);
+        self.let_go();
+    }
+
+    /// Closes the connections until they are opened again.
+    pub(crate) fn let_go(&self) {
         for slot in &self.slots {
             drop(slot.lock().unwrap_or_else(PoisonError::into_inner).take());
         }
+    }
+
+    /// Opens those that are not open, unless they were closed for good.
+    pub(crate) fn open_again(&self) -> Result<(), OpenError> {
+        for slot in &self.slots {
+            let mut slot = slot.lock().unwrap_or_else(PoisonError::into_inner);
+            if slot.is_none() && !self.closed.load(Ordering::Acquire) {
+                *slot = Some(reading(&self.file)?);
+            }
+        }
+        Ok(())
     }
 
     /// A thread keeps to one connection where it can, whose statements and pages are then warm.

@@ -42,8 +42,8 @@ use crate::open::{self, OpenError, Options};
 use crate::queue::Queue;
 use crate::read::Readers;
 use crate::settle::{Attempt, Settle};
-use crate::tables::{self, Bounds};
-use crate::writer::{self, EndOfQueue};
+use crate::tables;
+use crate::writer::{self, EndOfQueue, Parts};
 
 type Answer<T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send>>;
 
@@ -76,15 +76,24 @@ impl SqliteStore {
         let queue = Arc::new(Queue::new(options.most_waiting));
         let (alive, ended) = watch::channel(());
         let meter = Arc::new(Meter::default());
-        let bounds = Bounds { dead_of_bot: options.dead_letters_per_bot, records_of_kind: options.records_of_kind };
         let disk = Arc::new(Disk::new(folder.path.clone(), options.keep_free));
-        let writer = start_writer(connection, queue.clone(), &folder, &disk, bounds, meter.clone(), alive)?;
+        let backups = Arc::<Backups>::default();
+        let parts = Parts {
+            queue: queue.clone(),
+            file: folder.database.clone(),
+            disk: disk.clone(),
+            readers: readers.clone(),
+            backups: backups.clone(),
+            meter: meter.clone(),
+            options: options.clone(),
+        };
+        let writer = start_writer(connection, parts, alive)?;
         Ok(Self {
             queue,
             readers,
             meter,
             disk,
-            backups: Arc::default(),
+            backups,
             database: folder.database.clone(),
             writer: Mutex::new(Some(writer)),
             ended,
@@ -155,25 +164,17 @@ impl SqliteStore {
     }
 }
 
-fn start_writer(
-    connection: Connection,
-    queue: Arc<Queue>,
-    folder: &Folder,
-    disk: &Arc<Disk>,
-    bounds: Bounds,
-    meter: Arc<Meter>,
-    alive: watch::Sender<()>,
-) -> Result<JoinHandle<()>, OpenError> {
+fn start_writer(connection: Connection, parts: Parts, alive: watch::Sender<()>) -> Result<JoinHandle<()>, OpenError> {
     let (ready, started) = sync_channel(1);
-    let (file, disk) = (folder.database.clone(), disk.clone());
+    let file = parts.file.clone();
     let body = move || {
         let _alive = alive;
-        let queue = EndOfQueue(queue);
-        writer::run(connection, &queue.0, &file, &disk, bounds, &meter, &ready);
+        let _end = EndOfQueue(parts.queue.clone());
+        writer::run(connection, &parts, &ready);
     };
     let writer = thread::Builder::new().name("store-writer".into()).spawn(body).map_err(OpenError::Thread)?;
     match started.recv() {
-        Ok(started) => started.map_err(OpenError::database(&folder.database))?,
+        Ok(started) => started.map_err(OpenError::database(&file))?,
         Err(_) => return Err(OpenError::Thread(std::io::Error::other("it panicked"))),
     }
     Ok(writer)

@@ -1,6 +1,6 @@
 //! The writer thread: takes what waits and commits it as one transaction.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
 use std::time::{Duration, Instant};
@@ -8,12 +8,17 @@ use std::time::{Duration, Instant};
 use hodhod_core::condition::TroubleKind;
 use rusqlite::{Connection, Statement};
 
+use crate::anew;
+use crate::backup::Backups;
 use crate::disk::{self, Disk};
 use crate::job::Job;
 use crate::meter::Meter;
+use crate::open::Options;
 use crate::queue::Queue;
+use crate::read::Readers;
 use crate::schema;
 use crate::tables::{Bounds, Tables};
+use crate::write_back::{self, Rest, WriteBack};
 
 /// Most shares of keys sorted in after one group.
 const SHARES: usize = 8;
@@ -22,40 +27,84 @@ const SHARES: usize = 8;
 const GROUPS_BETWEEN: u32 = 64;
 
 /// How often a disk that refuses is tried where nobody has anything to write.
-const PROBE: Duration = Duration::from_millis(250);
+pub(crate) const PROBE: Duration = Duration::from_millis(250);
+
+/// What the thread works with.
+pub(crate) struct Parts {
+    pub(crate) queue: Arc<Queue>,
+    pub(crate) file: PathBuf,
+    pub(crate) disk: Arc<Disk>,
+    pub(crate) readers: Arc<Readers>,
+    pub(crate) backups: Arc<Backups>,
+    pub(crate) meter: Arc<Meter>,
+    pub(crate) options: Options,
+}
 
 /// Runs until the queue is closed and empty. `ready` hears first whether the thread can work.
-pub(crate) fn run(
-    connection: Connection,
-    queue: &Queue,
-    file: &Path,
-    disk: &Disk,
-    bounds: Bounds,
-    meter: &Meter,
-    ready: &SyncSender<rusqlite::Result<()>>,
-) {
-    match Writer::new(&connection, queue, file, disk, bounds, meter) {
-        Ok(mut writer) => {
-            if ready.send(Ok(())).is_ok() {
-                writer.work();
+pub(crate) fn run(mut connection: Connection, parts: &Parts, ready: &SyncSender<rusqlite::Result<()>>) {
+    let mut begun = false;
+    let mut rest = Rest::default();
+    loop {
+        let next = write_back::watch(&mut connection).and_then(|pages| {
+            let log = WriteBack::new(&connection, pages, rest.until());
+            let mut writer = Writer::new(&connection, &log, parts)?;
+            if !begun && ready.send(Ok(())).is_err() {
+                return Ok(Next::End);
+            }
+            begun = true;
+            let next = writer.work();
+            drop(writer);
+            if matches!(next, Next::End) {
+                end(&log, &parts.file);
+            }
+            Ok(next)
+        });
+        match next {
+            Ok(Next::End) => return close(connection, &parts.file),
+            Err(error) if !begun => {
+                drop(ready.send(Err(error)));
+                return close(connection, &parts.file);
+            }
+            Ok(Next::Anew) => {}
+            Err(error) => {
+                if anew::refuse(parts, &error).is_none() {
+                    return;
+                }
+                std::thread::sleep(PROBE);
             }
         }
-        Err(error) => drop(ready.send(Err(error))),
+        match anew::open(connection, parts) {
+            Some(opened) => connection = opened,
+            None => return,
+        }
+        rest.longer(Instant::now());
+        tracing::info!(file = %parts.file.display(), "the database was opened anew");
     }
-    close(connection, file);
+}
+
+/// What comes when the work is over.
+enum Next {
+    End,
+    /// The database has to be opened anew.
+    Anew,
 }
 
 /// Writes the log back into the database. A failure loses nothing: the next open does it.
-fn close(connection: Connection, file: &Path) {
-    let checkpoint = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
-    let closed = connection.close().map_err(|(_, error)| error);
-    if let Err(error) = checkpoint.and(closed) {
+fn end(log: &WriteBack<'_>, file: &Path) {
+    if let Err(error) = log.last() {
         tracing::warn!(file = %file.display(), %error, "the log of the database was not written back");
+    }
+}
+
+fn close(connection: Connection, file: &Path) {
+    if let Err((_, error)) = connection.close() {
+        tracing::warn!(file = %file.display(), %error, "the database was not closed");
     }
 }
 
 struct Writer<'c> {
     connection: &'c Connection,
+    log: &'c WriteBack<'c>,
     queue: &'c Queue,
     file: &'c Path,
     meter: &'c Meter,
@@ -65,6 +114,8 @@ struct Writer<'c> {
     tables: Tables<'c>,
     /// False after a rollback: what the tables keep in memory has to be read anew.
     loaded: bool,
+    /// True where a commit failed of which all may stand in the log.
+    doubtful: bool,
     /// Groups since pages were given back.
     groups: u32,
 }
@@ -78,29 +129,26 @@ enum Failure {
 }
 
 impl<'c> Writer<'c> {
-    fn new(
-        connection: &'c Connection,
-        queue: &'c Queue,
-        file: &'c Path,
-        disk: &'c Disk,
-        bounds: Bounds,
-        meter: &'c Meter,
-    ) -> rusqlite::Result<Self> {
+    fn new(connection: &'c Connection, log: &'c WriteBack<'c>, parts: &'c Parts) -> rusqlite::Result<Self> {
+        let Options { dead_letters_per_bot: dead_of_bot, records_of_kind, .. } = parts.options;
+        let bounds = Bounds { dead_of_bot, records_of_kind };
         Ok(Self {
             connection,
-            queue,
-            file,
-            meter,
-            disk,
+            log,
+            queue: &parts.queue,
+            file: &parts.file,
+            meter: &parts.meter,
+            disk: &parts.disk,
             begin: connection.prepare("BEGIN IMMEDIATE")?,
             commit: connection.prepare("COMMIT")?,
             tables: Tables::new(connection, bounds)?,
             loaded: true,
+            doubtful: false,
             groups: 0,
         })
     }
 
-    fn work(&mut self) {
+    fn work(&mut self) -> Next {
         while let Some(group) = self.queue.take(self.disk.refuses().then_some(PROBE)) {
             if group.is_empty() {
                 self.probe();
@@ -110,7 +158,24 @@ impl<'c> Writer<'c> {
             if !self.disk.refuses() {
                 self.sort_in();
                 self.give_back();
+                self.shorten_log();
             }
+            // Where a commit failed, after one that went well: it takes the place of what may be left of the other
+            // in the log, which whoever reads that anew would believe though its callers were told that it failed.
+            if self.log.is_unsure() && !self.doubtful {
+                return Next::Anew;
+            }
+        }
+        Next::End
+    }
+
+    /// Copies a long log into the database.
+    fn shorten_log(&self) {
+        if let Err(error) = self.log.if_long()
+            && !(self.log.is_unsure() && self.refused(&error))
+        {
+            // It only grows, until a write finds no room.
+            tracing::debug!(file = %self.file.display(), %error, "the log is not written back now");
         }
     }
 
@@ -142,7 +207,8 @@ impl<'c> Writer<'c> {
                 tracing::warn!(file = %self.file.display(), %error, "the database stays as large as it is until the next start");
                 return self.tables.spare.stop();
             }
-            if !self.queue.is_empty() || self.queue.is_closed() {
+            self.shorten_log();
+            if !self.queue.is_empty() || self.queue.is_closed() || self.log.is_unsure() {
                 return;
             }
         }
@@ -206,10 +272,14 @@ impl<'c> Writer<'c> {
     fn transaction(&mut self, run: impl FnOnce(&mut Tables<'c>) -> rusqlite::Result<()>) -> Result<(), Failure> {
         let done = self.begin().and_then(|()| {
             run(&mut self.tables).map_err(Failure::Job)?;
-            self.commit.execute([]).map(drop).map_err(Failure::Transaction)
+            self.commit.execute([]).map(drop).map_err(|error| {
+                self.doubtful |= !disk::is_half(&error);
+                Failure::Transaction(error)
+            })
         });
         match done {
             Ok(()) => {
+                self.doubtful = false;
                 self.tables.saved();
                 self.disk.took();
             }
@@ -244,7 +314,7 @@ impl<'c> Writer<'c> {
 
     fn answer(&self, group: Vec<Box<dyn Job>>) {
         for mut job in group {
-            job.afterwards(self.connection);
+            job.afterwards(self.log);
             if let Some(unfinished) = job.answer() {
                 self.queue.put_back(unfinished);
             }
@@ -269,7 +339,7 @@ impl<'c> Writer<'c> {
         if kind == TroubleKind::Full {
             // The log then starts over in the room that it has, or gives it back. If even that is refused,
             // nothing has changed.
-            let freed = self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+            let freed = self.log.all();
             tracing::debug!(file = %self.file.display(), ?freed, "the log is written back to make room");
         }
         true

@@ -2,11 +2,13 @@
 //! what it acknowledged. The store runs in a process of its own on that disk; see `tests/kit/disk.c`.
 
 use std::env;
+use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, SystemTime};
 
 use hodhod_core::condition::TroubleKind;
-use hodhod_core::store::{Store, StoreError};
+use hodhod_core::ids::InboxSeq;
+use hodhod_core::store::{Store, StoreError, Upkeep};
 use hodhod_store::{Options, SqliteStore};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -195,6 +197,75 @@ async fn what_follows_a_sync_that_failed_in_an_earlier_run_is_not_lost_with_it()
     all.add(after);
     disk.cut_power(|| false);
     check(&state, &all).await;
+}
+
+const STATE: &str = "HODHOD_TEST_STATE";
+
+/// SQLite writes the log back in parts where somebody reads what was before, and syncs with the last one. Where that
+/// sync fails, the pages of the earlier parts are gone with it, though nobody is told of them.
+#[tokio::test]
+async fn pages_of_a_log_that_was_written_back_in_parts_are_not_lost_with_the_sync_of_the_last() {
+    let this = "failing_disk::pages_of_a_log_that_was_written_back_in_parts_are_not_lost_with_the_sync_of_the_last";
+    if let Ok(state) = env::var(STATE) {
+        return write_back_in_parts(Path::new(&state)).await;
+    }
+    let folder = TempDir::new().unwrap();
+    let state = folder.path().join("state");
+    let disk = Disk::new(&state);
+    disk.track();
+    let mut program = Command::new(env::current_exe().unwrap());
+    program.args(["--exact", this, "--nocapture"]).envs(disk.environment()).env(STATE, &state);
+    let output = program.output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(said.contains("all is written"), "{said}\n{}", String::from_utf8_lossy(&output.stderr));
+    assert!(disk.done() > 1, "the sync of the database failed, and opening it anew");
+    disk.cut_power(|| false);
+    let store = SqliteStore::open(&state, &Options::default()).unwrap();
+    let events = store.waiting_events(InboxSeq(0), 3000).await.unwrap();
+    assert_eq!(events.len(), 2015);
+    store.close().await;
+}
+
+async fn write_back_in_parts(state: &Path) {
+    let disk = Disk::inherited().unwrap();
+    let store = SqliteStore::open(state, &Options::default()).unwrap();
+    let write = async |name: &str, count: usize| {
+        let arrivals = (0..count).map(|n| arrival(&format!("{name}-{n}"))).collect();
+        store.append(arrivals).await.unwrap();
+    };
+    store.clear_log().await.unwrap();
+    write("before", 2000).await;
+    let reader = rusqlite::Connection::open(state.join("hodhod.db")).unwrap();
+    let count = |reader: &rusqlite::Connection| reader.query_row("SELECT count(*) FROM inbox", [], |row| row.get(0));
+    reader.execute_batch("BEGIN").unwrap();
+    assert_eq!(count(&reader), Ok(2000));
+    write("while it is read", 5).await;
+    assert!(!store.clear_log().await.unwrap(), "the rest is read by nobody yet, and is not written back");
+    drop(reader);
+    // The first sync is that of the log. And nobody writes the log then but who opens the database anew.
+    disk.order(fails(Operation::Sync, 1, 1, EIO));
+    disk.order(Order { file: "hodhod.db-wal", ..fails(Operation::Write, 0, ENDLESS, EIO) });
+    assert!(!store.clear_log().await.unwrap());
+    let refused = store.append(vec![arrival("refused")]).await.unwrap_err();
+    assert!(
+        matches!(refused, StoreError::Failed(_)),
+        "calls do not wait for a database that cannot be opened: {refused}"
+    );
+    assert_eq!(store.condition().trouble.unwrap().kind, TroubleKind::Refused);
+    disk.heal();
+    while store.append(vec![arrival("after it")]).await.is_err() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    assert!(store.condition().trouble.is_none());
+    write("after", 4).await;
+    while !store.clear_log().await.unwrap() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    // With its sync nothing is left of the old log.
+    write("last", 5).await;
+    println!("all is written");
+    // As a loss of power would: nothing is closed.
+    std::process::exit(0);
 }
 
 /// What the tests above rest on: this disk does lose what nobody waited for.
