@@ -65,22 +65,80 @@ function onContent(chat, { tag, val }) {
     case "stop":
       return;
     case "opening":
-      return messenger.respond({ tag: "notice", val: `باز شد: ${val.source}` });
+      return messenger.respond(
+        val.source === "link"
+          ? { tag: "url", val: "https://example.com/باز" }
+          : { tag: "notice", val: `باز شد: ${val.source}` },
+      );
     default:
       return send(chat, text(`پیام: ${val.name}`));
   }
 }
 
 function onText(chat, words) {
-  if (words === "/count") {
-    return send(chat, text(String(atomics.increment(store.open("chat"), "count", 1))));
+  switch (words) {
+    case "/count":
+      return send(chat, text(String(atomics.increment(store.open("chat"), "count", 1))));
+    case "/kept":
+      return send(chat, text(kept()));
+    case "/settings":
+      return send(chat, text(list(config.getAll())));
+    case "/buttons":
+      return send(chat, text("کدام؟"), BUTTONS);
+    case "/hide":
+      return send(chat, { tag: "keyboard-only" }, { tag: "hide" });
+    case "/never":
+      timers.cancel("later", chat);
+      return send(chat, text("لغو شد"));
   }
-  const later = /^\/later ([0-9]{1,9}) (.+)$/s.exec(words);
-  if (later) {
-    const due = Date.now() + Number(later[1]);
-    return timers.set({ id: "later", chat, due, payload: later[2] }, "fire");
+  const [, forget, key, value, ms, later] =
+    /^(?:\/forget (.+)|\/keep ([^ ]*) (.*)|\/later ([0-9]{1,9}) (.+))$/s.exec(words) ?? [];
+  if (forget !== undefined) return send(chat, text(forgotten(forget)));
+  if (key !== undefined) {
+    store.open("chat").set(key, bytes(value));
+    return send(chat, text(`${key} = ${value}`));
+  }
+  if (ms !== undefined) {
+    return timers.set({ id: "later", chat, due: Date.now() + Number(ms), payload: later }, "fire");
   }
   send(chat, text(words));
+}
+
+const button = (label, val) => ({ label, press: { tag: "event", val } });
+const BUTTONS = { tag: "show", val: [[button("بله", "/yes"), button("نه", "/no")]] };
+
+// What is kept for the chat.
+function kept() {
+  const bucket = store.open("chat");
+  const pairs = [];
+  for (let cursor = null; ; ) {
+    const page = bucket.listKeys(cursor);
+    for (const key of page.keys) {
+      pairs.push([key, words(bucket.get(key) ?? [])]);
+    }
+    if (page.cursor === null) return list(pairs);
+    cursor = page.cursor;
+  }
+}
+
+function forgotten(key) {
+  const bucket = store.open("chat");
+  if (!bucket.exists(key)) return `${key} نبود`;
+  bucket.delete(key);
+  return `${key} فراموش شد`;
+}
+
+function list(pairs) {
+  return pairs.map(([key, value]) => `${key} = ${value}`).join("\n") || "هیچ";
+}
+
+// Text as it is stored, in UTF-8, and back: QuickJS has no TextEncoder.
+function bytes(text) {
+  return Uint8Array.from(unescape(encodeURIComponent(text)), (byte) => byte.charCodeAt(0));
+}
+
+function words(bytes) {
+  return decodeURIComponent(escape(Array.from(bytes, (byte) => String.fromCharCode(byte)).join("")));
 }
 
 // The same bytes as a new file.
@@ -99,8 +157,8 @@ function text(val) {
   return { tag: "text", val };
 }
 
-function send(to, body) {
-  messenger.send(to, { body, keyboard: null, replyTo: null, report: false, annotations: [] });
+function send(to, body, keyboard = null) {
+  messenger.send(to, { body, keyboard, replyTo: null, report: false, annotations: [] });
 }
 
 // What passes by itself is tried again; everything else is rejected, in words for the operator.

@@ -66,6 +66,8 @@ def on_content(chat, content):
         case types.Content_Start():
             greeting = config.get("greeting")
             reply(chat, GREETING if greeting is None else greeting)
+        case types.Content_Opening(types.Opening(source="link")):
+            messenger.respond(messenger.Answer_Url("https://example.com/باز"))
         case types.Content_Opening(opening):
             messenger.respond(messenger.Answer_Notice(f"باز شد: {opening.source}"))
         case types.Content_Other(extra):
@@ -73,15 +75,65 @@ def on_content(chat, content):
 
 
 def on_text(chat, text):
-    if text == "/count":
-        with store.open("chat") as bucket:
-            return reply(chat, str(atomics.increment(bucket, "count", 1)))
-    match text.split(" ", 2):
-        case ["/later", ms, words] if ms.isascii() and ms.isdigit() and len(ms) < 10 and words:
-            due = time.time_ns() // 1_000_000 + int(ms)
-            timers.set(types.Timer("later", chat, due, words), timers.Missed.FIRE)
-        case _:
-            reply(chat, text)
+    match text.split(" ", 1):
+        case ["/count"]:
+            with store.open("chat") as bucket:
+                return reply(chat, str(atomics.increment(bucket, "count", 1)))
+        case ["/kept"]:
+            return reply(chat, kept())
+        case ["/settings"]:
+            return reply(chat, listed(config.get_all()))
+        case ["/buttons"]:
+            return send(chat, messenger.Body_Text("کدام؟"), BUTTONS)
+        case ["/hide"]:
+            return send(chat, messenger.Body_KeyboardOnly(), messenger.Keyboard_Hide())
+        case ["/never"]:
+            timers.cancel("later", chat)
+            return reply(chat, "لغو شد")
+        case ["/forget", key] if key:
+            return reply(chat, forget(key))
+        case ["/keep", rest] if " " in rest:
+            key, value = rest.split(" ", 1)
+            with store.open("chat") as bucket:
+                bucket.set(key, value.encode())
+            return reply(chat, f"{key} = {value}")
+        case ["/later", rest]:
+            ms, _, words = rest.partition(" ")
+            if ms.isascii() and ms.isdigit() and len(ms) < 10 and words:
+                due = time.time_ns() // 1_000_000 + int(ms)
+                return timers.set(types.Timer("later", chat, due, words), timers.Missed.FIRE)
+    reply(chat, text)
+
+
+def button(label, data):
+    return messenger.Button(label, messenger.Press_Event(data))
+
+
+BUTTONS = messenger.Keyboard_Show([[button("بله", "/yes"), button("نه", "/no")]])
+
+
+def kept():
+    """What is kept for the chat."""
+    pairs, cursor = [], None
+    with store.open("chat") as bucket:
+        while True:
+            page = bucket.list_keys(cursor)
+            pairs += [(key, (bucket.get(key) or b"").decode(errors="replace")) for key in page.keys]
+            cursor = page.cursor
+            if cursor is None:
+                return listed(pairs)
+
+
+def forget(key):
+    with store.open("chat") as bucket:
+        if not bucket.exists(key):
+            return f"{key} نبود"
+        bucket.delete(key)
+        return f"{key} فراموش شد"
+
+
+def listed(pairs):
+    return "\n".join(f"{key} = {value}" for key, value in pairs) or "هیچ"
 
 
 def copy(chat, media):
@@ -101,8 +153,8 @@ def reply(chat, text):
     send(chat, messenger.Body_Text(text))
 
 
-def send(chat, body):
-    messenger.send(chat, messenger.Outgoing(body, None, None, False, []))
+def send(chat, body, keyboard=None):
+    messenger.send(chat, messenger.Outgoing(body, keyboard, None, False, []))
 
 
 def failure(error):

@@ -175,26 +175,6 @@ fn a_place_that_is_infinitely_far() {
     Attack::by(&at("0", "-inf")).run().rejects("there is no such place");
 }
 
-#[test]
-fn a_key_of_the_configuration_of_eight_mib() {
-    let get = "(call $CONFIG (i32.const 65536) (i32.const 8388608) (i32.const 1024)) (call $told)";
-    is_too_much(&Guest::new(&[import::CONFIG], get).memory("200"));
-}
-
-#[test]
-fn a_log_line_of_eight_mib() {
-    let log =
-        "(call $LOG (i32.const 2) (i32.const 0) (i32.const 0) (i32.const 65536) (i32.const 8388608)) (i32.const 16)";
-    is_too_much(&Guest::new(&[import::LOG], log).memory("200"));
-}
-
-#[test]
-fn a_context_of_a_log_line_of_eight_mib() {
-    let log =
-        "(call $LOG (i32.const 2) (i32.const 65536) (i32.const 8388608) (i32.const 0) (i32.const 0)) (i32.const 16)";
-    is_too_much(&Guest::new(&[import::LOG], log).memory("200"));
-}
-
 /// Starts to upload a file: its name and its media type.
 fn uploads(name: (u32, u32), mime: (u32, u32)) -> Guest {
     let upload = format!(
@@ -204,11 +184,6 @@ fn uploads(name: (u32, u32), mime: (u32, u32)) -> Guest {
         name.0, name.1, mime.0, mime.1
     );
     Guest::new(&[import::UPLOAD], &upload).memory("100").and(r#"(data (i32.const 5000) "image/png\0d\0aX: y")"#)
-}
-
-#[test]
-fn a_name_of_a_file_of_two_mib() {
-    Attack::by(&uploads((FREE, 2 * MIB), (5000, 9))).run().rejects("the name of the file is too long");
 }
 
 #[test]

@@ -1,12 +1,8 @@
 //! Files that are no bots, and bots that do not fit.
 
-use std::sync::Arc;
-
 use hodhod_core::limits::{COMPONENT, MANIFEST};
 use hodhod_core::manifest::ManifestError;
 use hodhod_core::runtime::{Limits, Reason, Setup};
-use hodhod_core::time::Millis;
-use hodhod_core::turn::{Actor, Turn};
 use hodhod_engine::{Cache, Component, Engine, InspectError, LoadError, PoolSize};
 use wasm_encoder::ComponentSection as _;
 
@@ -86,12 +82,21 @@ fn compiled_code_with_the_seal_of_another_host() {
     is_no_component(&kept());
 }
 
+fn is_too_large(length: u64) {
+    let mut bytes = Guest::with("").component();
+    bytes.resize(usize::try_from(length).unwrap(), 0);
+    let error = Attack::of(bytes).refused();
+    assert!(matches!(error, LoadError::TooLarge { bytes } if bytes as u64 == length), "{error:?}");
+}
+
 #[test]
 fn a_component_of_one_byte_too_many() {
-    let mut bytes = Guest::with("").component();
-    bytes.resize(usize::try_from(COMPONENT).unwrap() + 1, 0);
-    let error = Attack::of(bytes).refused();
-    assert!(matches!(error, LoadError::TooLarge { bytes } if bytes as u64 == COMPONENT + 1), "{error:?}");
+    is_too_large(COMPONENT + 1);
+}
+
+#[test]
+fn a_component_of_100_mb() {
+    is_too_large(100_000_000);
 }
 
 #[test]
@@ -295,14 +300,12 @@ fn a_thousand_and_one_imports() {
 
 #[test]
 fn an_endless_loop_at_its_beginning_is_seen_before_it_serves() {
-    let engine = Engine::new(PoolSize { turns: 1, memory: 64 << 20 }).unwrap();
-    let load = |guest: &Guest| Component::load(&engine, &guest.component(), Setup::default()).unwrap();
-    let probe = |guest: &Guest| {
-        let actor = Actor::new("bot".into(), [].into(), Limits::default(), Arc::default());
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        runtime.block_on(load(guest).probe(Turn::rehearsal(&actor, Millis(0))))
-    };
-    assert_eq!(probe(&Guest::with("")), Ok(()));
-    let failure = probe(&Guest::with("(func $start (loop (br 0))) (start $start)")).unwrap_err();
+    let endless = "(func $start (loop (br 0))) (start $start)";
+    let failure = Attack::by(&Guest::with(endless)).probed().unwrap_err();
     assert_eq!(failure.reason, Reason::Cpu);
+}
+
+#[test]
+fn a_component_that_begins_well_may_serve() {
+    assert_eq!(Attack::by(&Guest::with("")).probed(), Ok(()));
 }

@@ -20,5 +20,6 @@ mod hostile {
     mod memory;
     mod outside;
     mod reach;
+    mod strings;
     mod values;
 }

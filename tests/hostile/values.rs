@@ -46,18 +46,8 @@ fn a_key_of_nothing() {
 }
 
 #[test]
-fn a_key_of_eight_mib() {
-    Attack::by(&stores((65536, 8 << 20), (4096, 4))).run().fails(Reason::Quota);
-}
-
-#[test]
 fn a_value_of_one_byte_too_many() {
     Attack::by(&stores((4096, 4), (65536, 65537))).run().rejects("too large: at most 65536 bytes");
-}
-
-#[test]
-fn a_value_of_eight_mib() {
-    Attack::by(&stores((4096, 4), (65536, 8 << 20))).run().fails(Reason::Quota);
 }
 
 #[test]

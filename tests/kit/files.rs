@@ -1,6 +1,7 @@
 //! A folder with a configuration, and the program that is started with it.
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
@@ -26,10 +27,20 @@ pub struct Files {
     secrets: Vec<(&'static str, String)>,
 }
 
-/// Addresses that were free just now, no two of them the same.
+/// Ports below those that systems give to connections, one of which might take what is free just now before the
+/// program does.
+const PORTS: Range<u16> = 10_000..32_000;
+
+/// Addresses that are free and stay so, no two of them the same.
 pub(crate) fn free<const N: usize>() -> [SocketAddr; N] {
-    // Their ports are free a moment later, when the program takes them.
-    let held = [(); N].map(|()| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port"));
+    let held = [(); N].map(|()| {
+        loop {
+            let port = rand::random_range(PORTS);
+            if let Ok(listener) = TcpListener::bind((Ipv4Addr::LOCALHOST, port)) {
+                break listener;
+            }
+        }
+    });
     held.map(|free| free.local_addr().expect("its address"))
 }
 

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use hodhod_platforms::playground::soroush::{Call, FileKind, IncomingFile, Rules, Sent, StoredFile};
 use hodhod_tests::{BotSetup, Running, Setup, TOKEN};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// Bytes of every value in no simple order, so that a piece in a wrong place is seen.
 fn noise(length: usize) -> Bytes {
@@ -97,18 +97,57 @@ async fn a_file_that_is_read_and_uploaded_anew_has_the_same_bytes() {
     let (setup, host) = started([BotSetup::new("guests").limits("cpu = \"5 s\", wall = \"30 s\"")]).await;
     // Also when the platform fails twice.
     setup.server.refuse(Call::UploadFile, 2, 503);
-    for (count, (length, piece)) in [(400_000, 65_536), (3_000_001, 1_048_576), (1, 10)].into_iter().enumerate() {
+    let picture = FileKind::Image { width: 640, height: 480, thumbnail: noise(900) };
+    let files = [
+        (400_000, 65_536, FileKind::Attachment, "ATTACHMENT"),
+        (3_000_001, 1_048_576, picture, "IMAGE"),
+        (20_000, 4096, FileKind::Voice { duration: 2670 }, "PUSH_TO_TALK"),
+        (1, 10, FileKind::Attachment, "ATTACHMENT"),
+    ];
+    for (count, (length, piece, file, kind)) in files.into_iter().enumerate() {
         let bytes = noise(length);
-        ask(&setup, &bytes, &format!("reupload {piece}"));
+        send(&setup, "داده.bin", &bytes, Some(&format!("reupload {piece}")), file);
         let sent = sent(&setup, count + 1).await.remove(count);
         assert_eq!(sent.body(), "again");
         let copy = fetched(&setup, &sent).await;
         assert_eq!(copy.bytes, bytes);
+        assert_eq!(sent.json["fileType"], kind);
         assert_eq!(copy.name, "file.bin", "names of people do not go into the form");
         assert_eq!((&sent.json["fileName"], &sent.json["fileSize"]), (&"داده.bin".into(), &length.into()));
     }
     let left = std::fs::read_dir(setup.state().join("spool")).unwrap().count();
     assert_eq!(left, 0, "nothing is left in the spool");
+    host.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_of_another_length_than_was_told_is_read_and_the_operator_is_warned() {
+    let (setup, host) = started([BotSetup::new("guests")]).await;
+    let bytes = noise(1000);
+    for (count, told) in [1000_u64, 1001].into_iter().enumerate() {
+        let key = setup.server.put_file("a.bin", bytes.clone()).unwrap();
+        let message = json!({ "from": "sara", "type": "FILE", "body": "reupload 400", "fileType": "ATTACHMENT",
+            "fileUrl": key, "fileName": "a.bin", "fileSize": told });
+        setup.server.inject(TOKEN, message).unwrap();
+        let copy = sent(&setup, count + 1).await.remove(count);
+        assert_eq!(fetched(&setup, &copy).await.bytes, bytes);
+        let warned = setup.log().lines().filter(|line| line.contains("another length than its message said")).count();
+        assert_eq!(warned, count, "{}", setup.log());
+    }
+    assert!(setup.log().contains("\"told\":1001,\"came\":1000"), "{}", setup.log());
+    host.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_largest_file_and_the_name_of_an_attachment_are_the_operators_to_choose() {
+    let bot = BotSetup::new("guests");
+    let setup = Setup::new([bot]).await.connection("max_upload = \"100 KiB\"\nattachment_name = \"FILE_TYPE_OTHER\"");
+    let host = setup.start_ready().await;
+    setup.say("sara", "upload 102401");
+    setup.say("sara", "upload 102400");
+    let sent = sent(&setup, 2).await;
+    assert_eq!(sent[0].body(), "too large: the most is 102400");
+    assert_eq!((sent[1].kind(), &sent[1].json["fileType"]), ("FILE", &json!("FILE_TYPE_OTHER")));
     host.stop().await;
 }
 

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use hodhod_tests::{BotSetup, Setup, component, program};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::process::Command;
 
 async fn check(setup: &Setup) -> (Option<i32>, String, String) {
@@ -111,6 +111,52 @@ async fn a_plugin_that_wants_more_than_was_granted_is_not_loaded() {
     assert_eq!(report["bots"][0]["missing"].as_array().unwrap().len(), 4, "{report}");
 }
 
+/// Every line that is said to be missing is written in place of the one that is there, and nothing else is touched.
+#[tokio::test]
+async fn lines_to_write_hold_what_the_bot_has_and_all_that_is_missing() {
+    let before = "messenger = true, http = { hosts = [\"https://a.example\"], methods = [\"GET\"], \
+                  secrets = [{ host = \"https://a.example\", header = \"x-key\", secret = { env = \"E2E_TOKEN\" } }] }";
+    let bot = BotSetup::new("echo").grants(before).limits("cpu = \"200 ms\", sends = 40");
+    let bot = bot.config("\"the greeting\" = \"سلام \\\"ها\\\"\", times = 3");
+    let setup = Setup::new([bot]).await;
+    let manifest = r#"{"hosts":{"https://a.example":"all","https://b.example":"more"},"grants":{"files":"to keep"},
+        "limits":{"wall":8000,"memory":67108864},
+        "config":{"city":{"type":"text"},"the \"street\" = {":{"type":"text"}}}"#;
+    with_manifest(&setup, manifest).await;
+    let (code, _, complaint) = check(&setup).await;
+    assert_eq!(code, Some(1));
+    let mut text = fs::read_to_string(setup.config()).unwrap();
+    let (mut lines, mut kinds): (Vec<_>, Vec<_>) = (Vec::new(), Vec::new());
+    for line in complaint.lines().filter_map(|line| line.trim().strip_prefix("write: ")) {
+        if !lines.contains(&line) {
+            lines.push(line);
+            kinds.push(line.split(' ').next().unwrap());
+        }
+    }
+    kinds.sort_unstable();
+    assert_eq!(kinds, ["'the", "city", "grants", "limits"], "one line for all grants and all limits: {complaint}");
+    assert!(!complaint.contains("سلام"), "no value of the configuration is printed: {complaint}");
+    for line in lines {
+        if line.ends_with(" = \"…\"") {
+            text = text.replace("config = { ", &format!("config = {{ {line}, "));
+            continue;
+        }
+        let kind = line.split_inclusive('=').next().unwrap();
+        let place = text.lines().find(|old| old.starts_with(kind)).unwrap().to_owned();
+        text = text.replace(&place, line);
+    }
+    fs::write(setup.config(), &text).unwrap();
+    let (code, _, complaint) = check(&setup).await;
+    assert_eq!(code, Some(0), "{text}\n{complaint}");
+    let report = inspect(&setup, &setup.folder.path().join("new.wasm")).await;
+    let bot = &report["bots"][0];
+    assert_eq!(bot["hosts"], json!(["https://a.example", "https://b.example"]));
+    assert_eq!(bot["methods"], json!(["GET"]), "no more than before");
+    assert_eq!(bot["limits"], json!({ "cpu": 200, "memory": 64 << 20, "sends": 40, "wall": 8000 }));
+    assert_eq!(bot["config"], json!(["city", "the \"street\" = {", "the greeting", "times"]));
+    assert!(text.contains("E2E_TOKEN") && text.contains("سلام"), "{text}");
+}
+
 #[tokio::test]
 async fn what_nobody_asked_for_is_a_warning() {
     let grants =
@@ -119,6 +165,25 @@ async fn what_nobody_asked_for_is_a_warning() {
     let (code, _, complaint) = check(&setup).await;
     assert_eq!(code, Some(0), "{complaint}");
     assert!(complaint.contains("warning: bots.echo.grants.http: "), "{complaint}");
+}
+
+#[tokio::test]
+async fn more_than_was_asked_is_a_warning() {
+    let grants = "messenger = true, keyvalue = true, timers = true, files = true, \
+                  http = { hosts = [\"https://a.example\", \"https://*.example.org\", \"https://b.example.com\"] }";
+    let bot = BotSetup::new("echo").grants(grants).limits("cpu = \"200 ms\", wall = \"4 s\", sends = 40");
+    let setup = Setup::new([bot]).await;
+    let manifest = r#"{"grants":{"http":"to ask"},"limits":{"cpu":150,"wall":3000},
+        "hosts":{"https://a.example":"the one","https://b.example.com":"the other"}}"#;
+    with_manifest(&setup, manifest).await;
+    let (code, _, complaint) = check(&setup).await;
+    assert_eq!(code, Some(0), "{complaint}");
+    let warned: Vec<_> = complaint.lines().filter_map(|line| line.strip_prefix("warning: bots.echo.")).collect();
+    assert_eq!(warned.len(), 2, "{complaint}");
+    assert!(warned[0].starts_with("grants.http.hosts https://*.example.org: "), "{complaint}");
+    assert!(warned[1].starts_with("limits.cpu: "), "{complaint}");
+    let report = inspect(&setup, &setup.folder.path().join("new.wasm")).await;
+    assert_eq!(report["bots"][0]["unasked"], json!(["grants.http.hosts https://*.example.org", "limits.cpu"]));
 }
 
 #[tokio::test]
@@ -134,6 +199,12 @@ async fn a_pinned_plugin_that_changed_is_not_loaded() {
     assert_eq!(code, Some(1));
     assert!(complaint.contains("is not the build that was granted"), "{complaint}");
     assert!(complaint.contains("write: digest = \"sha256:"), "{complaint}");
+    let file = setup.folder.path().join("new.wasm");
+    let report = inspect(&setup, &file).await;
+    assert_eq!(report["bots"][0]["pinned"], digest.as_str());
+    let output = hodhod("inspect").arg(file).arg("--config").arg(setup.config()).output().await.unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(said.contains(&format!("pinned       another build, sha256:{digest}: this one does not load")), "{said}");
 }
 
 #[tokio::test]

@@ -2,13 +2,13 @@
 //!
 //! Tests whose name has `python_bot` or `javascript_bot` in it need those components.
 
+mod events;
+
 use std::io;
 use std::sync::{Arc, Mutex};
 
 use futures::future::BoxFuture;
-use hodhod_core::event::{
-    Contact, Content, Delivery, Event, Location, Media, MediaKind, Message, Outcome, Sender, Timer,
-};
+use hodhod_core::event::Event;
 use hodhod_core::ids::{BotName, Chat, ChatId, ConnectionName, InboxSeq};
 use hodhod_core::ledger::Ledger;
 use hodhod_core::outgoing::{Body, Outgoing};
@@ -20,6 +20,8 @@ use hodhod_core::turn::{Actor, Turn};
 use hodhod_engine::{Component, Engine, PoolSize};
 use hodhod_platforms::playground::soroush::{FileKind, IncomingFile};
 use hodhod_tests::{BotSetup, TOKEN, component};
+
+use self::events::events;
 
 /// The components. All of them run within the limits that every bot has.
 const PYTHON: &str = "echo-python";
@@ -57,6 +59,43 @@ async fn a_javascript_bot_waits_and_copies_as_the_rust_bot_does() {
     same_on_a_platform(JAVASCRIPT).await;
 }
 
+/// The tools for JavaScript make no component that imports `wasi:http`; see `plugins/echo-js/README.md`.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_python_bot_asks_other_servers_as_the_rust_bot_does() {
+    let server = axum::Router::new()
+        .route("/hello", axum::routing::get(|| async { ([("x-word", "درود")], "سلام، دنیا") }))
+        .route(
+            "/echo",
+            axum::routing::get(|headers: axum::http::HeaderMap| async move { format!("{:?}", headers.get("x-my")) }),
+        );
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move { axum::serve(listener, server).await });
+    let http = format!(
+        "hosts = [\"http://{address}\", \"http://127.0.0.2\"], methods = [\"GET\"], allow_private = [\"{address}\"]"
+    );
+    let grants = format!("messenger = true, http = {{ {http} }}");
+    let bots = ["guests_http", "guests-http-python"].map(|name| BotSetup::new(name).grants(&grants));
+    let setup = hodhod_tests::Setup::new(bots).await;
+    let host = setup.start_ready().await;
+    let requests = [
+        (format!("GET\thttp\t{address}\t/hello"), "200\n"),
+        (format!("GET\thttp\t{address}\t/echo\nx-my: own"), "200\n"),
+        (format!("GET\thttp\t{address}\t/nothing"), "404\n"),
+        (format!("DELETE\thttp\t{address}\t/hello"), "ErrorCode::HttpRequestMethodInvalid"),
+        ("GET\thttps\texample.com\t/".to_owned(), "ErrorCode::HttpRequestDenied"),
+        ("GET\thttp\t127.0.0.2\t/".to_owned(), "ErrorCode::DestinationIpProhibited"),
+    ];
+    for (number, (request, begins)) in requests.iter().enumerate() {
+        let person = format!("person-{number}");
+        setup.say(&person, request);
+        setup.answers(2 * (number + 1)).await;
+        let [one, other] = &setup.sent_to(&person)[..] else { panic!("two answers") };
+        assert!(one == other && one.starts_with(begins), "{request}: {one}\n{other}");
+    }
+    host.stop().await;
+}
+
 async fn same(twin: &str) {
     let expected = agreed(twin, 1).await;
     // What they agree on is not nothing.
@@ -84,7 +123,7 @@ async fn agreed(twin: &str, most: usize) -> Vec<Observed> {
 /// With what a platform and time have to be there for: files, and timers that come due.
 async fn same_on_a_platform(twin: &str) {
     let grants = "messenger = true, keyvalue = true, timers = true, files = true";
-    let bots = [RUST, twin].map(|name| BotSetup::new(name).grants(grants));
+    let bots = [RUST, twin].map(|name| BotSetup::new(name).grants(grants).config("greeting = \"درود\""));
     let setup = hodhod_tests::Setup::new(bots).await;
     let host = setup.start_ready().await;
 
@@ -98,6 +137,36 @@ async fn same_on_a_platform(twin: &str) {
     setup.answers(6).await;
     assert_eq!(setup.sent_to("sara"), ["سلام، دوباره"; 2]);
 
+    let told = [
+        ("/keep b دو", "b = دو"),
+        ("/keep a ۱", "a = ۱"),
+        ("/kept", "a = ۱\nb = دو"),
+        ("/forget a", "a فراموش شد"),
+        ("/forget a", "a نبود"),
+        ("/kept", "b = دو"),
+        ("/later 3600000 later", ""),
+        ("/never", "لغو شد"),
+        ("/settings", "greeting = درود"),
+        ("/buttons", "کدام؟"),
+        ("/hide", ""),
+    ];
+    let mut count = setup.server.sent(TOKEN).unwrap().len();
+    for (asked, answer) in told {
+        setup.say("leila", asked);
+        if asked.starts_with("/later") {
+            timers(&setup, 2).await;
+            continue;
+        }
+        count += 2;
+        setup.answers(count).await;
+        let answers = setup.sent_to("leila");
+        assert_eq!(answers[answers.len() - 2..], [answer; 2], "{asked}");
+    }
+    timers(&setup, 0).await;
+    let sent = setup.server.sent(TOKEN).unwrap();
+    let keyboards: Vec<_> = sent.iter().filter_map(|sent| sent.json.get("keyboard")).collect();
+    assert!(keyboards.len() == 4 && keyboards[0] == keyboards[1] && keyboards[2] == keyboards[3], "{keyboards:?}");
+
     // Larger than what one call reads or writes.
     let bytes: Vec<u8> = (0..1_500_000_u32).map(|n| u8::try_from(n % 251).unwrap_or(0)).collect();
     for (person, caption) in [("omid", "/copy"), ("nima", "زیبا")] {
@@ -109,7 +178,7 @@ async fn same_on_a_platform(twin: &str) {
         };
         setup.server.send_file(TOKEN, person, file).unwrap();
     }
-    setup.answers(10).await;
+    setup.answers(count + 4).await;
     let sent = setup.server.sent(TOKEN).unwrap();
     let keys = |person: &str| -> Vec<String> {
         let files = sent.iter().filter(|sent| sent.to() == person).map(|sent| sent.json["fileUrl"].as_str());
@@ -122,7 +191,29 @@ async fn same_on_a_platform(twin: &str) {
         // Not the name: each platform decides which names a file may have.
         assert!(setup.server.file(key).unwrap().bytes == bytes, "the same bytes");
     }
+
+    // Larger than what they copy.
+    let file = IncomingFile {
+        name: "large".to_owned(),
+        bytes: vec![7; (4 << 20) + 1].into(),
+        caption: Some("/copy".to_owned()),
+        kind: FileKind::Attachment,
+    };
+    setup.server.send_file(TOKEN, "omid", file).unwrap();
+    host.status_when("both refuse it", |status| status["totals"]["dead"] == 2).await;
+    let (_, letters) = setup.run(&["dead", "list"]).await;
+    assert_eq!(letters.matches("too large: the most is 4194304").count(), 2, "{letters}");
     host.stop().await;
+}
+
+/// Waits until so many timers stand.
+async fn timers(setup: &hodhod_tests::Setup, count: usize) {
+    hodhod_tests::eventually("the timers stand", async || {
+        let (_, listed) = setup.run(&["timers", "list", "--json"]).await;
+        let timers: serde_json::Value = serde_json::from_str(&listed).unwrap_or_default();
+        if timers["timers"].as_array().map(Vec::len) == Some(count) { Ok(()) } else { Err(listed) }
+    })
+    .await;
 }
 
 /// What a turn did, as far as anybody can tell.
@@ -172,93 +263,6 @@ async fn observe(twin: &str, most: usize) -> Vec<Observed> {
         all.push(Observed { event, result: ended.result, effects: format!("{effects:?}"), lines });
     }
     all
-}
-
-/// Every kind of event and content, and what is refused for every reason.
-fn events() -> Vec<Event> {
-    let texts = ["نمی‌دانم ۱۲۳", " a\n\tb ", "👨‍👩‍👧 \u{202E}x\u{202C}", "/start", "/count", "/count 2", "/later 5"];
-    let beyond = "a text that the platform cannot carry";
-    let media = Media {
-        kind: MediaKind::Video,
-        file: "k".to_owned(),
-        name: None,
-        mime: None,
-        size: None,
-        width: None,
-        height: None,
-        duration: None,
-        thumbnail: None,
-        caption: None,
-    };
-    let full = Media {
-        kind: MediaKind::Document,
-        name: Some("گل.bin".to_owned()),
-        mime: Some("a/b".to_owned()),
-        size: Some(1 << 40),
-        width: Some(u32::MAX),
-        height: Some(0),
-        duration: Some(2670),
-        thumbnail: Some("t".to_owned()),
-        caption: Some("/copying".to_owned()),
-        ..media.clone()
-    };
-    let contact = |name: Option<&str>, phone: Option<&str>| {
-        Content::Contact(Contact { name: name.map(Into::into), phone: phone.map(Into::into) })
-    };
-    let mut contents: Vec<Content> = texts.into_iter().chain([beyond]).map(|text| Content::Text(text.into())).collect();
-    contents.extend([
-        Content::Media(media),
-        Content::Media(full),
-        Content::Location(Location { latitude: 35.699_739, longitude: 51.338_097 }),
-        Content::Location(Location { latitude: 91.0, longitude: 0.0 }),
-        contact(Some("سارا"), Some("+989120000000")),
-        contact(None, Some("0912")),
-        contact(None, None),
-        Content::Button("/yes".to_owned()),
-        Content::Start(None),
-        Content::Start(Some("x".to_owned())),
-        Content::Stop,
-        Content::Opening { source: "post".to_owned(), data: "{}".to_owned() },
-        Content::Other("poll".to_owned(), "{}".to_owned()),
-    ]);
-    let mut events: Vec<Event> = contents.into_iter().map(|content| Event::Message(message(content))).collect();
-
-    let count = || message(Content::Text("/count".to_owned()));
-    let chat = Chat::new("shop", "a");
-    let timer = |id: &str, chat: Option<&Chat>| {
-        Event::Timer(Timer { id: id.to_owned(), chat: chat.cloned(), due: Millis(7), payload: "بعد".to_owned() })
-    };
-    let delivery = |outcome| Event::Delivery(Delivery { message: "1.0".to_owned(), chat: chat.clone(), outcome });
-    events.extend([
-        Event::Message(Message { edited: true, ..message(Content::Text("edited".to_owned())) }),
-        Event::Message(Message { sender: Sender::default(), private: false, ..count() }),
-        // No bucket, and a connection of somebody else.
-        Event::Message(Message { chat: Chat::new("shop", ""), ..count() }),
-        Event::Message(Message { chat: Chat::new("bank", "a"), ..message(Content::Text("psst".to_owned())) }),
-        timer("later", Some(&chat)),
-        timer("another", Some(&chat)),
-        timer("later", None),
-        delivery(Outcome::Delivered(None)),
-        delivery(Outcome::Failed("blocked".to_owned())),
-        delivery(Outcome::InDoubt("cut off".to_owned())),
-        Event::Other("news".to_owned(), "{}".to_owned()),
-    ]);
-    events
-}
-
-fn message(content: Content) -> Message {
-    Message {
-        id: "m".to_owned(),
-        platform: "soroush".to_owned(),
-        chat: Chat::new("shop", "a"),
-        private: true,
-        sender: Sender { id: Some("sara".into()), name: Some("سارا".to_owned()), automated: false },
-        sent_at: Millis(1_763_690_000_000),
-        edited: false,
-        content,
-        reply_to: Some("before".to_owned()),
-        annotations: vec![("divar.post-token".to_owned(), "gZd7omnS".to_owned())],
-    }
 }
 
 /// A platform that does not carry everything.

@@ -84,6 +84,19 @@ async fn values_are_kept_across_a_restart() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn keys_are_listed_page_by_page_however_many_there_are() {
+    let limits = "writes = 10000, buffer = \"8 MiB\", cpu = \"10 s\", wall = \"30 s\"";
+    let setup = Setup::new([BotSetup::new("guests").limits(limits)]).await;
+    let host = setup.start_ready().await;
+    // Those of the same turn and those of the disk.
+    let answers = ask(&setup, &["fill bot 6000", "walk bot"]).await;
+    let walked = "6000 keys in 24 pages, in order: true; key-005632; no such cursor; no such cursor";
+    assert_eq!(answers, ["ok", walked]);
+    assert_eq!(ask(&setup, &["walk chat"]).await, ["0 keys in 1 pages, in order: true; ; ; no such cursor"]);
+    host.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_guest_cannot_write_to_another_connection() {
     let setup = Setup::new([BotSetup::new("guests")]).await;
     let host = setup.start_ready().await;

@@ -34,23 +34,29 @@ pub(crate) const PYTHON_BOT: &str = "python_bot";
 /// Tests whose name has this in it need the bot in JavaScript.
 pub(crate) const JAVASCRIPT_BOT: &str = "javascript_bot";
 
+/// Bots in Python: where they are, and what their file and their world are called.
+const IN_PYTHON: [(&str, &str); 2] = [("plugins/echo-python", "echo"), ("tests/guests-http-python", "ask")];
+
 fn python() -> Result<(), Failed> {
-    let bot = Path::new("plugins/echo-python");
-    let component = component("echo-python");
+    IN_PYTHON.into_iter().try_for_each(|(bot, name)| python_bot(Path::new(bot), name))
+}
+
+fn python_bot(bot: &Path, name: &str) -> Result<(), Failed> {
+    let component = component(&bot.file_name().unwrap_or_default().to_string_lossy());
     if is_current(&component, bot) {
         return Ok(());
     }
     let tools = tools::folder().join("python");
-    let wanted = bot.join("requirements.txt");
-    if !is_current(&tools.join("installed"), &wanted) {
+    let wanted = Path::new("plugins/echo-python/requirements.txt");
+    if !is_current(&tools.join("installed"), wanted) {
         step("install what builds bots in Python", Command::new("python3").args(["-m", "venv"]).arg(&tools))?;
         let mut install = Command::new(tools.join("bin/pip"));
-        step("install componentize-py", install.args(["install", "--quiet", "-r"]).arg(&wanted))?;
+        step("install componentize-py", install.args(["install", "--quiet", "-r"]).arg(wanted))?;
         write(&tools.join("installed"))?;
     }
     let mut build = Command::new(absolute(&tools.join("bin/componentize-py"))?);
-    build.args(["--quiet", "-d", "wit", "-w", "echo", "componentize", "echo", "-o"]).arg(absolute(&component)?);
-    step("build the bot in Python", build.current_dir(bot))
+    build.args(["--quiet", "-d", "wit", "-w", name, "componentize", name, "-o"]).arg(absolute(&component)?);
+    step(&format!("build {} in Python", bot.display()), build.current_dir(bot))
 }
 
 fn javascript() -> Result<(), Failed> {

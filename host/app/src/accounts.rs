@@ -72,6 +72,8 @@ impl Wallet {
         let options = soroush::Options {
             base_url: entry.base_url.clone().unwrap_or(default.base_url.clone()),
             get_message_prefix: entry.get_message_prefix.clone(),
+            max_upload: entry.max_upload,
+            attachment_name: entry.attachment_name,
             max_age: entry.max_age,
             ..default
         };

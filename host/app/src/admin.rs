@@ -108,7 +108,7 @@ impl Backups for Copies {
                             Refusal::conflict(text)
                         }
                         BackupError::UnderWay => Refusal::too_many(text),
-                        BackupError::Closed => Refusal::unavailable(text),
+                        BackupError::Closed | BackupError::Anew => Refusal::unavailable(text),
                         BackupError::NoDatabase { .. }
                         | BackupError::Write { .. }
                         | BackupError::Copy { .. }

@@ -1,15 +1,17 @@
 //! The plugin of a bot: read, compared with what the operator granted, and loaded.
 
+mod lines;
+
 use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 
-use hodhod_core::limits::{COMPONENT, row};
+use hodhod_core::limits::COMPONENT;
 use hodhod_core::manifest::{Manifest, Missing};
-use hodhod_core::runtime::{Grants, Setup};
+use hodhod_core::runtime::Setup;
 use hodhod_engine::{Component, Engine, Inspection, LoadError, inspect};
 
-use crate::config::{BotEntry, Problem, limit_line};
+use crate::config::{BotEntry, Problem};
 
 /// Reads a component's file.
 pub(crate) fn read(path: &Path) -> Result<Vec<u8>, String> {
@@ -59,22 +61,23 @@ pub(crate) fn load_bytes(
     }
     let missing = missing(&found, bot);
     if !missing.is_empty() {
-        return Err(missing.iter().map(|missing| problem(&at, &path.to_string(), &found, bot, missing)).collect());
+        let problem = |lacks: &Missing| problem(&at, &path.to_string(), &found, bot, lacks, &missing);
+        return Err(missing.iter().map(problem).collect());
     }
     let manifest = found.manifest.clone().unwrap_or_default();
     let config = manifest.configure(&bot.config).map_err(|misfits| {
         let misfit = |(key, kind)| Problem::new(format!("{at}.config.{key}"), format!("{path} takes {kind} here"));
         misfits.into_iter().map(misfit).collect::<Vec<_>>()
     })?;
-    let warnings = manifest.unasked(&found.needs, bot.grants);
-    let warnings = warnings.iter().map(|name| format!("{at}.grants.{name}: {path} did not ask for it")).collect();
+    let warnings = unasked(&found, bot);
+    let warnings = warnings.iter().map(|unasked| format!("{at}.{unasked}: {path} did not ask for it")).collect();
     let http = Arc::new(bot.http.policy().map_err(one)?);
     let version = manifest.version.clone().unwrap_or_default();
     let setup = Setup { grants: bot.grants, limits: bot.limits.clone(), config, http, version };
     let component = Component::load(engine, bytes, setup).map_err(|error| {
         let problem = Problem::new(&at, format!("{path}: {error}"));
         one(match error {
-            LoadError::NotGranted { .. } => problem.write(grants_line(&found, bot)),
+            LoadError::NotGranted { .. } => problem.write(lines::grants(&found, bot)),
             _ => problem,
         })
     })?;
@@ -90,40 +93,32 @@ pub(crate) fn missing(found: &Inspection, bot: &BotEntry) -> Vec<Missing> {
     missing
 }
 
-fn problem(at: &str, path: &str, found: &Inspection, bot: &BotEntry, missing: &Missing) -> Problem {
-    match missing {
+/// What a bot was given and its component did not ask for, as it is called in the configuration.
+pub(crate) fn unasked(found: &Inspection, bot: &BotEntry) -> Vec<String> {
+    let silent = Manifest::default();
+    let manifest = found.manifest.as_ref().unwrap_or(&silent);
+    let grants = manifest.unasked(&found.needs, bot.grants);
+    let mut unasked: Vec<_> = grants.iter().map(|name| format!("grants.{name}")).collect();
+    unasked.extend(manifest.unasked_hosts(&bot.http.hosts).iter().map(|host| format!("grants.http.hosts {host}")));
+    unasked.extend(manifest.unasked_limits(&bot.limits).iter().map(|name| format!("limits.{name}")));
+    unasked
+}
+
+/// What a plugin lacks, which is one of what is missing, with the line to write.
+fn problem(at: &str, path: &str, found: &Inspection, bot: &BotEntry, lacks: &Missing, missing: &[Missing]) -> Problem {
+    match lacks {
         Missing::Grant { name, .. } => {
             let importing =
                 found.imports.iter().filter(|import| hodhod_engine::grant_of(import) == Some(name.as_str()));
             let importing: Vec<_> = importing.map(String::as_str).collect();
             let imports =
                 if importing.is_empty() { String::new() } else { format!(" (it imports {})", importing.join(", ")) };
-            Problem::new(at, format!("{path}: {missing}{imports}")).write(grants_line(found, bot))
+            Problem::new(at, format!("{path}: {lacks}{imports}")).write(lines::grants(found, bot))
         }
-        Missing::Host { .. } => Problem::new(at, format!("{path}: {missing}")).write(grants_line(found, bot)),
-        Missing::Limit { name, wanted, .. } => {
-            let line = row(name).map_or_else(String::new, |row| limit_line(row, *wanted));
-            Problem::new(at, format!("{path}: {missing}")).write(line)
-        }
+        Missing::Host { .. } => Problem::new(at, format!("{path}: {lacks}")).write(lines::grants(found, bot)),
+        Missing::Limit { .. } => Problem::new(at, format!("{path}: {lacks}")).write(lines::limits(bot, missing)),
         Missing::Config { key, .. } => {
-            Problem::new(at, format!("{path}: {missing}")).write(format!("config = {{ {key} = \"…\" }}"))
+            Problem::new(format!("{at}.config"), format!("{path}: {lacks}")).write(lines::config(key))
         }
     }
-}
-
-/// The line that grants what the bot has and everything that the plugin wants, so that writing it
-/// once is enough.
-fn grants_line(found: &Inspection, bot: &BotEntry) -> String {
-    let usual = Grants::default();
-    let silent = Manifest::default();
-    let manifest = found.manifest.as_ref().unwrap_or(&silent);
-    let wants = |name: &str| bot.grants.has(name) || found.needs.contains(&name) || manifest.grants.contains_key(name);
-    let wanted = Grants::NAMES.map(|name| (name, wants(name)));
-    let unusual = wanted.into_iter().filter(|(name, wanted)| *wanted != usual.has(name));
-    let line = |(name, wanted): (&str, bool)| match name {
-        "http" => bot.http.line(manifest.hosts.keys()),
-        name => format!("{name} = {wanted}"),
-    };
-    let list: Vec<_> = unusual.map(line).collect();
-    format!("grants = {{ {} }}", list.join(", "))
 }

@@ -250,7 +250,9 @@ impl<T: Send> Drop for Began<T> {
 
 impl<T: Send> ValueView for Ledger<T> {
     fn get(&self, key: &ValueKey, reads: &mut Reads) -> Result<Option<Vec<u8>>, StoreError> {
-        let recent = self.lock().of(&key.bot).read(key, reads);
+        let (at, recent) = self.lock().of(&key.bot).read(key);
+        // After the lock, which all bots share.
+        reads.note(key, at);
         match recent {
             Some(value) => Ok(value.map(|value| value.to_vec())),
             None => self.store.value(key),
@@ -265,7 +267,8 @@ impl<T: Send> ValueView for Ledger<T> {
         limit: usize,
         reads: &mut Reads,
     ) -> Result<Vec<String>, StoreError> {
-        let recent = self.lock().of(bot).list(bot, bucket, reads);
+        let (at, recent) = self.lock().of(bot).list(bucket);
+        reads.note_listing(bucket, at);
         // Deleted recent keys may hide as many stored ones.
         let ask = limit + recent.len();
         let stored = self.store.keys(bot, bucket, after, ask)?;

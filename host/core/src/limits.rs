@@ -159,6 +159,12 @@ macro_rules! limits {
                 }
             }
 
+            /// Those that are not the usual ones.
+            pub fn chosen(&self) -> impl Iterator<Item = (&'static Row, u64)> {
+                let number = |row: &Row| self.get(row.name).filter(|number| row.range.is_some() && *number != row.default);
+                TABLE.iter().filter_map(move |row| Some((row, number(row)?)))
+            }
+
             /// Chooses the number of a limit.
             ///
             /// # Errors
@@ -256,7 +262,7 @@ limits! {
     /// files that a turn may read or upload
     files: usize = 8, 0 => 1000, Count, "`quota-exceeded`";
     /// HTTP requests of the bot in a minute
-    http_minute: u64 = 600, 1 => 1_000_000, Count, "the request fails: `HTTP-request-denied`";
+    http_minute: u64 = 600, 1 => 1_000_000, Count, "the request fails until the minute is over: `connection-limit-reached`";
     /// HTTP requests of the bot under way at once
     http_at_once: usize = 8, 1 => 1000, Count, "the next ones wait";
     /// bytes of the body of an HTTP request
@@ -306,7 +312,7 @@ limits! {
     /// handles that the component holds at once
     handles / HANDLES: usize = 1024, Count, "the turn fails with `quota`";
     /// buckets, streams, requests and other resources that the host keeps for a turn
-    resources / RESOURCES: usize = 256, Count, "the turn fails with `quota`";
+    resources / RESOURCES: usize = 256, Count, "a bucket or an upload: `quota-exceeded`; what else it opens: the turn fails with `quota`";
     /// random bytes in one call
     random / RANDOM: u64 = 64 << 10, Bytes, "the turn fails with `quota`";
     /// bytes in one call that reads or writes a file
@@ -348,8 +354,9 @@ pub fn page() -> String {
          Every limit of a bot. `hodhod limits` prints this page, from the table that the program works with.\n\n\
          A limit with a range is a key of `limits` in the bot's part of [the configuration](configuration.md), and a\n\
          plugin may ask for it in [its manifest](grants.md). A refusal such as `quota-exceeded` is a value: the import\n\
-         returns it, names the limit, and the bot may go on. A failure ends the turn, which then has no effects, and\n\
-         counts as a try of its event. The operator is warned in the log when 80 % of a quota is used.\n\n\
+         returns it, with the name of the quota or the size that is allowed or how long to wait, and the bot may go on.\n\
+         A failure ends the turn, which then has no effects, and counts as a try of its event. The operator is warned\n\
+         in the log when 80 % of a quota is used, once an hour for each quota of a bot.\n\n\
          Each limit has a test whose name begins with `limit_` and the limit's name. What is counted over many turns is\n\
          counted as of the disk: turns under way at the same moment may go beyond it by what they write.\n\n\
          The bounds of the host, of its connections and of its store are in [bounds.md](bounds.md).\n\n\

@@ -264,6 +264,20 @@ impl Manifest {
         Grants::NAMES.into_iter().filter(|name| grants.has(name) && !asked(name)).collect()
     }
 
+    /// The granted patterns that none of the wanted ones includes. Who says of no host is not held to any.
+    pub fn unasked_hosts<'a>(&self, granted: &'a [Pattern]) -> Vec<&'a Pattern> {
+        let wanted: Vec<Pattern> = self.hosts.keys().filter_map(|wanted| wanted.parse().ok()).collect();
+        let asked = |granted: &Pattern| wanted.is_empty() || wanted.iter().any(|wanted| wanted.includes(granted));
+        granted.iter().filter(|granted| !asked(granted)).collect()
+    }
+
+    /// The limits that it names, and that are higher than it wants and than is usual.
+    pub fn unasked_limits(&self, limits: &Limits) -> Vec<&str> {
+        let usual = |name: &str| limits::row(name).map_or(u64::MAX, |row| row.default);
+        let is_more = |(name, wanted): &(&String, &u64)| limits.get(name) > Some(usual(name).max(**wanted));
+        self.limits.iter().filter(is_more).map(|(name, _)| name.as_str()).collect()
+    }
+
     /// The configuration with its defaults.
     ///
     /// # Errors

@@ -85,6 +85,37 @@ pub struct Usage {
     pub timers: u64,
 }
 
+/// What room there is for one thing more, as far as that is known without asking the store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Room {
+    /// Enough.
+    Enough,
+    /// Enough, but the operator may have to be told that it comes to its end.
+    Little,
+    /// Perhaps none.
+    Perhaps,
+}
+
+impl Room {
+    fn of(used: u64, limit: u64) -> Self {
+        match () {
+            () if used > limit => Self::Perhaps,
+            () if is_near(used, limit) => Self::Little,
+            () => Self::Enough,
+        }
+    }
+
+    /// True if the store has to be asked. While there is room that is so once in a turn, for the operator's sake,
+    /// as each look goes over all that the turn has changed.
+    pub(crate) fn has_to_be_looked_at(self, looked: &mut bool) -> bool {
+        match self {
+            Self::Enough => false,
+            Self::Little => !std::mem::replace(looked, true),
+            Self::Perhaps => true,
+        }
+    }
+}
+
 /// So much in a minute, counted from the first.
 #[derive(Clone, Copy, Debug, Default)]
 struct Window {
@@ -211,42 +242,43 @@ impl Quotas {
         Some(std::mem::take(&mut held.dropped))
     }
 
-    /// Counts a write of so many bytes of key and value. True if no quota can have been reached by
-    /// it, false if the store has to be asked.
-    pub(crate) fn surely_fits(&self, bytes: u64, limits: &Limits) -> bool {
+    /// Counts a write of so many bytes of key and value, and says what room there is for it.
+    pub(crate) fn room(&self, bytes: u64, limits: &Limits) -> Room {
         let mut stored = lock(&self.stored);
         stored.keys = stored.keys.saturating_add(1);
         stored.bytes = stored.bytes.saturating_add(bytes);
         // The quota of a bucket is mostly the smaller one, and no bucket has more than the bot.
-        stored.keys <= limits.bucket_keys.min(limits.bot_keys)
-            && stored.bytes <= limits.bucket_bytes.min(limits.bot_bytes)
+        let keys = Room::of(stored.keys, limits.bucket_keys.min(limits.bot_keys));
+        keys.max(Room::of(stored.bytes, limits.bucket_bytes.min(limits.bot_bytes)))
     }
 
-    /// Counts a timer, like [`surely_fits`](Self::surely_fits).
-    pub(crate) fn timer_surely_fits(&self, limits: &Limits) -> bool {
+    /// Counts a timer, like [`room`](Self::room).
+    pub(crate) fn room_for_timer(&self, limits: &Limits) -> Room {
         let mut stored = lock(&self.stored);
         stored.timers = stored.timers.saturating_add(1);
-        stored.timers <= limits.timers
+        Room::of(stored.timers, limits.timers)
     }
 
-    /// Takes over what the store says, and warns the operator of what is nearly used up. `pending` is
-    /// what the turn that asks has written and the store does not know.
-    pub(crate) fn learn(&self, bot: &BotName, usage: Usage, pending: (u64, u64, u64), limits: &Limits, now: Millis) {
-        let (keys, bytes, timers) = pending;
-        *lock(&self.stored) = Stored {
-            keys: usage.bot_keys.saturating_add(keys),
-            bytes: usage.bot_bytes.saturating_add(bytes),
-            timers: usage.timers.saturating_add(timers),
-        };
+    /// Takes over what the store says of values, with what the turn that asks adds to them, and warns the
+    /// operator of what is nearly used up.
+    pub(crate) fn learn_values(&self, bot: &BotName, usage: Usage, limits: &Limits, now: Millis) {
+        let mut stored = lock(&self.stored);
+        (stored.keys, stored.bytes) = (usage.bot_keys, usage.bot_bytes);
+        drop(stored);
         for (name, used, limit) in [
             ("bucket_keys", usage.bucket_keys, limits.bucket_keys),
             ("bucket_bytes", usage.bucket_bytes, limits.bucket_bytes),
             ("bot_keys", usage.bot_keys, limits.bot_keys),
             ("bot_bytes", usage.bot_bytes, limits.bot_bytes),
-            ("timers", usage.timers, limits.timers),
         ] {
             self.near(bot, name, used, limit, now);
         }
+    }
+
+    /// Like [`learn_values`](Self::learn_values), of timers.
+    pub(crate) fn learn_timers(&self, bot: &BotName, timers: u64, limits: &Limits, now: Millis) {
+        lock(&self.stored).timers = timers;
+        self.near(bot, "timers", timers, limits.timers, now);
     }
 
     /// Warns the operator, now and then, where a quota is nearly used up.
@@ -258,7 +290,7 @@ impl Quotas {
 
     /// True if a quota is nearly used up and the operator was not told so lately.
     fn is_news(&self, name: &'static str, used: u64, limit: u64, now: Millis) -> bool {
-        if used.saturating_mul(100) < limit.saturating_mul(NEAR) {
+        if !is_near(used, limit) {
             return false;
         }
         let mut warned = lock(&self.warned);
@@ -269,6 +301,18 @@ impl Quotas {
         warned.insert(name, now);
         true
     }
+
+    /// Of what the operator was warned, in alphabetical order.
+    #[cfg(test)]
+    pub(crate) fn warned(&self) -> Vec<&'static str> {
+        let mut names: Vec<_> = lock(&self.warned).keys().copied().collect();
+        names.sort_unstable();
+        names
+    }
+}
+
+fn is_near(used: u64, limit: u64) -> bool {
+    used.saturating_mul(100) >= limit.saturating_mul(NEAR)
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

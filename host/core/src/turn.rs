@@ -13,6 +13,7 @@ mod timers;
 mod values;
 
 use answer::Held;
+pub use files::GivenFile;
 pub use nothing::NothingStored;
 pub use refusal::Refusal;
 
@@ -178,6 +179,8 @@ pub struct Turn {
     before: HashMap<(Bucket, Arc<str>), Option<usize>>,
     /// Whether the timers that it changes stood before this turn, likewise.
     stood: HashMap<(Option<Chat>, String), bool>,
+    /// True once it looked how many values and timers are stored though there was room.
+    looked: (bool, bool),
     buffered: usize,
     files: usize,
     answered: bool,
@@ -210,6 +213,7 @@ impl Turn {
             timers: BTreeMap::new(),
             before: HashMap::new(),
             stood: HashMap::new(),
+            looked: (false, false),
             buffered: 0,
             files: 0,
             answered: false,
@@ -290,6 +294,7 @@ impl Turn {
         let send = self.queued(to, message);
         let id = send.id;
         self.sends.push(send);
+        self.near("sends", self.count(), limits.sends);
         Ok(id)
     }
 
@@ -354,7 +359,13 @@ impl Turn {
             return Err(Refusal::Quota(format!("buffer: {limit} bytes of messages and values in one turn")));
         }
         self.buffered = total;
+        self.near("buffer", total, limit);
         Ok(())
+    }
+
+    /// Warns the operator, now and then, where the turn has nearly used up what one turn may use.
+    fn near(&self, name: &'static str, used: usize, limit: usize) {
+        self.actor.quotas.near(&self.actor.bot, name, used as u64, limit as u64, self.now);
     }
 }
 

@@ -1,7 +1,7 @@
 //! Turns: takes events out of their lanes, runs them, and decides what their end means.
 //!
 //! Workers pull: whoever has nothing left to start takes the next few events, at most what is expected to keep it busy
-//! for a millisecond, so a slow bot never sits in front of fast ones in one worker's hands while another worker is idle.
+//! for a quarter of a millisecond, so a slow bot never sits in front of fast ones in one worker's hands while another worker is idle.
 //! Each worker is meant to be polled by a thread of its own.
 //!
 //! An event leaves memory and lane only when its turn is on disk. After a crash the inbox holds
@@ -16,6 +16,7 @@ mod commit;
 mod erasures;
 mod hand;
 mod members;
+mod wake;
 mod work;
 
 use std::collections::{BTreeSet, HashMap};
@@ -23,11 +24,12 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
-use futures::future::{Either, OptionFuture, select};
+use futures::future::OptionFuture;
 use tokio::sync::Notify;
 
 use self::commit::Ticket;
 use self::erasures::Erasures;
+use self::wake::Worker;
 use crate::ages::Stay;
 use crate::asks::Asks;
 use crate::bot::Bot;
@@ -93,8 +95,10 @@ pub struct Turns {
     bodies: AtomicUsize,
     under_way: AtomicUsize,
     most: usize,
-    workers: Vec<Notify>,
+    workers: Vec<Worker>,
     alarm: Notify,
+    /// Whether lanes and bots whose wait is over may still wait, for the disk.
+    is_late: AtomicBool,
     timers: Arc<Notify>,
     /// Told when turns have ended for good, or are to run again.
     ends: Notify,
@@ -127,8 +131,9 @@ impl Turns {
             bodies: AtomicUsize::new(0),
             under_way: AtomicUsize::new(0),
             most,
-            workers: (0..workers).map(|_| Notify::new()).collect(),
+            workers: (0..workers).map(|_| Worker::default()).collect(),
             alarm: Notify::new(),
+            is_late: AtomicBool::new(false),
             timers: Arc::default(),
             ends: Notify::new(),
             draining: AtomicBool::new(false),
@@ -158,27 +163,6 @@ impl Turns {
     /// written. One task runs this.
     pub async fn commit(&self) {
         self.ledger.run(|batch| self.committed(batch)).await;
-    }
-
-    /// Wakes workers when a lane's wait is over, or a bot's rest. Never ends; one task runs this.
-    pub async fn wake_on_time(&self) {
-        loop {
-            let changed = std::pin::pin!(self.alarm.notified());
-            let next = [self.lanes().next_wake(), self.next_rest()].into_iter().flatten().min();
-            match next {
-                None => changed.await,
-                // The workers take nothing, and are woken when that is over.
-                Some(_) if self.ledger.is_full() => changed.await,
-                Some(at) => {
-                    if let Either::Left(_) = select(self.clock.sleep_until(at), changed).await {
-                        self.end_rests();
-                        self.wake();
-                        // The workers take what is due; until they have, the same alarm would ring.
-                        self.clock.sleep_until(self.clock.now() + Duration::from_millis(1)).await;
-                    }
-                }
-            }
-        }
     }
 
     /// Takes no more events. [`work`](Self::work) returns when what was begun has ended. Nobody waits for the answer to
@@ -378,14 +362,6 @@ impl Turns {
         again.inspect(|seq| self.waits(*seq));
         self.ends.notify_waiters();
         self.wake();
-    }
-
-    /// Wakes whoever waits for work, or for the time of some.
-    fn wake(&self) {
-        for worker in &self.workers {
-            worker.notify_one();
-        }
-        self.alarm.notify_one();
     }
 
     /// A bot by its name.

@@ -61,27 +61,49 @@ pub struct Stamp(u64);
 /// Most values that are forgotten at once, as others wait meanwhile: more than one turn writes.
 const PRUNED: usize = 1024;
 
-/// What a turn has read, and when it first did.
+/// What a turn has read, and when it first did. All of it is its bot's.
 #[derive(Clone, Debug, Default)]
 pub struct Reads {
-    values: BTreeMap<ValueKey, Stamp>,
-    listings: BTreeMap<(BotName, Bucket), Stamp>,
+    buckets: BTreeMap<Bucket, ReadBucket>,
+}
+
+#[derive(Clone, Debug)]
+struct ReadBucket {
+    values: BTreeMap<Arc<str>, Stamp>,
+    listed: Option<Stamp>,
+    /// The first look at anything of it.
+    first: Stamp,
 }
 
 impl Reads {
     /// True if nothing was read.
     pub fn is_empty(&self) -> bool {
-        self.values.is_empty() && self.listings.is_empty()
+        self.buckets.is_empty()
     }
 
     /// How many different values were read.
     pub fn len(&self) -> usize {
-        self.values.len()
+        self.buckets.values().map(|bucket| bucket.values.len()).sum()
     }
 
     /// True if this value was read.
     pub fn has(&self, key: &ValueKey) -> bool {
-        self.values.contains_key(key)
+        self.buckets.get(&key.bucket).is_some_and(|bucket| bucket.values.contains_key(&key.key))
+    }
+
+    /// Notes that a value was read as of `at`.
+    pub fn note(&mut self, key: &ValueKey, at: Stamp) {
+        self.of(&key.bucket, at).values.entry(key.key.clone()).or_insert(at);
+    }
+
+    /// Notes that the keys of a bucket were listed as of `at`.
+    pub fn note_listing(&mut self, bucket: &Bucket, at: Stamp) {
+        self.of(bucket, at).listed.get_or_insert(at);
+    }
+
+    fn of(&mut self, bucket: &Bucket, at: Stamp) -> &mut ReadBucket {
+        let none = || ReadBucket { values: BTreeMap::new(), listed: None, first: at };
+        self.buckets.entry(bucket.clone()).or_insert_with(none)
     }
 }
 
@@ -89,11 +111,11 @@ impl Reads {
 /// disk has it.
 pub type Write = Option<Arc<[u8]>>;
 
-/// The values of turns that passed and may still matter to others.
+/// The values of turns of one bot that passed and may still matter to others.
 #[derive(Debug, Default)]
 pub struct Recent {
     stamp: Stamp,
-    buckets: HashMap<(BotName, Bucket), RecentBucket>,
+    buckets: HashMap<Bucket, RecentBucket>,
     /// Turns under way, by the stamp at which they began.
     running: BTreeMap<Stamp, usize>,
     /// Values on disk, in the order of their stamps; they go when no turn began before them.
@@ -133,31 +155,28 @@ impl Recent {
     }
 
     /// The value that a turn sees which reads now, where a recent turn decided it; otherwise the
-    /// caller asks the store. The read is noted either way.
-    pub fn read(&self, key: &ValueKey, reads: &mut Reads) -> Option<Write> {
-        reads.values.entry(key.clone()).or_insert(self.stamp);
-        let bucket = self.buckets.get(&(key.bot.clone(), key.bucket.clone()))?;
-        bucket.values.get(&key.key)?.value.clone()
+    /// caller asks the store. The read is as of the stamp, and to be [noted](Reads::note) either way.
+    pub fn read(&self, key: &ValueKey) -> (Stamp, Option<Write>) {
+        let value = self.buckets.get(&key.bucket).and_then(|bucket| bucket.values.get(&key.key)?.value.clone());
+        (self.stamp, value)
     }
 
-    /// The recent values of one bucket: keys, and whether each exists. The listing is noted.
-    pub fn list(&self, bot: &BotName, bucket: &Bucket, reads: &mut Reads) -> BTreeMap<Arc<str>, bool> {
-        let place = (bot.clone(), bucket.clone());
-        let held = self.buckets.get(&place);
-        reads.listings.entry(place).or_insert(self.stamp);
-        held.map(|held| {
-            held.values.iter().filter_map(|(key, entry)| Some((key.clone(), entry.value.as_ref()?.is_some()))).collect()
-        })
-        .unwrap_or_default()
+    /// The recent values of one bucket: keys, and whether each exists. The listing is as of the stamp,
+    /// and to be [noted](Reads::note_listing).
+    pub fn list(&self, bucket: &Bucket) -> (Stamp, BTreeMap<Arc<str>, bool>) {
+        let values = self.buckets.get(bucket).into_iter().flat_map(|held| &held.values);
+        let keys = values.filter_map(|(key, entry)| Some((key.clone(), entry.value.as_ref()?.is_some())));
+        (self.stamp, keys.collect())
     }
 
     /// True if nothing that was read has been written since.
     pub fn is_current(&self, reads: &Reads) -> bool {
-        let bucket = |bot: &BotName, bucket: &Bucket| self.buckets.get(&(bot.clone(), bucket.clone()));
-        reads.values.iter().all(|(key, at)| {
-            let entry = bucket(&key.bot, &key.bucket).and_then(|bucket| bucket.values.get(&key.key));
-            entry.is_none_or(|entry| entry.stamp <= *at)
-        }) && reads.listings.iter().all(|(place, at)| self.buckets.get(place).is_none_or(|held| held.newest <= *at))
+        reads.buckets.iter().all(|(bucket, read)| {
+            // Others wait for this, so no value is looked at where the bucket tells enough.
+            let Some(held) = self.buckets.get(bucket).filter(|held| held.newest > read.first) else { return true };
+            let is_old = |key, at| held.values.get(key).is_some_and(|entry| entry.stamp > at);
+            read.listed.is_none_or(|at| held.newest <= at) && !read.values.iter().any(|(key, at)| is_old(key, *at))
+        })
     }
 
     /// Makes the writes of a turn that passed visible to others. The stamp is for
@@ -169,7 +188,7 @@ impl Recent {
         self.stamp.0 += 1;
         for (key, value) in writes {
             let entry = Entry { value: Some(value.clone()), stamp: self.stamp };
-            let bucket = self.buckets.entry((key.bot.clone(), key.bucket.clone())).or_default();
+            let bucket = self.buckets.entry(key.bucket.clone()).or_default();
             bucket.values.insert(key.key.clone(), entry);
             bucket.newest = self.stamp;
         }
@@ -179,7 +198,7 @@ impl Recent {
     /// Notes that the writes made under `stamp` are on disk. Called in the order of the stamps.
     pub fn on_disk(&mut self, stamp: Stamp, writes: impl IntoIterator<Item = ValueKey>) {
         for key in writes {
-            let bucket = self.buckets.get_mut(&(key.bot.clone(), key.bucket.clone()));
+            let bucket = self.buckets.get_mut(&key.bucket);
             if let Some(entry) = bucket.and_then(|held| held.values.get_mut(&key.key))
                 && entry.stamp == stamp
             {
@@ -207,13 +226,12 @@ impl Recent {
                 break;
             }
             let Some((stamp, key)) = self.durable.pop_front() else { break };
-            let bucket = (key.bot, key.bucket);
-            let Some(held) = self.buckets.get_mut(&bucket) else { continue };
+            let Some(held) = self.buckets.get_mut(&key.bucket) else { continue };
             // A newer write of the same key has a later stamp and stays.
             if held.values.get(&key.key).is_some_and(|entry| entry.stamp == stamp) {
                 held.values.remove(&key.key);
                 if held.values.is_empty() {
-                    self.buckets.remove(&bucket);
+                    self.buckets.remove(&key.bucket);
                 }
             }
         }
@@ -228,6 +246,12 @@ mod tests {
         ValueKey { bot: "b".into(), bucket: Bucket::Bot, key: name.into() }
     }
 
+    fn read(recent: &Recent, name: &str, reads: &mut Reads) -> Option<Write> {
+        let (at, value) = recent.read(&key(name));
+        reads.note(&key(name), at);
+        value
+    }
+
     fn put(name: &str, value: &str) -> Vec<(ValueKey, Write)> {
         vec![(key(name), Some(value.as_bytes().into()))]
     }
@@ -237,8 +261,8 @@ mod tests {
         let mut recent = Recent::default();
         let (first, second) = (recent.begin(), recent.begin());
         let (mut first_reads, mut second_reads) = (Reads::default(), Reads::default());
-        assert!(recent.read(&key("n"), &mut first_reads).is_none());
-        assert!(recent.read(&key("n"), &mut second_reads).is_none());
+        assert!(read(&recent, "n", &mut first_reads).is_none());
+        assert!(read(&recent, "n", &mut second_reads).is_none());
 
         assert!(recent.is_current(&first_reads));
         recent.write(&put("n", "1"));
@@ -248,7 +272,7 @@ mod tests {
         recent.end(second);
         let again = recent.begin();
         let mut reads = Reads::default();
-        assert_eq!(recent.read(&key("n"), &mut reads).unwrap().as_deref(), Some(&b"1"[..]));
+        assert_eq!(read(&recent, "n", &mut reads).unwrap().as_deref(), Some(&b"1"[..]));
         assert!(recent.is_current(&reads));
         recent.end(again);
     }
@@ -258,7 +282,7 @@ mod tests {
         let mut recent = Recent::default();
         let slow = recent.begin();
         let mut reads = Reads::default();
-        assert!(recent.read(&key("n"), &mut reads).is_none());
+        assert!(read(&recent, "n", &mut reads).is_none());
 
         let writes = put("n", "1");
         let stamp = recent.write(&writes);
@@ -273,7 +297,9 @@ mod tests {
         let mut recent = Recent::default();
         let _began = recent.begin();
         let mut reads = Reads::default();
-        assert!(recent.list(&"b".into(), &Bucket::Bot, &mut reads).is_empty());
+        let (at, keys) = recent.list(&Bucket::Bot);
+        assert!(keys.is_empty());
+        reads.note_listing(&Bucket::Bot, at);
         recent.write(&put("new", "1"));
         assert!(!recent.is_current(&reads));
     }
@@ -285,6 +311,6 @@ mod tests {
         recent.write(&put("n", "2"));
         recent.on_disk(first, [key("n")]);
         let mut reads = Reads::default();
-        assert_eq!(recent.read(&key("n"), &mut reads).unwrap().as_deref(), Some(&b"2"[..]));
+        assert_eq!(read(&recent, "n", &mut reads).unwrap().as_deref(), Some(&b"2"[..]));
     }
 }

@@ -237,8 +237,9 @@ fn config(size: PoolSize) -> Config {
         .linear_memory_keep_resident(MEMORY_KEPT)
         .table_keep_resident(TABLE_KEPT)
         .async_stack_keep_resident(STACK_KEPT)
-        // What is left where the kernel cannot scan: give pages back sixteen at a time.
-        .decommit_batch_size(16)
+        // Each turn gives back its own pages at once: of several at a time, the last would give back those of all,
+        // and take milliseconds for what another bot touched.
+        .decommit_batch_size(1)
         .pagemap_scan(Enabled::Auto);
 
     let mut config = settings();

@@ -29,7 +29,7 @@ use tracing::instrument::WithSubscriber;
 use crate::company::Company;
 use crate::meter::Meter;
 use crate::priority;
-use crate::weight::{Begin, Weight};
+use crate::weight::{Begin, LIGHT, Weight};
 
 thread_local! {
     static HERE: Cell<bool> = const { Cell::new(false) };
@@ -122,12 +122,16 @@ impl<T> Future for Light<'_, T> {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         // It is there until it is taken, which ends this.
         let Some(mut running) = self.running.take() else { return Poll::Pending };
-        let before = self.meter.used();
+        let began = Instant::now();
         let polled = running.as_mut().poll(cx);
-        let (held, now) = (self.meter.used().saturating_sub(before), Instant::now());
+        let now = Instant::now();
         // While there is nobody to mind, long turns are as good as none.
         let matters = self.company.meets(std::ptr::from_ref(self.weight).addr(), now);
-        self.weight.end(if matters { held } else { Duration::ZERO }, now);
+        let held = if matters { self.meter.held(now - began) } else { Duration::ZERO };
+        // A turn that waits is not over, however often.
+        if held > LIGHT || polled.is_ready() || self.meter.leaves() {
+            self.weight.end(held, now);
+        }
         match polled {
             Poll::Ready(done) => Poll::Ready(Ok(done)),
             Poll::Pending if self.meter.leaves() => Poll::Ready(Err(running)),
@@ -181,6 +185,27 @@ mod tests {
         let threads = heavy.handle.metrics().num_workers();
         assert_eq!((threads, heavy.slices.available_permits()), (heavy.threads, heavy.threads));
         assert!(threads == processors - 1 || threads == processors && processors == 1, "{threads} of {processors}");
+    }
+
+    /// Nor is what it takes beside the guest forgotten.
+    #[tokio::test]
+    async fn a_turn_that_waits_again_and_again_is_one_turn() {
+        let engine = Engine::new(PoolSize { turns: 1, memory: 1 << 20 }).unwrap();
+        let (other, weight) = (Weight::default(), Weight::default());
+        let carry = |running, weight| engine.heavy.carry(running, testing::meter(&engine), weight);
+        carry(Box::pin(async {}), &other).await;
+        let waits = async {
+            for _ in 0..2000 {
+                tokio::task::yield_now().await;
+            }
+        };
+        carry(Box::pin(waits), &weight).await;
+        let takes = async {
+            let began = Instant::now();
+            while began.elapsed() < Duration::from_millis(20) {}
+        };
+        carry(Box::pin(takes), &weight).await;
+        assert_eq!(weight.begin(Instant::now()), Begin::Away, "a thousand turns would have bought it 50 ms");
     }
 
     /// A turn holds its component, and that these threads.

@@ -14,6 +14,7 @@ use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::time::{ClockId, clock_gettime};
@@ -22,6 +23,9 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use crate::heavy;
 use crate::ticker::Pulse;
 use crate::weight::LIGHT;
+
+/// How long a heavy turn that calls the host goes on, at most, before it lets others go first.
+const WAY: Duration = Duration::from_micros(200);
 
 /// Measures one turn.
 #[derive(Debug)]
@@ -37,6 +41,8 @@ pub(crate) struct Meter {
     /// The slices of its bot and those of all.
     slices: [Arc<Semaphore>; 2],
     slice: Mutex<Option<[OwnedSemaphorePermit; 2]>>,
+    /// When others were last let go first, in nanoseconds after `base`.
+    gave_way: AtomicU64,
     /// Set once it waits for being polled on another thread.
     leaves: AtomicBool,
 }
@@ -51,6 +57,7 @@ impl Meter {
             pulse,
             slices,
             slice: Mutex::new(None),
+            gave_way: AtomicU64::new(0),
             leaves: AtomicBool::new(false),
         })
     }
@@ -66,6 +73,17 @@ impl Meter {
         let reaches = |poll| before.saturating_add(poll) >= nanos(limit);
         // A poll has not used more than it has lasted, which is known without asking the system.
         reaches(lasted) && reaches(self.of_poll(lasted))
+    }
+
+    /// Lets another thread have the processor, where this one is for heavy turns, unless it has just done so.
+    ///
+    /// Linux may go on with such a thread while one of higher priority waits, if that was only just put aside for a
+    /// third, and not look again for milliseconds. A yield makes it look.
+    pub(crate) fn give_way(&self) {
+        if heavy::is_here() && self.since(&self.gave_way) >= nanos(WAY) {
+            thread::yield_now();
+            self.gave_way.store(nanos(self.base.elapsed()), Ordering::Relaxed);
+        }
     }
 
     /// Processor time of the polls that have ended.
@@ -107,7 +125,17 @@ impl Meter {
 
     /// How long the poll under way has lasted, in nanoseconds.
     fn lasted(&self) -> u64 {
-        nanos(self.base.elapsed()).saturating_sub(self.poll_began.load(Ordering::Relaxed))
+        self.since(&self.poll_began)
+    }
+
+    /// How long ago that was, in nanoseconds.
+    fn since(&self, moment: &AtomicU64) -> u64 {
+        nanos(self.base.elapsed()).saturating_sub(moment.load(Ordering::Relaxed))
+    }
+
+    /// Processor time of the poll that has just ended and lasted so long, with what the host did after its guest.
+    pub(crate) fn held(&self, lasted: Duration) -> Duration {
+        Duration::from_nanos(self.of_poll(nanos(lasted)))
     }
 
     /// Processor time of the poll under way, which has lasted so long. What is light anyway is not looked
@@ -143,6 +171,7 @@ impl<F: Future + Unpin> Future for Metered<F> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         let meter = self.meter.clone();
+        meter.give_way();
         meter.beat();
         meter.thread_began.store(thread_time(), Ordering::Relaxed);
         meter.poll_began.store(nanos(meter.base.elapsed()), Ordering::Relaxed);

@@ -5,7 +5,8 @@
 //! its slice is over, whatever its priority, if that was only just given the processor; and beside a bot that computes
 //! that is so at every step, because it was given the processor when the step before was over. A thread that asks for a
 //! shorter slice than the one at work does not wait for it. So whoever serves all asks for the shortest, and whoever
-//! computes for a long one.
+//! computes for a longer one. Not for a long one: a thread that yields gives up all of its slice, and those that compute
+//! yield often.
 //!
 //! Linux knows such slices since 6.12 (`sched_runtime` in sched(7)); where it does not, they are no harm.
 
@@ -21,8 +22,8 @@ const NICE: i32 = 10;
 /// The shortest slice that Linux gives.
 const SHORT: Duration = Duration::from_micros(100);
 
-/// Long beside what a message needs.
-const LONG: Duration = Duration::from_millis(20);
+/// Longer than that.
+const LONG: Duration = Duration::from_millis(1);
 
 /// This thread, and those that it starts, go on as soon as they wake. For threads that have little to do at once.
 pub fn prompt() {
@@ -41,7 +42,7 @@ pub fn lower() {
 pub(crate) fn try_lower() -> io::Result<()> {
     nice(NICE)?;
     if let Err(error) = slice(LONG) {
-        tracing::debug!(%error, "a long slice cannot be asked for");
+        tracing::debug!(%error, "a longer slice cannot be asked for");
     }
     Ok(())
 }

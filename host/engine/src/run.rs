@@ -60,9 +60,10 @@ impl Loaded {
         Self::begin(this, turn, Call::Handle(event), &this.weight).await
     }
 
-    /// Begins the component as for a turn, and tells it nothing. What it begins serves no turn.
+    /// Begins the component as for a turn, and tells it nothing. What it begins serves no turn, and how long it takes
+    /// says nothing of turns.
     pub(crate) async fn probe(this: &Arc<Self>, turn: Turn) -> Ended {
-        Self::begin(this, turn, Call::Nothing, &this.weight).await
+        Self::begin(this, turn, Call::Nothing, &Weight::default()).await
     }
 
     /// Lets it migrate values. The instance serves no turn, and how long it takes says nothing of turns.
@@ -220,6 +221,7 @@ fn bound_time(store: &mut Store<State>, limit: Duration) {
 fn on_tick(mut store: StoreContextMut<'_, State>, limit: Duration) -> wasmtime::Result<UpdateDeadline> {
     let state = store.data_mut();
     state.meter.beat();
+    state.meter.give_way();
     if state.turn.is_killed() {
         state.ended = Some(kill::failure());
         return Ok(UpdateDeadline::Interrupt);
@@ -238,6 +240,7 @@ fn on_tick(mut store: StoreContextMut<'_, State>, limit: Duration) -> wasmtime::
 /// The host has done what the guest asked it.
 fn after_call(mut store: StoreContextMut<'_, State>, limit: Duration) -> wasmtime::Result<()> {
     let state = store.data_mut();
+    state.meter.give_way();
     state.ended = if state.turn.is_killed() {
         Some(kill::failure())
     } else if state.meter.has_used(limit) {

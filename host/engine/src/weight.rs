@@ -1,12 +1,12 @@
 //! What the turns of one bot take of the time of others, and where its next ones begin.
 //!
-//! What a turn has taken of others' time until it ended or left is counted against its bot, if it is
-//! more than a few turns take together and others are there. A bot that has taken [`FORGIVEN`] so is away: its next turns begin elsewhere
-//! for [`SHARE`] times as long as the last one held the thread, and for twice as long as the last time if that was
-//! lately. What it took is forgotten at the same rate. So a bot takes at most one part in [`SHARE`] of the time of
-//! a thread that belongs to all, whatever it does, and mostly much less. A bot whose first turn finds its code not
-//! in memory stays where it is; and where hardly any turn is long, one that is was more likely held up by the
-//! machine below than by its bot, and more is forgiven.
+//! What a turn has taken of others' time until it ended or left is counted against its bot, if it is more than a few
+//! turns take together and others are there. A bot that has taken [`FORGIVEN`] so is away: its next turns begin
+//! elsewhere for [`SHARE`] times as long as the last one held the thread, and for twice as long as the last time if that
+//! was lately. What it took is forgotten at the same rate. So a bot takes at most one part in [`SHARE`] of the time of
+//! a thread that belongs to all, whatever it does, and mostly much less. A bot whose first turn finds its code not in
+//! memory stays where it is. Where hardly any turn is long, one that is was
+//! more likely held up by the machine below than by its bot, and more is forgiven.
 
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -18,8 +18,11 @@ pub(crate) const LIGHT: Duration = Duration::from_micros(250);
 /// How long a bot's turns begin elsewhere, for each moment in which one of them held a thread of all.
 const SHARE: u32 = 500;
 
-/// What a bot may take of the threads of all before it is away. A first turn was seen to take 7 ms.
-const FORGIVEN: Duration = Duration::from_millis(10);
+/// What a bot may take of the threads of all before it is away.
+const FORGIVEN: Duration = Duration::from_micros(2500);
+
+/// As what its first turn counts at most. That was seen to take 7 ms, and says nothing of others.
+const FIRST: Duration = Duration::from_millis(1);
 
 /// The same for a bot that had [`RARE`] turns since the last one that was long.
 const FORGIVEN_RARELY: Duration = Duration::from_millis(50);
@@ -78,8 +81,10 @@ impl Weight {
     pub(crate) fn end(&self, held: Duration, now: Instant) {
         if held > LIGHT {
             let mut stay = self.stay();
-            let taken = stay.taken(now) + held;
-            let is_rare = self.light.swap(0, Ordering::Relaxed) >= RARE;
+            let light = self.light.swap(0, Ordering::Relaxed);
+            let is_first = light == 0 && !self.is_known.load(Ordering::Relaxed);
+            let taken = stay.taken(now) + if is_first { held.min(FIRST) } else { held };
+            let is_rare = light >= RARE;
             if taken > if is_rare { FORGIVEN_RARELY } else { FORGIVEN } {
                 let lasting = held.saturating_mul(SHARE);
                 // Again, and soon: it is away for twice as long.
@@ -131,10 +136,16 @@ impl Stay {
 mod tests {
     use super::*;
 
+    /// Of a bot that had its first turn.
+    fn of_a_bot_that_serves() -> Weight {
+        let weight = Weight::default();
+        weight.end(LIGHT, Instant::now());
+        weight
+    }
+
     #[test]
     fn a_bot_takes_at_most_one_part_in_five_hundred_of_the_time_of_others() {
-        let (weight, now) = (Weight::default(), Instant::now());
-        weight.end(LIGHT, now);
+        let (weight, now) = (of_a_bot_that_serves(), Instant::now());
         assert_eq!(weight.begin(now), Begin::Here, "so much is everybody's");
         weight.end(Duration::from_millis(20), now);
         assert_eq!(weight.begin(now), Begin::Away);
@@ -149,12 +160,18 @@ mod tests {
         assert_eq!(weight.begin(now), Begin::Here);
         weight.end(Duration::from_millis(7), now + Duration::from_millis(1));
         assert_eq!(weight.begin(now + Duration::from_millis(1)), Begin::Away);
-        // What was forgotten meanwhile may be taken again.
-        let weight = Weight::default();
-        weight.end(Duration::from_millis(7), now);
-        let later = now + Duration::from_millis(7) * SHARE;
-        weight.end(Duration::from_millis(7), later);
+    }
+
+    #[test]
+    fn what_was_forgotten_may_be_taken_again() {
+        let (weight, now) = (of_a_bot_that_serves(), Instant::now());
+        weight.end(FORGIVEN, now);
+        assert_eq!(weight.begin(now), Begin::Here);
+        let later = now + FORGIVEN * SHARE;
+        weight.end(FORGIVEN, later);
         assert_eq!(weight.begin(later), Begin::Here);
+        weight.end(LIGHT * 2, later);
+        assert_eq!(weight.begin(later), Begin::Away);
     }
 
     #[test]
@@ -176,7 +193,7 @@ mod tests {
 
     #[test]
     fn one_turn_tries_before_the_others_follow() {
-        let (weight, now) = (Weight::default(), Instant::now());
+        let (weight, now) = (of_a_bot_that_serves(), Instant::now());
         weight.end(Duration::from_millis(20), now);
         let over = now + Duration::from_secs(10);
         assert_eq!(
@@ -190,7 +207,7 @@ mod tests {
 
     #[test]
     fn a_bot_that_is_heavy_again_and_again_stays_away_for_longer_and_longer() {
-        let (weight, mut now) = (Weight::default(), Instant::now());
+        let (weight, mut now) = (of_a_bot_that_serves(), Instant::now());
         weight.end(FORGIVEN, now);
         for seconds in [1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300] {
             assert_eq!(weight.begin(now), Begin::Here);

@@ -1,8 +1,8 @@
-//! Sends back whatever it is sent, or says what it was; and three commands show the rest of the contract.
+//! Sends back whatever it is sent, or says what it was; and commands show the rest of the contract.
 //!
 //! `plugins/echo-python` and `plugins/echo-js` are the same bot in other languages.
 
-use std::time::Duration;
+mod commands;
 
 use hodhod_plugin::{Answer, Bot, Contact, Context, Delivery, Location, Media, Opening, Outcome, Result, Timer, log};
 
@@ -20,14 +20,7 @@ struct Echo;
 impl Bot for Echo {
     fn on_text(&mut self, ctx: &Context, text: &str) -> Result {
         log::debug("text");
-        if text == "/count" {
-            return count(ctx);
-        }
-        if let Some((after, text)) = later(text) {
-            return Ok(ctx.set_timer(LATER, after, text)?);
-        }
-        ctx.reply(text)?;
-        Ok(())
+        commands::run(ctx, text)
     }
 
     fn on_timer(&mut self, ctx: &Context, timer: &Timer) -> Result {
@@ -79,7 +72,10 @@ impl Bot for Echo {
 
     fn on_opening(&mut self, ctx: &Context, opening: &Opening) -> Result {
         log::debug("opening");
-        ctx.respond(Answer::notice(format!("باز شد: {}", opening.source)))?;
+        ctx.respond(match opening.source.as_str() {
+            "link" => Answer::url("https://example.com/باز"),
+            source => Answer::notice(format!("باز شد: {source}")),
+        })?;
         Ok(())
     }
 
@@ -101,21 +97,6 @@ impl Bot for Echo {
         log::debug("event");
         Ok(())
     }
-}
-
-/// How often this was asked for in the chat.
-fn count(ctx: &Context) -> Result {
-    let count = ctx.chat_values().increment("count", 1)?;
-    ctx.reply(count.to_string())?;
-    Ok(())
-}
-
-/// What `/later MS TEXT` asks for.
-fn later(text: &str) -> Option<(Duration, &str)> {
-    let (ms, text) = text.strip_prefix("/later ")?.split_once(' ')?;
-    let is_number = ms.len() < 10 && ms.bytes().all(|byte| byte.is_ascii_digit());
-    let after = Duration::from_millis(ms.parse().ok().filter(|_| is_number)?);
-    (!text.is_empty()).then_some((after, text))
 }
 
 /// Sends the same bytes as a new file.

@@ -126,5 +126,11 @@ fn scheme_of(text: &str) -> Scheme {
 }
 
 fn unescape(line: &str) -> String {
-    line.replace("\\r", "\r").replace("\\n", "\n").replace("\\0", "\0")
+    let line = line.replace("\\r", "\r").replace("\\n", "\n").replace("\\0", "\0");
+    // So many letters, as in `\\*1000;`.
+    let Some((before, rest)) = line.split_once("\\*") else { return line };
+    let Some((Ok(number), after)) = rest.split_once(';').map(|(number, after)| (number.parse(), after)) else {
+        return line;
+    };
+    format!("{before}{}{after}", "x".repeat(number))
 }

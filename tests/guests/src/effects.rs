@@ -93,6 +93,44 @@ pub(crate) fn keys(bucket: &str) -> Answer {
     Ok(Some(keys.join(",")))
 }
 
+/// Writes so many keys.
+pub(crate) fn fill((bucket, count): (&str, &str)) -> Answer {
+    let bucket = store::open(bucket)?;
+    for n in 0..number(count)? {
+        bucket.set(&format!("key-{n:06}"), b"")?;
+    }
+    ok()
+}
+
+/// Goes over all pages, then uses the first cursor, the one before the last and one that was never given.
+pub(crate) fn walk(bucket: &str) -> Answer {
+    let bucket = store::open(bucket)?;
+    let (mut pages, mut keys, mut cursors) = (0, Vec::new(), vec![None]);
+    while let Some(cursor) = cursors.last().copied() {
+        let page = bucket.list_keys(cursor)?;
+        pages += 1;
+        keys.extend(page.keys);
+        match page.cursor {
+            Some(next) => cursors.push(Some(next)),
+            None => break,
+        }
+    }
+    let ordered = keys.is_sorted_by(|one, next| one < next);
+    let told = |cursor: Option<u64>| match bucket.list_keys(cursor) {
+        Ok(page) => page.keys.first().cloned().unwrap_or_default(),
+        Err(store::Error::Other(text)) => text,
+        Err(error) => error.to_string(),
+    };
+    let (first, late) = (cursors.get(1).copied().flatten(), cursors.iter().nth_back(1).copied().flatten());
+    Ok(Some(format!(
+        "{} keys in {pages} pages, in order: {ordered}; {}; {}; {}",
+        keys.len(),
+        told(late),
+        told(first),
+        told(Some(u64::MAX))
+    )))
+}
+
 /// Reads a number, adds one and writes it back, as a test of turns that interleave.
 pub(crate) fn count((bucket, key): (&str, &str)) -> Answer {
     let bucket = store::open(bucket)?;

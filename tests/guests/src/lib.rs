@@ -64,6 +64,8 @@ impl Bot for Guest {
             "delete" => effects::delete(one(rest)),
             "exists" => effects::exists(one(rest)),
             "keys" => effects::keys(rest),
+            "fill" => effects::fill(one(rest)),
+            "walk" => effects::walk(rest),
             "count" => effects::count(one(rest)),
 
             "config" => ctx.config(rest).map(|value| Some(value.unwrap_or_else(|| "none".into()))),

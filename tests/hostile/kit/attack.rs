@@ -12,11 +12,12 @@ use hodhod_core::store::{Store as _, StoreError};
 use hodhod_core::text::is_clean;
 use hodhod_core::time::Millis;
 use hodhod_core::timers::{Standing, TimerKey};
+use hodhod_core::turn::{Actor, Turn};
 use hodhod_engine::{Component, InspectError, LoadError, Network, inspect};
 
 use super::guest::Guest;
 use super::log;
-use super::neighbour::{Neighbour, rounds};
+use super::neighbour::Neighbour;
 use super::rig::{LOUD, Rig, Watched, engine};
 
 /// A bot that means ill.
@@ -78,7 +79,7 @@ impl Attack {
         let engine = engine();
         let attacker = Arc::new(Watched::new(self.load(&engine).unwrap()));
         let rig = Rig::start(&engine, Some((attacker.clone(), self.limits.clone())));
-        let mut neighbour = Neighbour { quiet: rig.quiet(), ..Neighbour::default() };
+        let mut neighbour = Neighbour { quiet: vec![rig.quiet()], ..Neighbour::default() };
         let result = rig.probe(&attacker, &self.says);
         let seen = Seen {
             result,
@@ -92,10 +93,10 @@ impl Attack {
                 .collect(),
             log: log::lines(),
         };
-        neighbour.beside = rig.beside(&attacker, &self.says);
-        for _ in 1..rounds() {
-            neighbour.quiet.extend(rig.quiet());
-            neighbour.beside.extend(rig.beside(&attacker, &self.says));
+        neighbour.beside.push(rig.beside(&attacker, &self.says));
+        while neighbour.wants_more() {
+            neighbour.quiet.push(rig.quiet());
+            neighbour.beside.push(rig.beside(&attacker, &self.says));
         }
         rig.stop();
         neighbour.report(&words(&seen.result));
@@ -113,6 +114,23 @@ impl Attack {
         neighbour.report(&format!("refused: {error}"));
         assert!(is_clean(&error.to_string()), "{error:?}");
         error
+    }
+
+    /// Lets it begin as it would before it serves, again and again beside a neighbour, and gives what that shows.
+    pub(crate) fn probed(self) -> Result<(), Failure> {
+        let engine = engine();
+        let component = self.load(&engine).unwrap();
+        let rig = Rig::start(&engine, None);
+        let actor = Actor::new(LOUD.into(), [].into(), self.limits.clone(), Arc::default());
+        let probe = || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(component.probe(Turn::rehearsal(&actor, Millis(0))))
+        };
+        let probed = probe();
+        let neighbour = rig.neighbour_of(|| drop(probe()));
+        rig.stop();
+        neighbour.report(&probed.as_ref().map_or_else(ToString::to_string, |()| "begins well".to_owned()));
+        probed
     }
 
     fn load(&self, engine: &hodhod_engine::Engine) -> Result<Component, LoadError> {

@@ -28,15 +28,14 @@ use tokio::sync::Notify;
 use tokio::time::MissedTickBehavior;
 
 use super::log;
-use super::neighbour::{Neighbour, rounds};
+use super::neighbour::{Neighbour, Round, messages, rounds};
 use super::platform::Recording;
 
 /// The connections, which are also the names of the bots: the attacker's and the neighbour's.
 pub(crate) const LOUD: &str = "loud";
 const QUIET: &str = "quiet";
 
-/// The neighbour's messages in one round, how far apart they are, and the chats that they come from.
-const MESSAGES: usize = 60;
+/// How far apart the neighbour's messages are, and the chats that they come from.
 const APART: Duration = Duration::from_millis(3);
 const CHATS: usize = 10;
 
@@ -182,7 +181,7 @@ impl Rig {
     }
 
     /// How long the neighbour takes while nothing else happens.
-    pub(crate) fn quiet(&self) -> Vec<Duration> {
+    pub(crate) fn quiet(&self) -> Round {
         self.runtime.block_on(async {
             eventually("the attacker has ended", async || {
                 let under_way = self.host.turns().under_way();
@@ -194,7 +193,7 @@ impl Rig {
     }
 
     /// How long the neighbour takes while the attacker is told this again and again in several chats.
-    pub(crate) fn beside(&self, attacker: &Watched, says: &str) -> Vec<Duration> {
+    pub(crate) fn beside(&self, attacker: &Watched, says: &str) -> Round {
         let before = attacker.begun.load(Ordering::SeqCst);
         let flood = async {
             let (mut told, done) = (0_usize, attacker.ended.load(Ordering::SeqCst));
@@ -226,8 +225,8 @@ impl Rig {
     /// How long the neighbour takes while another thread does this again and again, and without it.
     pub(crate) fn neighbour_of(&self, work: impl Fn() + Sync) -> Neighbour {
         let mut neighbour = Neighbour::default();
-        for _ in 0..rounds() {
-            neighbour.quiet.extend(self.quiet());
+        while neighbour.wants_more() {
+            neighbour.quiet.push(self.quiet());
             let (go_on, over) = mpsc::channel::<()>();
             std::thread::scope(|scope| {
                 let work = &work;
@@ -241,7 +240,7 @@ impl Rig {
                         }
                     }
                 });
-                neighbour.beside.extend(self.runtime.block_on(self.measure()));
+                neighbour.beside.push(self.runtime.block_on(self.measure()));
                 drop(go_on);
             });
         }
@@ -262,11 +261,11 @@ impl Rig {
     }
 
     /// One round: a message every few milliseconds, and how long the answers take.
-    async fn measure(&self) -> Vec<Duration> {
+    async fn measure(&self) -> Round {
         let round = self.rounds.fetch_add(1, Ordering::SeqCst);
         let mut began = Vec::new();
         let mut pace = tokio::time::interval(APART);
-        for n in 0..MESSAGES {
+        for n in 0..messages() {
             pace.tick().await;
             let text = format!("{round}-{n}");
             began.push((text.clone(), Instant::now()));

@@ -130,9 +130,9 @@ async fn a_person_who_takes_a_consent_back_while_a_turn_goes_on_is_gone_after_it
             kinds => Err(format!("{kinds:?}")),
         })
         .await;
-        let status = host.idle().await;
-        // Mina's, that mina could not be answered, and that omid is gone.
-        assert_eq!(status["totals"]["arrivals"], arrivals + 3, "it is told once");
+        // Mina's, that mina could not be answered, and that omid is gone, which is told after omid is.
+        host.status_when("it is told", |status| status["totals"]["arrivals"] == arrivals + 3).await;
+        assert_eq!(host.idle().await["totals"]["arrivals"], arrivals + 3, "it is told once");
         host.kill().await;
     }
 }

@@ -1,5 +1,6 @@
 //! `hodhod inspect`: what a component is and wants, without running it, beside what it was granted.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -64,12 +65,16 @@ impl Inspect {
 
     fn as_json(&self, found: &Inspection, bots: &[BotEntry]) -> Value {
         let of = |bot: &BotEntry| {
-            let manifest = found.manifest.clone().unwrap_or_default();
             json!({
                 "bot": bot.name.as_str(),
+                "pinned": bot.digest,
                 "granted": Grants::NAMES.into_iter().filter(|name| bot.grants.has(name)).collect::<Vec<_>>(),
+                "hosts": bot.http.hosts.iter().map(ToString::to_string).collect::<Vec<_>>(),
+                "methods": bot.grants.http.then(|| bot.http.methods()),
+                "limits": bot.limits.chosen().map(|(row, number)| (row.name, number)).collect::<BTreeMap<_, _>>(),
+                "config": bot.config.keys().collect::<Vec<_>>(),
                 "missing": plugin::missing(found, bot),
-                "unasked": manifest.unasked(&found.needs, bot.grants),
+                "unasked": plugin::unasked(found, bot),
             })
         };
         json!({
@@ -96,14 +101,24 @@ impl Inspect {
         for bot in bots {
             output::say("");
             line("bot", bot.name.as_str());
+            match &bot.digest {
+                Some(pinned) if *pinned == found.digest => line("pinned", "this build"),
+                Some(pinned) => line("pinned", &format!("another build, sha256:{pinned}: this one does not load")),
+                None => {}
+            }
             let granted: Vec<_> =
                 Grants::NAMES.iter().filter(|name| bot.grants.has(name)).map(ToString::to_string).collect();
             list("granted", &granted);
+            if bot.grants.http {
+                let methods = bot.http.methods().join(", ");
+                list("hosts", &bot.http.hosts.iter().map(|host| format!("{host} ({methods})")).collect::<Vec<_>>());
+            }
+            let limits = bot.limits.chosen().map(|(row, number)| amount(row.name, number));
+            list("limits", &limits.collect::<Vec<_>>());
+            list("config", &bot.config.keys().cloned().collect::<Vec<_>>());
             let missing: Vec<_> = plugin::missing(found, bot).iter().map(ToString::to_string).collect();
             list("missing", &missing);
-            let manifest = found.manifest.clone().unwrap_or_default();
-            let unasked: Vec<_> = manifest.unasked(&found.needs, bot.grants).iter().map(ToString::to_string).collect();
-            list("not asked", &unasked);
+            list("not asked", &plugin::unasked(found, bot));
         }
     }
 }
@@ -120,16 +135,17 @@ fn print_manifest(manifest: &Manifest) {
     let pair = |(name, reason): (&String, &String)| format!("{name}: {reason}");
     list("wants", &manifest.grants.iter().map(pair).collect::<Vec<_>>());
     list("hosts", &manifest.hosts.iter().map(pair).collect::<Vec<_>>());
-    let amount = |(name, number): (&String, &u64)| {
-        row(name).map_or_else(String::new, |row| format!("{name}: {}", row.amount(*number)))
-    };
-    let limits: Vec<_> = manifest.limits.iter().map(amount).collect();
+    let limits: Vec<_> = manifest.limits.iter().map(|(name, number)| amount(name, *number)).collect();
     list("limits", &limits);
     let keys = manifest.config.iter().map(|(name, key)| match &key.default {
         Some(default) => format!("{name}: {}, else \"{default}\"", key.kind),
         None => format!("{name}: {}, must be there", key.kind),
     });
     list("config", &keys.collect::<Vec<_>>());
+}
+
+fn amount(name: &str, number: u64) -> String {
+    row(name).map_or_else(String::new, |row| format!("{name}: {}", row.amount(number)))
 }
 
 /// A name with its entries below each other; nothing where there are none.

@@ -148,10 +148,15 @@ fn check_limits(at: &str, raw: &BTreeMap<String, toml::Value>, problems: &mut Ve
 }
 
 /// A limit with a number, as it is written in the file.
-pub(crate) fn limit_line(row: &limits::Row, number: u64) -> String {
+fn limit_line(row: &limits::Row, number: u64) -> String {
+    format!("limits = {{ {} = {} }}", row.name, written(row, number))
+}
+
+/// The number of a limit, as it is written in the file.
+pub(crate) fn written(row: &limits::Row, number: u64) -> String {
     let amount = row.amount(number).to_string();
     match row.unit {
-        Unit::Count => format!("limits = {{ {} = {amount} }}", row.name),
-        Unit::Bytes | Unit::Time => format!("limits = {{ {} = \"{amount}\" }}", row.name),
+        Unit::Count => amount,
+        Unit::Bytes | Unit::Time => format!("\"{amount}\""),
     }
 }

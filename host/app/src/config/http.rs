@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use hodhod_core::egress::{Method, Pattern, Place, Policy, Secret};
+use hodhod_core::manifest::Missing;
 use secrecy::SecretString;
 use serde::Deserialize;
 use serde::de::Error as _;
@@ -19,6 +20,8 @@ pub(crate) struct HttpConfig {
     methods: Option<Vec<Method>>,
     allow_private: Vec<SocketAddr>,
     secrets: Vec<SecretConfig>,
+    /// All of it as it stands in the file.
+    written: toml::Table,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -53,15 +56,25 @@ struct RawHttpSecret {
 }
 
 impl HttpConfig {
-    /// The grant as it is written among the others, in one line, with the hosts that a plugin wants.
-    pub(crate) fn line<'a>(&self, wanted: impl Iterator<Item = &'a String>) -> String {
-        let granted = self.hosts.iter().map(ToString::to_string);
-        let mut hosts: Vec<_> = granted.chain(wanted.cloned()).map(|host| format!("\"{host}\"")).collect();
-        hosts.dedup();
+    /// The grant in one line, as it was written, with the hosts that are missing.
+    pub(crate) fn with(&self, missing: Vec<Missing>) -> String {
+        let missing = missing.into_iter().filter_map(|missing| match missing {
+            Missing::Host { pattern, .. } => Some(pattern),
+            _ => None,
+        });
+        let hosts: Vec<_> = self.hosts.iter().map(ToString::to_string).chain(missing).collect();
         if hosts.is_empty() {
-            return format!("http = {{ {HOSTS} }}");
+            return format!("{{ {HOSTS} }}");
         }
-        format!("http = {{ hosts = [{}] }}", hosts.join(", "))
+        let mut written = self.written.clone();
+        written.insert("hosts".to_owned(), hosts.into());
+        toml::Value::Table(written).to_string()
+    }
+
+    /// The methods that it may use.
+    pub(crate) fn methods(&self) -> Vec<String> {
+        let methods = self.methods.as_deref().unwrap_or(&Method::ALL);
+        methods.iter().map(|method| method.as_str().to_owned()).collect()
     }
 
     /// Where the secrets are kept.
@@ -100,15 +113,15 @@ fn example(bot: &str) -> String {
 /// Checks the grant of the bot at `bot`, noting what is wrong with it; `None` where it is not given.
 pub(super) fn check(bot: &str, value: &toml::Value, folder: &Path, problems: &mut Vec<Problem>) -> Option<HttpConfig> {
     let at = format!("{bot}.grants.http");
-    match value {
+    let written = match value {
         toml::Value::Boolean(false) => return None,
-        toml::Value::Table(_) => {}
+        toml::Value::Table(written) => written.clone(),
         _ => {
             let what = "HTTP is granted to hosts that are listed";
             problems.push(Problem::new(at, what).write(example(bot)));
             return None;
         }
-    }
+    };
     let raw = match read(value) {
         Ok(raw) => raw,
         Err(error) => {
@@ -129,7 +142,7 @@ pub(super) fn check(bot: &str, value: &toml::Value, folder: &Path, problems: &mu
             Err(problem) => problems.push(problem),
         }
     }
-    Some(HttpConfig { hosts, methods, allow_private, secrets })
+    Some(HttpConfig { hosts, methods, allow_private, secrets, written })
 }
 
 /// The table, with an error that quotes no value: one of them may be a secret in the wrong place.

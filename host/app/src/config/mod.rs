@@ -22,7 +22,7 @@ use hodhod_core::text::suggest;
 
 use crate::log::Format;
 
-pub(crate) use bot::{BotEntry, limit_line};
+pub(crate) use bot::{BotEntry, written};
 pub(crate) use connection::{Account, ConnectionConfig, DivarEntry, OAuthEntry, SoroushEntry};
 pub(crate) use http::HttpConfig;
 use raw::{RawConfig, RawHost, RawSecret};

@@ -51,6 +51,8 @@ pub(crate) struct RawConnection {
     // Soroush
     pub(crate) token: Option<RawSecret>,
     pub(crate) get_message_prefix: Option<String>,
+    pub(crate) max_upload: Option<String>,
+    pub(crate) attachment_name: Option<String>,
     // Divar
     pub(crate) slug: Option<String>,
     pub(crate) api_key: Option<RawSecret>,

@@ -62,6 +62,24 @@ fn an_unknown_key_is_an_error_with_the_one_that_was_meant() {
 }
 
 #[test]
+fn what_soroush_takes_may_be_chosen_within_bounds() {
+    let chosen = |lines: &str| with("platform = \"soroush\"", &format!("platform = \"soroush\"\n{lines}"));
+    for good in ["max_upload = \"1 GiB\"", "max_upload = \"1 B\"", "attachment_name = \"FILE_TYPE_OTHER\""] {
+        assert!(parse(&chosen(good), "hodhod.toml", Path::new("/etc/hodhod")).is_ok(), "{good}");
+    }
+    insta::assert_snapshot!(problems(&chosen("max_upload = \"2 GiB\"\nattachment_name = \"OTHER\"")), @r#"
+    connections.shop.max_upload: a file has 1 B to 1 GiB
+        write: max_upload = "100 MiB"
+    connections.shop.attachment_name: the platform has two names for it
+        write: attachment_name = "FILE_TYPE_OTHER", or nothing for "ATTACHMENT"
+    "#);
+    insta::assert_snapshot!(problems(&chosen("max_upload = \"many\"")), @r#"
+    connections.shop.max_upload: "many" is not a size; write it like "32 MiB" (B, KiB, MiB, GiB)
+        write: max_upload = "100 MiB"
+    "#);
+}
+
+#[test]
 fn a_token_in_the_file_is_refused_and_not_printed() {
     let text = problems(&with("{ env = \"SOROUSH_TOKEN\" }", "\"abcSECRETdef\""));
     assert!(!text.contains("SECRET"), "{text}");

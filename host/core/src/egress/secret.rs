@@ -1,8 +1,8 @@
 //! Credentials that the host puts into requests, so that a bot can use what it never sees.
 //!
 //! A secret goes to the hosts it is bound to and nowhere else. What a server gives back in the
-//! fields of its response is searched for it; bodies are not, so a server that quotes a credential
-//! in a body tells it to the bot.
+//! fields of its response is searched for it, as it is and as addresses, forms and quoted strings write it;
+//! bodies are not, so a server that quotes a credential in a body tells it to the bot.
 
 use secrecy::{ExposeSecret, SecretString};
 use thiserror::Error;
@@ -33,8 +33,8 @@ pub struct Secret {
     place: Place,
     /// As it is sent.
     sent: SecretString,
-    /// In every form in which a server may quote it.
-    quoted: Vec<SecretString>,
+    /// As it was given, without the template.
+    value: SecretString,
 }
 
 /// Why something cannot be a secret. The text does not hold it.
@@ -79,12 +79,7 @@ impl Secret {
             return Err(BadSecret::Value);
         }
         let sent = template.replace(HOLE, value);
-        let encoded = encode(value);
-        let mut quoted = vec![SecretString::from(value)];
-        if encoded != value {
-            quoted.push(SecretString::from(encoded));
-        }
-        Ok(Self { host, place, sent: SecretString::from(sent), quoted })
+        Ok(Self { host, place, sent: SecretString::from(sent), value: SecretString::from(value) })
     }
 
     /// The hosts it is bound to.
@@ -111,18 +106,47 @@ impl Secret {
     }
 
     pub(super) fn is_in_name(&self, name: &str) -> bool {
-        self.quoted.iter().any(|form| name.contains(&form.expose_secret().to_ascii_lowercase()))
+        let name = name.as_bytes();
+        (0..name.len()).any(|at| self.quoted_at(name, at, |one, other| one.eq_ignore_ascii_case(&other)).is_some())
     }
 
     /// The bytes with `***` in place of the secret; `None` if it is not in them.
     pub(super) fn redact(&self, bytes: &[u8]) -> Option<Vec<u8>> {
-        let mut redacted = None;
-        for form in &self.quoted {
-            if let Some(without) = replace(redacted.as_deref().unwrap_or(bytes), form.expose_secret().as_bytes()) {
-                redacted = Some(without);
+        let (mut redacted, mut kept, mut at) = (Vec::new(), 0, 0);
+        while at < bytes.len() {
+            match self.quoted_at(bytes, at, |one, other| one == other) {
+                Some(end) => {
+                    redacted.extend_from_slice(bytes.get(kept..at).unwrap_or_default());
+                    redacted.extend_from_slice(REDACTED);
+                    (kept, at) = (end, end);
+                }
+                None => at += 1,
             }
         }
-        redacted
+        (kept > 0).then(|| {
+            redacted.extend_from_slice(bytes.get(kept..).unwrap_or_default());
+            redacted
+        })
+    }
+
+    /// Where the secret ends if it begins at `at`, whichever of its characters are encoded.
+    fn quoted_at(&self, bytes: &[u8], at: usize, same: impl Fn(u8, u8) -> bool) -> Option<usize> {
+        // A percent sign may stand for itself or begin a code, so there may be several ends, the furthest last.
+        let behind = |end: usize, wanted: u8| {
+            let readings = readings(bytes, end).into_iter().flatten();
+            readings.filter(|(byte, _)| same(*byte, wanted)).map(|(_, end)| end).collect::<Vec<_>>()
+        };
+        let mut value = self.value.expose_secret().bytes();
+        let mut ends = behind(at, value.next()?);
+        for wanted in value {
+            ends = ends.into_iter().flat_map(|end| behind(end, wanted)).collect();
+            ends.sort_unstable();
+            ends.dedup();
+            if ends.is_empty() {
+                return None;
+            }
+        }
+        ends.last().copied()
     }
 }
 
@@ -151,18 +175,24 @@ fn is_named(pair: &str, name: &str) -> bool {
     form_urlencoded::parse(pair.as_bytes()).any(|(other, _)| other == name)
 }
 
-fn replace(bytes: &[u8], needle: &[u8]) -> Option<Vec<u8>> {
-    let mut out = Vec::new();
-    let mut rest = bytes;
-    while let Some(place) = rest.windows(needle.len()).position(|window| window == needle) {
-        let (before, from) = rest.split_at(place);
-        out.extend_from_slice(before);
-        out.extend_from_slice(REDACTED);
-        rest = from.get(needle.len()..).unwrap_or_default();
-    }
-    if rest.len() == bytes.len() {
-        return None;
-    }
-    out.extend_from_slice(rest);
-    Some(out)
+/// What may be meant at one place: the byte itself, a space in a form, what is behind the backslash of a quoted string,
+/// a code of an address, and one of an address within an address. Each with where it ends.
+fn readings(bytes: &[u8], at: usize) -> [Option<(u8, usize)>; 4] {
+    let rest = bytes.get(at..).unwrap_or_default();
+    let other = match rest {
+        [b'+', ..] => Some((b' ', at + 1)),
+        [b'\\', byte, ..] => Some((*byte, at + 2)),
+        _ => None,
+    };
+    let hex = |digit: &u8| char::from(*digit).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+    let byte = |high, low| hex(high).zip(hex(low)).map(|(high, low)| high << 4 | low);
+    let code = match rest {
+        [b'%', high, low, ..] => byte(high, low).map(|byte| (byte, at + 3)),
+        _ => None,
+    };
+    let twice = match rest {
+        [b'%', b'2', b'5', high, low, ..] => byte(high, low).map(|byte| (byte, at + 5)),
+        _ => None,
+    };
+    [rest.first().map(|byte| (*byte, at + 1)), other, code, twice]
 }

@@ -187,7 +187,24 @@ fn a_secret_goes_to_its_host_only() {
     assert_eq!(policy.redact(&bound, b"you said p/ss word").unwrap(), b"you said ***");
     assert_eq!(policy.redact(&bound, b"?k=p%2Fss+word&k=p/ss word").unwrap(), b"?k=***&k=***");
     assert_eq!(policy.redact(&bound, b"p/ss"), None);
+    for quoted in ["p%2fss%20word", "%70/ss%20word", "p%2Fss word", "p\\/ss\\ word", "p/ss+word", "p%252Fss%2520word"] {
+        let said = format!("/login?next={quoted}&");
+        assert_eq!(policy.redact(&bound, said.as_bytes()).unwrap(), b"/login?next=***&", "{quoted}");
+    }
+    assert_eq!(policy.redact(&bound, b"p%2Fss%2"), None);
     assert_eq!(policy.redact(&other, b"you said p/ss word"), None);
+}
+
+#[test]
+fn a_secret_with_a_percent_sign_is_found_as_it_is_and_encoded() {
+    let host = pattern("https://api.example.com");
+    let value = SecretString::from("a%25b");
+    let secret = Secret::new(host, Place::Header("authorization".to_owned()), None, &value).unwrap();
+    for quoted in ["a%25b", "a%2525b", "%61%2525b", "a\\%25b"] {
+        assert_eq!(secret.redact(format!("-{quoted}-").as_bytes()).unwrap(), b"-***-", "{quoted}");
+    }
+    assert_eq!(secret.redact(b"a%b a%2b a"), None);
+    assert!(secret.is_in_name("x-A%25B-x") && !secret.is_in_name("x-a-b"));
 }
 
 #[test]

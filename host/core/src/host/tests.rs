@@ -10,6 +10,7 @@ mod letters;
 mod members;
 mod people;
 mod timers;
+mod workers;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};

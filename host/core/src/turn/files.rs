@@ -8,6 +8,16 @@ use crate::event::{Content, Event, Media};
 use crate::ids::ConnectionName;
 use crate::platform::Platform;
 
+/// A file that a bot was given.
+pub struct GivenFile {
+    /// Where it is.
+    pub platform: Arc<dyn Platform>,
+    /// What it is called there.
+    pub key: String,
+    /// How many bytes it has, as its message said.
+    pub told: Option<u64>,
+}
+
 impl Turn {
     /// The event as the bot is told it: files have the names that this bot may use.
     pub fn told(&self) -> Cow<'_, Event> {
@@ -23,15 +33,31 @@ impl Turn {
         Cow::Owned(Event::Message(message))
     }
 
-    /// The platform and its key of a file that the bot wants to read.
+    /// A file that the bot wants to read.
     ///
     /// # Errors
     /// Where this bot was never given the file, or the turn has used enough files.
-    pub fn file(&mut self, name: &str) -> Result<(Arc<dyn Platform>, String), Refusal> {
-        let (connection, file) = self.open(name)?;
+    pub fn file(&mut self, name: &str) -> Result<GivenFile, Refusal> {
+        let (connection, key) = self.open(name)?;
         let platform = self.served(&connection)?;
         self.count_file()?;
-        Ok((platform, file))
+        let told = self.told_of(&key).and_then(|media| media.size);
+        Ok(GivenFile { platform, key, told })
+    }
+
+    /// What the event says of a file, where it is the one that came with it.
+    fn told_of(&self, key: &str) -> Option<&Media> {
+        let Event::Message(message) = &*self.event else { return None };
+        let Content::Media(media) = &message.content else { return None };
+        (media.file == key).then_some(media)
+    }
+
+    /// Tells the operator that a file has not as many bytes as its message said: it may have broken off.
+    pub fn other_length(&self, told: u64, came: u64) {
+        if self.actor.may_be_logged(0, self.now) {
+            tracing::warn!(bot = %self.actor.bot, chat = %self.chat, seq = %self.seq, told, came,
+                "a file has another length than its message said");
+        }
     }
 
     /// The platform that a file is to be uploaded to.
@@ -69,6 +95,7 @@ impl Turn {
             return Err(Refusal::Quota(format!("files: {most} in one turn")));
         }
         self.files += 1;
+        self.near("files", self.files, most);
         Ok(())
     }
 }

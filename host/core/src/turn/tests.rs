@@ -7,14 +7,14 @@ use crate::event::{Content, Message, Sender, Timer};
 use crate::platform::Platform;
 use crate::testing::TestPlatform;
 use crate::timers::Missed;
-use crate::values::Recent;
+use crate::values::Stamp;
 
 /// Stored values that nobody else writes.
 struct Stored(BTreeMap<String, Vec<u8>>);
 
 impl ValueView for Stored {
     fn get(&self, key: &ValueKey, reads: &mut Reads) -> Result<Option<Vec<u8>>, StoreError> {
-        assert!(Recent::default().read(key, reads).is_none());
+        reads.note(key, Stamp::default());
         Ok(self.0.get(&*key.key).cloned())
     }
 
@@ -259,7 +259,11 @@ fn a_rehearsal_reaches_nobody_and_uses_up_nothing() {
     assert!(matches!(sent, Err(Refusal::Denied(_))), "{sent:?}");
     let bucket = rehearsal.bucket("bot").unwrap();
     rehearsal.set(&bucket, "k", b"v".to_vec()).unwrap();
-    assert!(!actor.quotas.surely_fits(1, &actor.limits), "nothing was learnt of what the bot has stored");
+    assert_eq!(
+        actor.quotas.room(1, &actor.limits),
+        crate::quota::Room::Perhaps,
+        "nothing was learnt of what the bot has stored"
+    );
 }
 
 #[test]
@@ -281,4 +285,51 @@ fn a_platform_of_another_connection_is_not_asked_and_nothing_is_counted() {
     }
     assert_eq!([ask("shop"), ask("shop")], [Ok(()), Err(Refusal::Wait(std::time::Duration::from_secs(60)))]);
     assert!(turn.serves(&"shop".into()).is_ok() && turn.serves(&"bank".into()).is_err());
+}
+
+#[test]
+fn four_fifths_of_what_a_turn_may_use_are_told_of_while_it_may_use_more() {
+    let limits = Limits { sends: 5, reads: 5, writes: 5, buffer: 10_000, ..Limits::default() };
+    let (mut turn, bucket) = limited(limits);
+    let chat = Chat::new("shop", "a");
+    for key in ["a", "b", "c", "d"] {
+        assert_eq!(turn.actor.quotas.warned(), Vec::<&str>::new(), "before {key}");
+        turn.send(chat.clone(), Outgoing::text("1")).unwrap();
+        turn.get(&bucket, key).unwrap();
+        turn.set(&bucket, key, vec![]).unwrap();
+    }
+    assert_eq!(turn.actor.quotas.warned(), ["reads", "sends", "writes"]);
+    turn.set(&bucket, "a", vec![0; 8000]).unwrap();
+    assert_eq!(turn.actor.quotas.warned(), ["buffer", "reads", "sends", "writes"]);
+}
+
+#[test]
+fn four_fifths_of_what_may_be_stored_are_told_of_while_there_is_room() {
+    let timer = |id: &str| Timer { id: id.to_owned(), chat: None, due: Millis(0), payload: String::new() };
+    let stored = ["1", "2", "3", "4", "5", "6"];
+    for (limits, name) in [
+        (Limits { bucket_keys: 10, ..Limits::default() }, "bucket_keys"),
+        (Limits { bot_keys: 10, ..Limits::default() }, "bot_keys"),
+        (Limits { bucket_bytes: 40, ..Limits::default() }, "bucket_bytes"),
+        (Limits { bot_bytes: 40, ..Limits::default() }, "bot_bytes"),
+    ] {
+        let mut turn = turn_with(&stored, None, limits);
+        let bucket = turn.bucket("bot").unwrap();
+        turn.set(&bucket, "7", b"new".to_vec()).unwrap();
+        assert_eq!(turn.actor.quotas.warned(), Vec::<&str>::new(), "{name}");
+        turn.set(&bucket, "8", b"new".to_vec()).unwrap();
+        assert_eq!(turn.actor.quotas.warned(), [name]);
+        turn.set(&bucket, "9", b"new".to_vec()).unwrap();
+        turn.set(&bucket, "10", vec![]).unwrap();
+        assert!(turn.set(&bucket, "11", b"new".to_vec()).is_err(), "{name}");
+    }
+    let mut turn = turn_with(&[], None, Limits { timers: 5, ..Limits::default() });
+    for id in ["1", "2", "3"] {
+        turn.set_timer(timer(id), Missed::Fire).unwrap();
+    }
+    assert_eq!(turn.actor.quotas.warned(), Vec::<&str>::new());
+    turn.set_timer(timer("4"), Missed::Fire).unwrap();
+    assert_eq!(turn.actor.quotas.warned(), ["timers"]);
+    turn.set_timer(timer("5"), Missed::Fire).unwrap();
+    assert!(turn.set_timer(timer("6"), Missed::Fire).is_err());
 }

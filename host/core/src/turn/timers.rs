@@ -23,6 +23,7 @@ impl Turn {
         // One that is overdue from the start would go before those that have waited their time.
         let due = due.max(self.now);
         self.timers.insert((chat, id), Some(Standing { due, payload, missed }));
+        self.near("writes", self.timers.len(), self.actor.limits.writes);
         Ok(())
     }
 
@@ -35,6 +36,7 @@ impl Turn {
         self.count_timer(&chat, &id, false)?;
         self.reserve(id.len())?;
         self.timers.insert((chat, id), None);
+        self.near("writes", self.timers.len(), self.actor.limits.writes);
         Ok(())
     }
 
@@ -56,7 +58,10 @@ impl Turn {
         if earlier.is_none() && self.timers.len() >= limits.writes {
             return Err(Refusal::Quota(format!("writes: {} timers in one turn", limits.writes)));
         }
-        if !sets || matches!(earlier, Some(Some(_))) || actor.quotas.timer_surely_fits(limits) {
+        if !sets || matches!(earlier, Some(Some(_))) {
+            return Ok(());
+        }
+        if !actor.quotas.room_for_timer(limits).has_to_be_looked_at(&mut self.looked.1) {
             return Ok(());
         }
         let usage = self.view.usage(&actor.bot, &Bucket::Bot)?;
@@ -67,7 +72,7 @@ impl Turn {
         }
         let adds = !self.stood(&place)?;
         let added = u64::try_from(more.saturating_add(1)).unwrap_or(0);
-        actor.quotas.learn(&actor.bot, usage, (0, 0, added), limits, self.now);
+        actor.quotas.learn_timers(&actor.bot, usage.timers.saturating_add(added), limits, self.now);
         if adds && usage.timers.saturating_add_signed(more) >= limits.timers {
             return Err(Refusal::Quota(format!("timers: {}", limits.timers)));
         }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::{BucketHandle, KeyPage, Refusal, Turn, shorten};
+use crate::quota::Usage;
 use crate::values::{Bucket, Reads, ValueKey, Write};
 
 impl Turn {
@@ -33,7 +34,9 @@ impl Turn {
         if self.reads.len() >= most && !self.reads.has(&key) {
             return Err(Refusal::Quota(format!("reads: {most} values in one turn")));
         }
-        Ok(self.view.get(&key, &mut self.reads)?)
+        let value = self.view.get(&key, &mut self.reads)?;
+        self.near("reads", self.reads.len(), most);
+        Ok(value)
     }
 
     /// Stores a value.
@@ -110,10 +113,14 @@ impl Turn {
         }
         let size = key.len() + value.as_ref().map_or(0, |value| value.len());
         self.reserve(size)?;
-        if value.is_some() && !self.actor.quotas.surely_fits(size as u64, &self.actor.limits) {
-            self.check_room(&place, size as u64)?;
+        if value.is_some() {
+            let room = self.actor.quotas.room(size as u64, &self.actor.limits);
+            if room.has_to_be_looked_at(&mut self.looked.0) {
+                self.check_room(&place, size as u64)?;
+            }
         }
         self.writes.insert(place, value);
+        self.near("writes", self.writes.len(), self.actor.limits.writes);
         Ok(())
     }
 
@@ -134,9 +141,16 @@ impl Turn {
             }
         }
         let (keys, bytes) = self.change(place, Some(usize::try_from(size).unwrap_or(usize::MAX)))?;
-        let pending = (all.0 + keys, all.1 + bytes);
-        let positive = |number: i64| u64::try_from(number).unwrap_or(0);
-        actor.quotas.learn(bot, usage, (positive(pending.0), positive(pending.1), 0), limits, self.now);
+        // What it gives back it may still keep, if it fails.
+        let with = |stored: u64, added: i64| stored.saturating_add_signed(added.max(0));
+        let after = Usage {
+            bucket_keys: with(usage.bucket_keys, bucket.0 + keys),
+            bucket_bytes: with(usage.bucket_bytes, bucket.1 + bytes),
+            bot_keys: with(usage.bot_keys, all.0 + keys),
+            bot_bytes: with(usage.bot_bytes, all.1 + bytes),
+            ..usage
+        };
+        actor.quotas.learn_values(bot, after, limits, self.now);
         for (name, limit, stored, change, more) in [
             ("bucket_keys", limits.bucket_keys, usage.bucket_keys, bucket.0, keys),
             ("bucket_bytes", limits.bucket_bytes, usage.bucket_bytes, bucket.1, bytes),

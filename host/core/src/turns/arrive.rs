@@ -17,7 +17,9 @@ impl Turns {
     /// Puts durable events into their lanes. The row of one whose bot is not known stays.
     pub fn push(&self, events: impl IntoIterator<Item = (BotName, Chat, InboxSeq, Arc<Event>)>) {
         let now = self.clock.now();
+        let mut pushed = 0;
         for (name, chat, seq, event) in events {
+            pushed += 1;
             // One that was removed meanwhile has lanes still, in case it comes back.
             let stay = self.bot(&name).map(|bot| {
                 bot.stats.arrived();
@@ -33,7 +35,7 @@ impl Turns {
             let _known = self.lanes().push(&name, &chat, waiting, Millis(0));
             self.waits(seq);
         }
-        self.wake();
+        self.wake_for(pushed);
     }
 
     /// Puts an event of an earlier run into its lane, without its body.
@@ -53,10 +55,17 @@ impl Turns {
         let actor = self.bot(bot)?.actor();
         let limits = &actor.limits;
         let lanes = self.lanes();
-        let waiting = lanes.waiting_in_lane(bot, chat);
+        let (waiting, in_all) = (lanes.waiting_in_lane(bot, chat), lanes.waiting_in(bot));
+        drop(lanes);
+        let now = self.clock.now();
+        for (name, waiting, limit) in
+            [("waiting_chat", waiting, limits.waiting_chat), ("waiting", in_all, limits.waiting)]
+        {
+            actor.quotas.near(bot, name, waiting as u64 + 1, limit as u64, now);
+        }
         // A chat may have at most as much as is still free, so that however many flood, there is
         // room for the others.
-        let room = limits.waiting.saturating_sub(lanes.waiting_in(bot)).min(limits.waiting_chat);
+        let room = limits.waiting.saturating_sub(in_all).min(limits.waiting_chat);
         (waiting >= room).then(|| format!("{waiting} events were waiting in this chat"))
     }
 

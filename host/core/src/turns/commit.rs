@@ -1,6 +1,7 @@
 //! The end of a turn: handed in, written, and its lane let go on.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use crate::ages::Stay;
 use crate::asks::Claim;
@@ -111,11 +112,15 @@ impl Turns {
             };
             lanes.finish(bot.name(), &chat, next);
         }
+        let has_more = lanes.has_ready();
         drop(lanes);
         // Whoever waits now, who may have asked again while it ran and found who asked first gone.
         self.asks.end(&over);
+        let is_changed = has_more || !again.is_empty();
         again.into_iter().for_each(|seq| self.waits(seq));
         self.ends.notify_waiters();
-        self.wake();
+        if self.is_late.swap(false, Ordering::SeqCst) || is_changed {
+            self.wake();
+        }
     }
 }

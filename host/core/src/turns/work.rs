@@ -12,15 +12,15 @@ use super::{Taken, Turns};
 use crate::lanes::Next;
 
 /// Most events one worker takes at once, and the work it expects of them. A batch makes taking
-/// cheap; its bound keeps a turn from waiting behind another worker's backlog.
+/// cheap; its bound keeps a turn from waiting behind another worker's backlog, or another bot's.
 const BATCH: usize = 64;
-const BATCH_WORK: Duration = Duration::from_millis(1);
+const BATCH_WORK: Duration = Duration::from_micros(250);
 
 impl Turns {
     /// Runs turns until [`drain`](Self::drain) and what was begun has ended. Cancelling ends the
     /// turns under way without effects; their events stay in the inbox.
     pub async fn work(&self, worker: usize) {
-        let Some(woken) = self.workers.get(worker) else { return };
+        let Some(worker) = self.workers.get(worker) else { return };
         let unstarted = Rc::new(Cell::new(0_usize));
         let mut running = FuturesUnordered::new();
         loop {
@@ -33,7 +33,7 @@ impl Turns {
                         unstarted.set(unstarted.get() - 1);
                         if unstarted.get() == 0 {
                             // There may be room for more beside those that wait for something.
-                            woken.notify_one();
+                            worker.wake();
                         }
                         self.turn(taken).await;
                         drop(counted);
@@ -44,9 +44,9 @@ impl Turns {
                 if draining {
                     return;
                 }
-                woken.notified().await;
+                worker.rest().await;
             } else {
-                let notified = std::pin::pin!(woken.notified());
+                let notified = std::pin::pin!(worker.woken());
                 match select(running.next(), notified).await {
                     Either::Left(_) | Either::Right(_) => {}
                 }

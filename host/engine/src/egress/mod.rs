@@ -98,7 +98,12 @@ impl Egress {
                 error::denied(&denial)
             })?;
         head::check(request, &self.limits)?;
-        if actor.quotas.request(&actor.bot, &self.limits, now) { Ok(target) } else { Err(Error::HttpRequestDenied) }
+        // Not «denied»: it may be tried again.
+        if actor.quotas.request(&actor.bot, &self.limits, now) {
+            Ok(target)
+        } else {
+            Err(Error::ConnectionLimitReached)
+        }
     }
 
     async fn exchange(

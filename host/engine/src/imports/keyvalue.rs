@@ -1,5 +1,7 @@
 //! `wasi:keyvalue`: the three buckets of a bot, buffered in the turn.
 
+use std::collections::VecDeque;
+
 use hodhod_core::ids::InboxSeq;
 use hodhod_core::runtime::Failure;
 use hodhod_core::turn::{BucketHandle, Refusal};
@@ -8,13 +10,14 @@ use wasmtime::{Error as Trap, Result};
 
 use crate::bindings::wasi::keyvalue::atomics;
 use crate::bindings::wasi::keyvalue::store::{Error, Host, HostBucket, KeyResponse};
+use crate::imports::too_many;
 use crate::state::State;
 
 /// Keys in one answer of `list-keys`.
 const PAGE: usize = 256;
 
-/// Pages that a turn may list of one open bucket.
-const PAGES: usize = 256;
+/// Cursors of one open bucket that may be used, the last ones given out.
+const CURSORS: usize = 16;
 
 /// A bucket that the guest has opened.
 #[expect(unreachable_pub, reason = "the generated bindings re-export it")]
@@ -22,8 +25,33 @@ pub struct OpenBucket {
     handle: BucketHandle,
     /// The turn that opened it, whose chat and person it is of.
     turn: InboxSeq,
-    /// The last key of each page that was given out; a cursor is a place in here, plus one.
-    pages: Vec<String>,
+    cursors: Cursors,
+}
+
+/// Where pages that were given out ended. A bucket may have any number of them, so only the last are kept.
+#[derive(Debug, Default)]
+struct Cursors {
+    /// How many were given out.
+    given: u64,
+    /// The last keys of the last pages.
+    kept: VecDeque<String>,
+}
+
+impl Cursors {
+    fn give(&mut self, last: String) -> u64 {
+        if self.kept.len() == CURSORS {
+            self.kept.pop_front();
+        }
+        self.kept.push_back(last);
+        self.given += 1;
+        self.given
+    }
+
+    /// The key behind which the page of a cursor begins.
+    fn after(&self, cursor: u64) -> Option<&String> {
+        let back = usize::try_from(self.given.checked_sub(cursor)?).ok()?;
+        self.kept.get(self.kept.len().checked_sub(back + 1)?)
+    }
 }
 
 impl State {
@@ -55,7 +83,9 @@ impl State {
 impl Host for State {
     fn open(&mut self, identifier: String) -> Result<Result<Resource<OpenBucket>, Error>> {
         let Some(handle) = self.turn.bucket(&identifier) else { return Ok(Err(Error::NoSuchStore)) };
-        Ok(Ok(self.table.push(OpenBucket { handle, turn: self.turn.seq(), pages: Vec::new() })?))
+        let open = OpenBucket { handle, turn: self.turn.seq(), cursors: Cursors::default() };
+        let opened = self.table.push(open).map_err(|_| too_many());
+        self.answer(opened)
     }
 }
 
@@ -87,11 +117,10 @@ impl HostBucket for State {
     fn list_keys(&mut self, bucket: Resource<OpenBucket>, cursor: Option<u64>) -> Result<Result<KeyResponse, Error>> {
         let handle = self.opened(&bucket)?;
         let open = self.table.get(&bucket)?;
-        let place = cursor.and_then(|cursor| usize::try_from(cursor).ok());
-        let after = match (cursor, place.and_then(|place| open.pages.get(place.checked_sub(1)?))) {
-            (None, _) => None,
-            (Some(_), Some(last)) => Some(last.clone()),
-            (Some(_), None) => return Ok(Err(Error::Other("no such cursor".to_owned()))),
+        let after = match cursor.map(|cursor| open.cursors.after(cursor)) {
+            None => None,
+            Some(Some(last)) => Some(last.clone()),
+            Some(None) => return Ok(Err(Error::Other("no such cursor".to_owned()))),
         };
         let result = self.turn.keys(&handle, after.as_deref(), PAGE);
         let page = match self.answer(result)? {
@@ -99,14 +128,7 @@ impl HostBucket for State {
             Err(error) => return Ok(Err(error)),
         };
         let open = self.table.get_mut(&bucket)?;
-        let next = match page.keys.last() {
-            Some(last) if page.more && open.pages.len() < PAGES => {
-                open.pages.push(last.clone());
-                Some(open.pages.len() as u64)
-            }
-            Some(_) if page.more => return Ok(Err(Error::Other(format!("more than {PAGES} pages of keys")))),
-            _ => None,
-        };
+        let next = page.keys.last().filter(|_| page.more).map(|last| open.cursors.give(last.clone()));
         Ok(Ok(KeyResponse { keys: page.keys, cursor: next }))
     }
 

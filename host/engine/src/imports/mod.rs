@@ -9,3 +9,11 @@ mod logging;
 mod messenger;
 mod task;
 mod timers;
+
+use hodhod_core::limits::RESOURCES;
+use hodhod_core::turn::Refusal;
+
+/// One bucket or upload more than the host keeps for a turn.
+fn too_many() -> Refusal {
+    Refusal::Quota(format!("resources: {RESOURCES} are open"))
+}

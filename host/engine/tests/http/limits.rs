@@ -19,7 +19,7 @@ async fn limit_http_minute_is_for_all_turns_of_the_bot() {
     for _ in 0..2 {
         assert!(asker.ask(&get(server)).await.ends_with("> hello"));
     }
-    assert_eq!(asker.ask(&get(server)).await, "ErrorCode::HttpRequestDenied");
+    assert_eq!(asker.ask(&get(server)).await, "ErrorCode::ConnectionLimitReached");
     assert_eq!(heads.lock().unwrap().len(), 2);
 }
 

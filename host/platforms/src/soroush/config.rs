@@ -188,7 +188,8 @@ pub enum AttachmentName {
 }
 
 impl AttachmentName {
-    pub(super) fn as_str(self) -> &'static str {
+    /// As it stands in a message.
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Attachment => "ATTACHMENT",
             Self::FileTypeOther => "FILE_TYPE_OTHER",

@@ -65,11 +65,14 @@ impl Messenger {
     pub(super) fn account(&self, bot: &str, folder: &Path) -> anyhow::Result<Account> {
         let file = folder.join(format!("{bot}.token"));
         std::fs::write(&file, token(bot))?;
+        let options = hodhod_platforms::soroush::Options::default();
         Ok(match self {
             Self::Soroush(server) => Account::Soroush(SoroushEntry {
                 base_url: Some(server.base_url()),
                 token: SecretSource::File(file),
                 get_message_prefix: None,
+                max_upload: options.max_upload,
+                attachment_name: options.attachment_name,
                 max_age: None,
             }),
             Self::Divar(servers, _) => {

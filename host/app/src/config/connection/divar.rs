@@ -49,7 +49,12 @@ impl DivarEntry {
 }
 
 pub(super) fn check(place: &Place<'_>, raw: &RawConnection, problems: &mut Vec<Problem>) -> Option<DivarEntry> {
-    let of_soroush = [("token", raw.token.is_some()), ("get_message_prefix", raw.get_message_prefix.is_some())];
+    let of_soroush = [
+        ("token", raw.token.is_some()),
+        ("get_message_prefix", raw.get_message_prefix.is_some()),
+        ("max_upload", raw.max_upload.is_some()),
+        ("attachment_name", raw.attachment_name.is_some()),
+    ];
     foreign(place, "Divar", &of_soroush, problems);
     let slug = raw.slug.clone();
     if slug.is_none() {

@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
+use hodhod_platforms::soroush::{AttachmentName, Options};
+
 use super::{Place, foreign, max_age};
 use crate::config::raw::RawConnection;
-use crate::config::{Problem, SecretSource};
+use crate::config::{Problem, SecretSource, units};
 
 /// An account on Soroush.
 #[derive(Clone, Debug, PartialEq)]
@@ -13,8 +15,17 @@ pub(crate) struct SoroushEntry {
     pub(crate) base_url: Option<String>,
     pub(crate) token: SecretSource,
     pub(crate) get_message_prefix: Option<String>,
+    /// Bytes of the largest file that is uploaded.
+    pub(crate) max_upload: u64,
+    pub(crate) attachment_name: AttachmentName,
     pub(crate) max_age: Option<Duration>,
 }
+
+/// What users were told is the most.
+const MOST_UPLOAD: u64 = 1 << 30;
+
+/// How an attachment may be called.
+const ATTACHMENT_NAMES: [AttachmentName; 2] = [AttachmentName::Attachment, AttachmentName::FileTypeOther];
 
 pub(super) fn check(place: &Place<'_>, raw: &RawConnection, problems: &mut Vec<Problem>) -> Option<SoroushEntry> {
     let of_divar = [
@@ -41,11 +52,29 @@ pub(super) fn check(place: &Place<'_>, raw: &RawConnection, problems: &mut Vec<P
             Problem::new(place.key("get_message_prefix"), "only \"v2\" is known").write("get_message_prefix = \"v2\""),
         );
     }
+    let default = Options::default();
+    let max_upload = match raw.max_upload.as_deref().map(units::bytes) {
+        None => default.max_upload,
+        Some(Ok(bytes)) if (1..=MOST_UPLOAD).contains(&bytes) => bytes,
+        Some(wrong) => {
+            let what = wrong.err().unwrap_or_else(|| "a file has 1 B to 1 GiB".to_owned());
+            problems.push(Problem::new(place.key("max_upload"), what).write("max_upload = \"100 MiB\""));
+            default.max_upload
+        }
+    };
+    let written = raw.attachment_name.as_deref().unwrap_or(default.attachment_name.as_str());
+    let attachment_name = ATTACHMENT_NAMES.into_iter().find(|name| name.as_str() == written);
+    if attachment_name.is_none() {
+        let problem = Problem::new(place.key("attachment_name"), "the platform has two names for it");
+        problems.push(problem.write("attachment_name = \"FILE_TYPE_OTHER\", or nothing for \"ATTACHMENT\""));
+    }
     let max_age = max_age(place, raw, problems);
     Some(SoroushEntry {
         base_url: raw.base_url.clone(),
         token: token?,
         get_message_prefix: raw.get_message_prefix.clone(),
+        max_upload,
+        attachment_name: attachment_name?,
         max_age,
     })
 }

@@ -26,6 +26,7 @@ use self::spool::Spool;
 use self::writing::{OpenUpload, Whither};
 use crate::bindings::hodhod::bot::files::{Error, Host, HostUpload};
 use crate::convert;
+use crate::imports::too_many;
 use crate::state::State;
 
 /// Longest text about a file that failed, in bytes.
@@ -75,12 +76,15 @@ impl State {
         let mut reading = match self.files.open.remove(&file) {
             Some(reading) => reading,
             None => {
-                let (platform, key) = self.turn.file(&file).map_err(convert::refusal)?;
+                let given = self.turn.file(&file).map_err(convert::refusal)?;
                 let (folder, io) = (&self.files.place.spool, self.files.io());
-                Reading::begin(folder, &io, platform, key, limit).map_err(refused)?
+                Reading::begin(folder, &io, given, limit).map_err(refused)?
             }
         };
         let read = reading.read(offset, length).await;
+        if let Some((told, came)) = reading.differs() {
+            self.turn.other_length(told, came);
+        }
         // One that broke off begins anew when it is asked for again.
         if matches!(read, Ok(_) | Err(FileError::TooLarge(_))) {
             self.files.open.insert(file, reading);
@@ -115,10 +119,8 @@ impl HostUpload for State {
         name: String,
         mime: String,
     ) -> Result<Result<Resource<OpenUpload>, Error>> {
-        match self.start_upload(connection, name, mime) {
-            Ok(upload) => Ok(Ok(self.table.push(upload)?)),
-            Err(error) => Ok(Err(error)),
-        }
+        let started = self.start_upload(connection, name, mime);
+        Ok(started.and_then(|upload| self.table.push(upload).map_err(|_| convert::refusal(too_many()))))
     }
 
     async fn write(&mut self, upload: Resource<OpenUpload>, bytes: Vec<u8>) -> Result<Result<(), Error>> {

@@ -5,11 +5,11 @@
 //! nowhere whole in memory, and one of which only the beginning is read does not come whole.
 
 use std::path::Path;
-use std::sync::Arc;
 
 use bytes::Bytes;
 use futures::StreamExt;
-use hodhod_core::platform::{FileError, Platform};
+use hodhod_core::platform::FileError;
+use hodhod_core::turn::GivenFile;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc::{self, Receiver};
 
@@ -28,21 +28,18 @@ pub(super) struct Reading {
     /// Why no more comes, once that is so.
     end: Option<Result<(), FileError>>,
     limit: u64,
+    /// Bytes that its message said it has, until they were compared.
+    told: Option<u64>,
     _task: Task<()>,
 }
 
 impl Reading {
-    pub(super) fn begin(
-        folder: &Path,
-        io: &Handle,
-        platform: Arc<dyn Platform>,
-        file: String,
-        limit: u64,
-    ) -> Result<Self, FileError> {
+    pub(super) fn begin(folder: &Path, io: &Handle, given: GivenFile, limit: u64) -> Result<Self, FileError> {
+        let GivenFile { platform, key, told } = given;
         let spool = Spool::new(folder).map_err(|error| super::unwell(&error))?;
         let (pieces, coming) = mpsc::channel(AHEAD);
         let task = Task::spawn(io, async move {
-            let mut bytes = match platform.download(&file).await {
+            let mut bytes = match platform.download(&key).await {
                 Ok(download) if download.size.is_some_and(|size| size > limit) => {
                     return drop(pieces.send(Err(FileError::TooLarge(limit))).await);
                 }
@@ -57,7 +54,7 @@ impl Reading {
                 }
             }
         });
-        Ok(Self { spool, coming, end: None, limit, _task: task })
+        Ok(Self { spool, coming, end: None, limit, told, _task: task })
     }
 
     /// A range of the file; what is past its end is not there.
@@ -71,6 +68,13 @@ impl Reading {
             }
         }
         self.spool.read(offset, length).map_err(|error| super::unwell(&error))
+    }
+
+    /// How many bytes its message said it has, and how many came, if all came and are others: once.
+    pub(super) fn differs(&mut self) -> Option<(u64, u64)> {
+        let came = self.spool.length();
+        let told = self.told.take_if(|_| matches!(self.end, Some(Ok(()))))?;
+        (told != came).then_some((told, came))
     }
 
     async fn more(&mut self) -> Result<(), FileError> {

@@ -11,6 +11,7 @@ use bytes::Bytes;
 use futures::{StreamExt, stream};
 use hodhod_core::files::FileSeal;
 use hodhod_core::runtime::Limits;
+use hodhod_core::turn::GivenFile;
 
 use self::rig::{Rig, again, finish, read, start, start_to, write};
 use self::shelf::{PLATFORM_PIECE, Shelf};
@@ -53,7 +54,8 @@ async fn of_a_file_whose_beginning_is_read_the_rest_does_not_come() {
     });
     let platform = Arc::new(Shelf { stream: Mutex::new(Some(endless.boxed())), ..Shelf::default() });
     let folder = rig.folder.path();
-    let mut reading = Reading::begin(folder, &Handle::current(), platform, "key".into(), 1 << 30).unwrap();
+    let given = GivenFile { platform, key: "key".into(), told: None };
+    let mut reading = Reading::begin(folder, &Handle::current(), given, 1 << 30).unwrap();
     assert_eq!(reading.read(10, 10).await.unwrap(), [7; 10]);
     for _ in 0..1000 {
         tokio::task::yield_now().await;
