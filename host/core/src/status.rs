@@ -154,8 +154,11 @@ impl Status {
     /// When the store cannot be read.
     pub async fn of(host: &Host, started: Millis) -> Result<Self, StoreError> {
         let now = host.clock().now();
-        // Before the rest: who sees that it was read sees what came of it.
+        // Before the rest: who sees that it was read, that all is stored, or that no turn is under way, sees what
+        // came of it.
         let configuration = host.configuration();
+        let (totals, disk) = (host.store().totals().await?, host.store().disk().await?);
+        let turns_under_way = host.turns().under_way();
         let bots = host
             .turns()
             .bots()
@@ -222,11 +225,11 @@ impl Status {
             started,
             now,
             configuration,
-            turns_under_way: host.turns().under_way(),
-            totals: host.store().totals().await?,
+            turns_under_way,
+            totals,
             traces: host.turns().traces().counts(),
             store: host.store().work(),
-            disk: host.store().disk().await?,
+            disk,
             intake: StoreStatus::of(host.store().condition(), now),
             bots,
             connections,

@@ -311,6 +311,7 @@ impl Turns {
         let ticket = Ticket { bot: bot.clone(), chat, stay, answer, ended: run_ended };
         let passed = self.submit(began, &reads, commit, ticket, again, |lanes| {
             saving = self.judge(lanes, &bot, &ended.result, phase, at);
+            bot.stats.ended(&ended.result, now);
         });
         self.traces.tell(seq, run_began, run_ended, || What::Turn {
             bot: bot.name().clone(),
@@ -324,9 +325,7 @@ impl Turns {
                 TurnResult::Done | TurnResult::Retry(_) | TurnResult::Reject(_) => None,
             },
         });
-        if passed {
-            bot.stats.ended(&ended.result, now);
-        } else {
+        if !passed {
             bot.stats.conflict();
         }
         if passed && let Some(reason) = bot.generations.judge(&generation, &ended.result, at) {
