@@ -2,7 +2,7 @@
 
 use hodhod_tests::{BotSetup, Setup};
 
-const LIMITS: &str = "cpu = \"100 ms\", wall = \"500 ms\", memory = \"8 MiB\", attempts = 2, backoff = \"20 ms\"";
+const LIMITS: &str = "cpu = \"100 ms\", wall = \"2 s\", memory = \"8 MiB\", attempts = 2, backoff = \"20 ms\"";
 
 /// How a bot fails, and what the host calls it. Each first says and stores something.
 const WAYS: [(&str, &str); 3] = [("then-trap", "panic"), ("then-spin", "cpu"), ("then-alloc", "memory")];

@@ -102,7 +102,7 @@ async fn a_torn_page_and_a_crash_leave_nothing_by_half() {
     for (file, skip, fault) in [
         ("hodhod.db-wal", 1, Fault::Tear),
         ("hodhod.db-wal", 30, Fault::Tear),
-        ("hodhod.db-wal", 101, Fault::Tear),
+        ("hodhod.db-wal", 71, Fault::Tear),
         ("hodhod.db-wal", 57, Fault::Kill),
         // At the orderly stop, where the log is written back into the database.
         ("state/hodhod.db", 0, Fault::Tear),

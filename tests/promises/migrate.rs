@@ -24,7 +24,7 @@ async fn setup(migration: &str) -> (Setup, PathBuf, TempDir) {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("bot.wasm");
     fs::write(&file, version("counter", "1.0")).unwrap();
-    let limits = "cpu = \"300 ms\", wall = \"3 s\"";
+    let limits = "cpu = \"300 ms\", wall = \"6 s\"";
     let bot = BotSetup::new("counter").at(&file).called("bot").limits(limits);
     (Setup::new([bot.config(&format!("migrate = {migration:?}"))]).await, file, folder)
 }

@@ -7,8 +7,8 @@ use hodhod_tests::{BotSetup, Setup};
 const TURNS: usize = 300;
 const LIMITS: &str = "turns = 400, wall = \"30 s\"";
 
-async fn under_way(text: &str) -> (Setup, hodhod_tests::Running) {
-    let setup = Setup::new([BotSetup::new("guests").limits(LIMITS)]).await.host("grace = \"2 s\"");
+async fn under_way(text: &str, grace: &str) -> (Setup, hodhod_tests::Running) {
+    let setup = Setup::new([BotSetup::new("guests").limits(LIMITS)]).await.host(&format!("grace = {grace:?}"));
     let host = setup.start_ready().await;
     for chat in 0..TURNS {
         setup.say(&format!("chat-{chat}"), text);
@@ -32,7 +32,7 @@ async fn all_answered_once(setup: &Setup, first: &str) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn turns_under_way_end_before_the_host_does() {
-    let (setup, host) = under_way("sleep 1000").await;
+    let (setup, host) = under_way("sleep 4000", "30 s").await;
     host.terminate();
     let asked = Instant::now();
     assert!(host.ended().await.success());
@@ -43,7 +43,7 @@ async fn turns_under_way_end_before_the_host_does() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn turns_that_outlast_the_grace_run_again_after_the_next_start() {
-    let (setup, host) = under_way("sleep 9000").await;
+    let (setup, host) = under_way("sleep 9000", "2 s").await;
     host.terminate();
     let asked = Instant::now();
     assert!(host.ended().await.success());

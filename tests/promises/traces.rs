@@ -39,7 +39,7 @@ async fn a_message_is_one_trace_from_its_arrival_to_the_delivery_of_its_answer()
     let host = setup.start_ready().await;
     setup.say("chat-of-a-person", WORDS);
     setup.answers(1).await;
-    let spans = receiver.spans_when("the send is exported", |spans| has(spans, "send")).await;
+    let spans = receiver.spans_when("all of it is exported", |spans| spans.len() == 6).await;
     let status = host.status_when("they are counted", |status| status["traces"]["exported"] == 6).await;
     assert_eq!(status["traces"]["dropped"], 0);
     assert!(host.page("/metrics").await.contains("hodhod_spans_total{outcome=\"exported\"} 6"));
@@ -157,7 +157,8 @@ async fn each_line_about_an_event_names_its_trace_and_its_bot() {
     setup.logged("نوشته").await;
     setup.say("a", "trap");
     setup.logged("dead letter").await;
-    let ended = |spans: &[Span]| spans.iter().filter(|span| span.name == "commit").count() == 2;
+    let ended =
+        |spans: &[Span]| ["turn", "commit"].map(|name| spans.iter().filter(|span| span.name == name).count()) == [2; 2];
     let spans = receiver.spans_when("both are exported", ended).await;
     host.stop().await;
 

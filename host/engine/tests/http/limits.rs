@@ -123,7 +123,7 @@ async fn limit_http_time_ends_a_server_that_is_slow_to_begin_or_to_end() {
         drain(stream).await;
     })
     .await;
-    let limits = || Limits { http_time: Duration::from_millis(200), ..Limits::default() };
+    let limits = || Limits { http_time: Duration::from_secs(1), ..Limits::default() };
     assert_eq!(Asker::of(silent, limits()).ask(&get(silent)).await, "ErrorCode::HttpResponseTimeout");
     assert_eq!(Asker::of(halting, limits()).ask(&get(halting)).await, "body: ErrorCode::HttpResponseTimeout");
 }
@@ -140,7 +140,7 @@ async fn the_end_of_the_turn_ends_its_requests() {
         }
     })
     .await;
-    let asker = Asker::of(server, Limits { wall: Duration::from_millis(200), ..Limits::default() });
+    let asker = Asker::of(server, Limits { wall: Duration::from_secs(2), ..Limits::default() });
     let ended = asker.turn(&get(server)).await;
     assert!(matches!(ended.result, TurnResult::Failed(failure) if failure.reason == Reason::Wall));
     over.recv().await.unwrap();

@@ -35,7 +35,7 @@ async fn a_bot_takes_four_look_ups_for_as_long_as_they_last_and_no_more() {
     let (tell, answer) = watch::channel(None);
     let slow = Arc::new(Slow { asked: AtomicUsize::new(0), answer });
     let host = format!("http://api.test:{}", server.port());
-    let limits = Limits { http_time: Duration::from_millis(100), ..Limits::default() };
+    let limits = Limits { http_time: Duration::from_secs(1), ..Limits::default() };
     let asker = Asker::new(policy(&[&host], &[server]), limits, slow.clone(), None);
     let get = format!("GET\thttp\tapi.test:{}\t/", server.port());
     for _ in 0..2 {

@@ -180,7 +180,11 @@ pub(crate) async fn check(folder: &Path, heard: &Acknowledged) {
 async fn a_host_killed_at_any_moment_loses_nothing_acknowledged_and_keeps_nothing_by_half() {
     let folder = TempDir::new().unwrap();
     let mut all = Acknowledged::default();
-    for life in 0..10 {
+    for life in 0.. {
+        // As many lives as a slow disk needs.
+        if life >= 10 && all.committed.len() > 10 {
+            break;
+        }
         let chance = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().subsec_nanos() % 60_000;
         let life_span = Duration::from_micros(u64::from(chance));
         let first = life * 1_000_000;
@@ -189,7 +193,6 @@ async fn a_host_killed_at_any_moment_loses_nothing_acknowledged_and_keeps_nothin
         all.committed.extend(heard.committed);
         check(folder.path(), &all).await;
     }
-    assert!(all.committed.len() > 10, "{} rounds", all.committed.len());
 }
 
 /// The limit on the size of files makes the write of a commit itself fail.

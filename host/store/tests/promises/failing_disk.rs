@@ -158,7 +158,11 @@ async fn a_loss_of_power_takes_nothing_acknowledged_also_after_syncs_that_failed
     let disk = Disk::new(&state);
     disk.track();
     let (mut all, mut lost) = (Acknowledged::default(), 0);
-    for life in 0..16 {
+    for life in 0.. {
+        // As many lives as a slow disk needs.
+        if life >= 16 && lost > 0 && disk.done() > 0 && all.committed.len() > 10 {
+            break;
+        }
         if life % 4 > 0 {
             disk.order(fails(Operation::Sync, chance.below(40), 1 + chance.below(3), EIO));
         }
@@ -172,9 +176,8 @@ async fn a_loss_of_power_takes_nothing_acknowledged_also_after_syncs_that_failed
             check(&state, &all).await;
         }
     }
-    lost += disk.cut_power(|| false);
+    disk.cut_power(|| false);
     check(&state, &all).await;
-    assert!(lost > 0 && disk.done() > 0 && all.committed.len() > 10, "{lost} pages, {} faults", disk.done());
 }
 
 /// The pages of a failed sync outlive the process in the system's memory, and look as if they were on the disk.
@@ -192,7 +195,7 @@ async fn what_follows_a_sync_that_failed_in_an_earlier_run_is_not_lost_with_it()
     disk.order(Order { file: "hodhod.db-wal", ..fails(Operation::Sync, 12, ENDLESS, EIO) });
     let mut all = write(child(), &state, 0, None);
     disk.heal();
-    let after = write(child(), &state, 1_000_000, Some(Duration::from_millis(50)));
+    let after = write(child(), &state, 1_000_000, Some(Duration::from_millis(500)));
     assert!(!after.committed.is_empty());
     all.add(after);
     disk.cut_power(|| false);
@@ -277,7 +280,7 @@ async fn a_loss_of_power_takes_what_was_acknowledged_without_a_sync() {
     disk.track();
     let mut program = Command::new(env::current_exe().unwrap());
     program.envs(disk.environment()).env(NORMAL, "1");
-    let heard = write(program, &state, 0, Some(Duration::from_millis(50)));
+    let heard = write(program, &state, 0, Some(Duration::from_millis(500)));
     assert!(disk.cut_power(|| false) > 0);
     let store = SqliteStore::open(&state, &Options::default()).unwrap();
     let rounds = stored(&store).await;
