@@ -23,9 +23,9 @@ const IDENTITY: [&str; 7] =
 /// Longest answer that is kept for who asks again, in bytes: a sentence, or an address.
 const KEPT: usize = 2048;
 
-/// What a press or an opening was answered, if it was. It is held while a bot is asked, so that who asks again
-/// meanwhile gets the same.
-pub(super) type Slot = Mutex<Option<Answer>>;
+/// When a press or an opening was over, and what it was answered, if it was. It is held while a bot is asked, so that
+/// who asks again meanwhile gets the same.
+pub(super) type Slot = Mutex<Option<(Millis, Option<Answer>)>>;
 
 /// What Divar asks: the event that a bot is told, and the place of the answer.
 pub(super) struct Asked {

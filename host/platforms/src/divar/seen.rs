@@ -5,7 +5,8 @@
 //! same, and later it is another. The store decides that, by a key which is the same each time and
 //! the time at which it came first; so it holds over restarts, and for connections that are opened
 //! anew. Only what was answered is remembered here, for who asks again. It is bounded; when there is
-//! too much the oldest is forgotten before its time, and who asks for that again is answered nothing.
+//! too much the oldest is forgotten before its time, as may be what came first before the connection was
+//! opened, and who asks for that again is answered nothing.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};

@@ -139,14 +139,16 @@ impl Divar {
     /// Asks a bot, once for what comes several times: who sends it again gets what was answered then.
     async fn ask(&self, asked: Asked, now: Millis, intake: &dyn Intake) -> Result<Option<Answer>, Reply> {
         let mut slot = asked.slot.lock().await;
-        if let Some(answer) = &*slot {
-            return Ok(Some(answer.clone()));
+        // Whether what nobody answered is another by now, the store alone knows: if it came first before the connection
+        // was opened, it is forgotten later here than there.
+        if let Some((over, answer)) = &*slot
+            && (answer.is_some() || now < *over)
+        {
+            return Ok(answer.clone());
         }
         let answer = intake.ask(asked.incoming, self.config.options.answer_within).await;
         let answer = answer.map_err(|error| self.refused(&error, now))?;
-        // Whether what nobody answered is another by now, the store alone knows: here it may have come later than
-        // there, if it came first before the connection was opened.
-        *slot = answer.clone().filter(press::is_kept);
+        *slot = Some((self.clock.now(), answer.clone().filter(press::is_kept)));
         self.taken(1, now);
         Ok(answer)
     }

@@ -3,7 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking, and so do its helpers")]
 
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -150,6 +150,8 @@ pub(crate) struct Kept {
     /// What a bot answers.
     pub(crate) answer: Mutex<Option<Answer>>,
     pub(crate) patience: Mutex<Option<Duration>>,
+    /// Whether the clock goes on until the patience is at its end, where somebody asks.
+    pub(crate) is_slow: AtomicBool,
     forgets: bool,
     clock: TestClock,
     store: MemoryStore,
@@ -228,7 +230,12 @@ impl Intake for Kept {
     fn ask(&self, event: Incoming, patience: Duration) -> BoxFuture<'_, Result<Option<Answer>, StoreError>> {
         async move {
             *self.patience.lock().unwrap() = Some(patience);
+            // Others come meanwhile.
+            tokio::task::yield_now().await;
             let new = self.keep(vec![event])?;
+            if self.is_slow.load(Ordering::SeqCst) {
+                self.clock.advance(patience);
+            }
             Ok(self.answer.lock().unwrap().clone().filter(|_| new > 0))
         }
         .boxed()

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use hodhod_core::event::{Content, Message};
 use hodhod_core::outgoing::Answer;
-use hodhod_core::time::Millis;
+use hodhod_core::time::{Clock, Millis};
 use hodhod_platforms::divar::Options;
 use serde_json::{Value, json};
 
@@ -119,6 +119,19 @@ async fn presses_that_come_at_once_ask_a_bot_once_and_get_the_same_answer() {
         assert_eq!(rig.post("/action", data("press").replace("00c1", "00c2")).await, (200, json!({})));
     }
     assert_eq!(rig.kept.events().len(), 2, "also where nobody answered");
+}
+
+#[tokio::test]
+async fn presses_that_come_at_once_are_one_press_and_wait_no_longer_than_one_where_nobody_answers() {
+    let rig = Rig::with(Options { press_window: Duration::from_secs(3), ..Options::default() });
+    rig.kept.is_slow.store(true, Ordering::SeqCst);
+    let began = rig.clock.now();
+    let pressing = (0..3).map(|_| rig.post("/action", data("press")));
+    for answer in futures::future::join_all(pressing).await {
+        assert_eq!(answer, (200, json!({})));
+    }
+    assert_eq!(rig.clock.now(), began + Options::default().answer_within);
+    assert_eq!(rig.kept.events().len(), 1);
 }
 
 #[tokio::test]
