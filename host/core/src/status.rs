@@ -154,8 +154,8 @@ impl Status {
     /// When the store cannot be read.
     pub async fn of(host: &Host, started: Millis) -> Result<Self, StoreError> {
         let now = host.clock().now();
-        // Before the rest: who sees that it was read, that all is stored, or that no turn is under way, sees what
-        // came of it.
+        // Before the rest: who sees that it was read, or that a turn is stored or not under way, sees what came of it
+        // and how that turn ended.
         let configuration = host.configuration();
         let (totals, disk) = (host.store().totals().await?, host.store().disk().await?);
         let turns_under_way = host.turns().under_way();
@@ -164,6 +164,7 @@ impl Status {
             .bots()
             .into_iter()
             .map(|bot| {
+                // First: whoever is submitting a turn has counted it by then.
                 let (waiting, lanes) = host.turns().waiting(bot.name());
                 let generation = bot.generation();
                 BotStatus {

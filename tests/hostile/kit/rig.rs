@@ -168,9 +168,9 @@ impl Rig {
             self.tell(LOUD, "a", "probe", says).await;
             let result = eventually("the attacker's turn ends", async || attacker.first().ok_or("it goes on")).await;
             eventually("what it did is committed", async || {
-                let (held, _) = self.host.turns().held();
+                // In this order: what is no longer under way is held until it is stored.
                 let under_way = self.host.turns().under_way();
-                // Last, as what is no longer under way is counted there.
+                let (held, _) = self.host.turns().held();
                 let totals = self.host.store().totals().await.unwrap();
                 if held == 0 && under_way == 0 && totals.waiting_sends == 0 {
                     return Ok(());

@@ -72,7 +72,7 @@ impl Reloads {
     /// Runs it, with the state of the host in a folder of this one.
     ///
     /// # Panics
-    /// Where the host does not do something within a minute.
+    /// Where the host does not do something in time.
     pub async fn run(&self, folder: &Path) -> Reloaded {
         let builds = Builds::default();
         let files = tempfile::tempdir_in(folder).expect("a folder");

@@ -87,7 +87,7 @@ impl Wear {
     /// Runs it, with the state of the host in a folder of this one.
     ///
     /// # Panics
-    /// Where the host does not do something within a minute.
+    /// Where the host does not do something in time.
     pub async fn run(&self, folder: &Path) -> Unattended {
         let mut site = Site::new(folder).await;
         let mut host = Some(site.start().await);

@@ -85,7 +85,7 @@ impl Flood {
     /// Runs it, with the state of the host in a folder of this one.
     ///
     /// # Panics
-    /// Where the host does not do something within a minute.
+    /// Where the host does not do something in time.
     pub async fn run(&self, folder: &Path) -> Flooded {
         let pushing = Pushing {
             connections: self.connections,

@@ -181,12 +181,13 @@ async fn a_host_killed_at_any_moment_loses_nothing_acknowledged_and_keeps_nothin
     let folder = TempDir::new().unwrap();
     let mut all = Acknowledged::default();
     for life in 0.. {
-        // As many lives as a slow disk needs.
+        // As many lives as a slow disk needs, and as long ones.
         if life >= 10 && all.committed.len() > 10 {
             break;
         }
-        let chance = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().subsec_nanos() % 60_000;
-        let life_span = Duration::from_micros(u64::from(chance));
+        assert!(life < 200, "{} rounds", all.committed.len());
+        let chance = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().subsec_nanos();
+        let life_span = Duration::from_micros(u64::from(chance) % (60_000 * (1 + life / 10)));
         let first = life * 1_000_000;
         let heard = write(Command::new(env::current_exe().unwrap()), folder.path(), first, Some(life_span));
         all.appended.extend(heard.appended);

@@ -159,16 +159,22 @@ async fn a_loss_of_power_takes_nothing_acknowledged_also_after_syncs_that_failed
     disk.track();
     let (mut all, mut lost) = (Acknowledged::default(), 0);
     for life in 0.. {
-        // As many lives as a slow disk needs.
+        // As many lives as a slow disk needs, and as long ones.
         if life >= 16 && lost > 0 && disk.done() > 0 && all.committed.len() > 10 {
             break;
         }
+        assert!(life < 200, "{lost} pages, {} faults, {} rounds", disk.done(), all.committed.len());
         if life % 4 > 0 {
             disk.order(fails(Operation::Sync, chance.below(40), 1 + chance.below(3), EIO));
         }
         let mut program = Command::new(env::current_exe().unwrap());
         program.envs(disk.environment());
-        all.add(write(program, &state, life * 1_000_000, Some(Duration::from_micros(chance.below(60_000)))));
+        all.add(write(
+            program,
+            &state,
+            life * 1_000_000,
+            Some(Duration::from_micros(chance.below(60_000 * (1 + life / 16)))),
+        ));
         disk.heal();
         // Now and then the process goes and the machine stays, with what it forgot to write.
         if chance.below(2) == 0 {
