@@ -143,6 +143,24 @@ pub struct Media {
     pub caption: Option<String>,
 }
 
+impl Media {
+    /// One of which nothing else is known.
+    pub fn new(kind: MediaKind, file: impl Into<String>) -> Self {
+        Self {
+            kind,
+            file: file.into(),
+            name: None,
+            mime: None,
+            size: None,
+            width: None,
+            height: None,
+            duration: None,
+            thumbnail: None,
+            caption: None,
+        }
+    }
+}
+
 /// A place: degrees, WGS 84.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Location {

@@ -45,18 +45,7 @@ fn button(press: Press) -> Button {
 
 /// One message of each form that can be sent to a chat of this kind.
 fn messages(is_about_ad: bool) -> Vec<Outgoing> {
-    let media = Media {
-        kind: MediaKind::Image,
-        file: "token:t".to_owned(),
-        name: None,
-        mime: None,
-        size: None,
-        width: None,
-        height: None,
-        duration: None,
-        thumbnail: None,
-        caption: None,
-    };
+    let media = Media::new(MediaKind::Image, "token:t");
     let native = |json: Value| button(Press::Native(json.to_string()));
     let rows = vec![
         vec![
@@ -274,16 +263,8 @@ async fn the_published_messages_are_the_contents_that_the_pages_describe() {
     let published = Published::here();
     let event = |name: &str| json!({"type": "NEW_MESSAGE", "new_message": published.json(name)});
     let bare = |kind, link: &str, size| Media {
-        kind,
-        file: format!("link:https://example.com/{link}"),
-        name: None,
-        mime: None,
         size: Some(size),
-        width: None,
-        height: None,
-        duration: None,
-        thumbnail: None,
-        caption: None,
+        ..Media::new(kind, format!("link:https://example.com/{link}"))
     };
     let image = bare(MediaKind::Image, "images/image1.jpg", 204_800);
     let file = bare(MediaKind::Document, "files/document.pdf", 1_048_576);

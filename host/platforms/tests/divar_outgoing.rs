@@ -39,18 +39,7 @@ fn noted(message: Outgoing, notes: &[(&str, &str)]) -> Outgoing {
 }
 
 fn media(file: &str, caption: Option<&str>) -> Outgoing {
-    let media = Media {
-        kind: MediaKind::Document,
-        file: file.to_owned(),
-        name: None,
-        mime: None,
-        size: None,
-        width: None,
-        height: None,
-        duration: None,
-        thumbnail: None,
-        caption: caption.map(str::to_owned),
-    };
+    let media = Media { caption: caption.map(str::to_owned), ..Media::new(MediaKind::Document, file) };
     Outgoing { body: Body::Media(media), ..Outgoing::text("") }
 }
 

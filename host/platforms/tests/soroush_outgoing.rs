@@ -30,18 +30,7 @@ fn with_body(body: Body) -> Outgoing {
 }
 
 fn with_file(file: &str, thumbnail: Option<&str>) -> Outgoing {
-    with_body(Body::Media(Media {
-        kind: MediaKind::Image,
-        file: file.to_owned(),
-        name: None,
-        mime: None,
-        size: None,
-        width: None,
-        height: None,
-        duration: None,
-        thumbnail: thumbnail.map(str::to_owned),
-        caption: None,
-    }))
+    with_body(Body::Media(Media { thumbnail: thumbnail.map(str::to_owned), ..Media::new(MediaKind::Image, file) }))
 }
 
 #[test]

@@ -160,18 +160,7 @@ async fn each_thing_that_a_person_does_is_understood() {
 async fn each_thing_that_a_bot_can_send_is_taken() {
     let server = server().await;
     let file = server.put_file("a.bin", vec![1, 2, 3].into()).unwrap();
-    let media = |kind| Media {
-        kind,
-        file: file.clone(),
-        name: None,
-        mime: None,
-        size: None,
-        width: None,
-        height: None,
-        duration: None,
-        thumbnail: None,
-        caption: None,
-    };
+    let media = |kind| Media::new(kind, file.clone());
     let key = Button { label: "۱".to_owned(), press: Press::Event("one".to_owned()) };
     let show = Outgoing { keyboard: Some(Keyboard::Show(vec![vec![key]])), ..Outgoing::text("سلام") };
     let mut messages = vec![

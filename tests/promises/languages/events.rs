@@ -30,18 +30,7 @@ pub(super) fn events() -> Vec<Event> {
         "/hide me",
     ]);
     let beyond = "a text that the platform cannot carry";
-    let media = Media {
-        kind: MediaKind::Video,
-        file: "k".to_owned(),
-        name: None,
-        mime: None,
-        size: None,
-        width: None,
-        height: None,
-        duration: None,
-        thumbnail: None,
-        caption: None,
-    };
+    let media = Media::new(MediaKind::Video, "k");
     let full = Media {
         kind: MediaKind::Document,
         name: Some("گل.bin".to_owned()),

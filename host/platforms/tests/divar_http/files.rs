@@ -31,18 +31,7 @@ async fn bytes(download: Result<Download, FileError>) -> Result<Vec<u8>, FileErr
 }
 
 fn image(file: String) -> Outgoing {
-    let media = Media {
-        kind: MediaKind::Image,
-        file,
-        name: None,
-        mime: None,
-        size: None,
-        width: None,
-        height: None,
-        duration: None,
-        thumbnail: None,
-        caption: None,
-    };
+    let media = Media::new(MediaKind::Image, file);
     Outgoing { body: Body::Media(media), ..Outgoing::text("") }
 }
 

@@ -74,16 +74,8 @@ async fn files_bring_where_they_are_and_what_is_known_of_them() {
         other => panic!("{other:?}"),
     };
     let bare = |kind, link: &str, size| Media {
-        kind,
-        file: format!("link:https://media.example.com/c/{link}"),
-        name: None,
-        mime: None,
         size: Some(size),
-        width: None,
-        height: None,
-        duration: None,
-        thumbnail: None,
-        caption: None,
+        ..Media::new(kind, format!("link:https://media.example.com/c/{link}"))
     };
     let image = bare(MediaKind::Image, "باغ.jpg?sig=a%2Bb", 221_904);
     assert_eq!(media("post_image").await, Media { width: Some(1080), height: Some(720), ..image });

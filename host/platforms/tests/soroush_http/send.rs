@@ -40,33 +40,20 @@ async fn outcome(steps: Vec<Step>) -> Result<Sent, SendError> {
 
 fn media(kind: MediaKind) -> Outgoing {
     let media = Media {
-        kind,
-        file: "k3y".to_owned(),
         name: Some("هدهد.bin".to_owned()),
-        mime: None,
         size: Some(2048),
         width: Some(320),
         height: Some(240),
         duration: Some(2670),
         thumbnail: Some("thumb".to_owned()),
         caption: Some("پرواز".to_owned()),
+        ..Media::new(kind, "k3y")
     };
     Outgoing { body: Body::Media(media), ..Outgoing::text("") }
 }
 
 fn bare(kind: MediaKind) -> Outgoing {
-    let media = Media {
-        kind,
-        file: "k3y".to_owned(),
-        name: None,
-        mime: None,
-        size: None,
-        width: None,
-        height: None,
-        duration: None,
-        thumbnail: None,
-        caption: None,
-    };
+    let media = Media::new(kind, "k3y");
     Outgoing { body: Body::Media(media), ..Outgoing::text("") }
 }
 
