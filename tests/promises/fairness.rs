@@ -45,7 +45,7 @@ async fn a_flood_in_one_chat_does_not_hold_up_another() {
     let p99 = waits[waits.len() * 99 / 100];
     println!("{} probes; answers of the flood in between: median {}, p99 {p99}", waits.len(), waits[waits.len() / 2]);
     assert!(waits.len() >= 50, "only {} probes", waits.len());
-    assert!(p99 <= 4, "a question waited for {p99} messages of the flood: {waits:?}");
+    assert!(p99 <= 2, "a question waited for {p99} messages of the flood: {waits:?}");
 
     host.idle().await;
     let grown = host.memory().saturating_sub(early);
